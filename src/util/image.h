@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * An image: the only currency between renderers and displays. Reference-counted; either pixels in
+ * memory of this process or a dma-buf. All users are on the thread that owns the process's loop.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A rectangle in pixels; empty when w or h is 0. */
+struct rect {
+	uint32_t x, y, w, h;
+};
+
+static inline bool rect_empty(const struct rect *r)
+{
+	return r->w == 0 || r->h == 0;
+}
+
+/* True when r, not empty, lies inside a w x h image; never overflows. */
+bool rect_inside(const struct rect *r, uint32_t w, uint32_t h);
+
+/* The part of a inside b; empty when they do not meet. */
+struct rect rect_intersect(const struct rect *a, const struct rect *b);
+
+/* The smallest rectangle around both; an empty one counts for nothing. */
+struct rect rect_union(const struct rect *a, const struct rect *b);
+
+enum image_kind {
+	IMAGE_PIXELS,
+	IMAGE_DMABUF,
+};
+
+#define IMAGE_MAX_PLANES 4
+
+/* Pixel formats are DRM fourcc codes (drm_fourcc.h); all here have 4 bytes a pixel. */
+struct image {
+	uint32_t refs;
+	enum image_kind kind;
+	uint32_t width, height; /* pixels */
+	uint32_t fourcc;
+
+	/* IMAGE_PIXELS: rows top to bottom, stride bytes apart, in memory that lives as the image */
+	uint8_t *pixels;
+	size_t stride;
+
+	/* IMAGE_DMABUF: owned descriptors, -1 where unused */
+	int fds[IMAGE_MAX_PLANES];
+	uint32_t strides[IMAGE_MAX_PLANES];
+	uint32_t offsets[IMAGE_MAX_PLANES];
+	uint32_t planes;
+	uint64_t modifier;
+	bool y_0_top; /* row 0 is the bottom one, as GL draws */
+
+	void (*release)(struct image *image); /* frees pixels and owner; may be NULL */
+	void *owner;                          /* for release */
+};
+
+/* An image of zeroed pixels of its own, one reference. NULL when memory is short or the size is
+ * not within 1..IMAGE_MAX_SIDE. */
+struct image *image_create(uint32_t width, uint32_t height, uint32_t fourcc);
+
+/* An image of pixels that someone else keeps: release(image) is called at the last unref and
+ * frees what owner stands for (not the struct itself). NULL when memory is short. */
+struct image *image_create_foreign(const struct image *like, void (*release)(struct image *image),
+	void *owner);
+
+#define IMAGE_MAX_SIDE 16384u
+
+struct image *image_ref(struct image *image);
+
+/* Drops one reference; NULL is fine. The last one closes dma-buf descriptors. */
+void image_unref(struct image *image);
+
+/* Copies rect of src into dst at (0,0) upwards-left corner (to_x,to_y), converting between the
+ * formats; both IMAGE_PIXELS and the rectangles inside the images (asserted). */
+void image_copy(struct image *dst, uint32_t to_x, uint32_t to_y, const struct image *src,
+	const struct rect *rect);
