@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The virtio-gpu device (virtio 1.4, section 5.7): everything a guest can see of it. One lives as long
+ * as its process and serves one VMM's session after another.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gpu/protocol.h"
+#include "renderer/renderer.h"
+#include "vhost/session.h"
+
+struct gpu_device;
+struct loop;
+
+/* What a guest may take of the host; over a limit its command gets ERR_OUT_OF_MEMORY. */
+struct gpu_limits {
+	uint32_t resources;
+	uint32_t contexts;
+	uint64_t host_bytes;      /* of 2D resources in the device process */
+	uint32_t backing_entries; /* of one resource; at most RENDERER_MAX_SPANS */
+	uint32_t submit_bytes;    /* of one command stream; at most RENDERER_MAX_SUBMIT */
+};
+
+#define GPU_LIMITS_DEFAULT                                                                         \
+	((struct gpu_limits){                                                                      \
+		.resources = 16384,                                                                \
+		.contexts = 256,                                                                   \
+		.host_bytes = UINT64_C(512) << 20,                                                 \
+		.backing_entries = RENDERER_MAX_SPANS,                                             \
+		.submit_bytes = RENDERER_MAX_SUBMIT,                                               \
+	})
+
+/* How the device gets renderers for contexts. */
+struct gpu_renderer_factory {
+	/* Starts the renderer called name. The result is the caller's; `ready` comes once from the
+	 * loop when its capsets are known, `events->lost` when it is not to be had any more. NULL: it
+	 * cannot be started now (logged). Never waits. */
+	struct renderer *(*start)(void *data, const char *name, const struct renderer_events *events,
+		void (*ready)(void *events_data, struct renderer *renderer), void *events_data);
+	void *data;
+};
+
+#define GPU_MAX_RENDERERS 4u
+
+struct gpu_device_args {
+	struct loop *loop;
+	struct gpu_limits limits;
+	uint32_t scanouts;      /* 1..VIRTIO_GPU_MAX_SCANOUTS; a VMM with a display may say otherwise */
+	uint32_t width, height; /* of each, where no display tells */
+	uint64_t capset_mask;   /* bit n: capset id n may be offered */
+	struct gpu_renderer_factory factory;
+	uint32_t renderer_count;
+	const char *renderers[GPU_MAX_RENDERERS]; /* names, in order of preference; static strings */
+	/* All renderers have said what they can do, or have failed to: sessions may be served. Called
+	 * once, from the loop. */
+	void (*ready)(void *data);
+	void *data;
+};
+
+/* NULL when memory is short. Starts the renderers. */
+struct gpu_device *gpu_device_create(const struct gpu_device_args *args);
+
+/* No session may be open. NULL is fine. */
+void gpu_device_destroy(struct gpu_device *device);
+
+/* The transport's view of a device: `device` of the calls is a struct gpu_device. */
+extern const struct vhost_device_impl gpu_device_impl;
+
+/* The session now served, set right after vhost_session_create() and before the loop runs again;
+ * NULL when it has ended (impl->closed has been called before). */
+void gpu_device_set_session(struct gpu_device *device, struct vhost_session *session);
+
+/* A display for all sessions that bring none of their own: a viewer's socket. Takes sock. */
+void gpu_device_set_viewer(struct gpu_device *device, int sock);
