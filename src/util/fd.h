@@ -34,10 +34,12 @@ int fd_set_nonblocking(int fd);
 /* A non-blocking eventfd with count 0; returns it or -errno. */
 int fd_eventfd(void);
 
-/* Adds one to an eventfd. A counter at its maximum still wakes the reader, so EAGAIN is success. */
+/* Adds one to an eventfd. A counter at its maximum still wakes the reader, so EAGAIN is success.
+ * One that a peer has made must be set non-blocking first, or this could wait. */
 void fd_eventfd_signal(int fd);
 
-/* Sets an eventfd (or a pipe of wake-up bytes) back to unread; never blocks. */
+/* Sets an eventfd (or a pipe of up to 256 wake-up bytes) back to unread. Never blocks on one that is
+ * readable or non-blocking. */
 void fd_eventfd_drain(int fd);
 
 /* Sends exactly one datagram on a SEQPACKET socket with up to 8 descriptors (not consumed).

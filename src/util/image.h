@@ -62,19 +62,27 @@ struct image {
  * not within 1..IMAGE_MAX_SIDE. */
 struct image *image_create(uint32_t width, uint32_t height, uint32_t fourcc);
 
-/* An image of pixels that someone else keeps: release(image) is called at the last unref and
- * frees what owner stands for (not the struct itself). NULL when memory is short. */
+/* An image of the kind, size, format and memory that `like` describes and someone else keeps:
+ * release(image) is called at the last unref and frees what owner stands for (not the struct itself);
+ * it may be NULL. The descriptors of an IMAGE_DMABUF are taken; those of other kinds, and places
+ * from `planes` on, are not looked at. NULL when memory is short; nothing is taken then. */
 struct image *image_create_foreign(const struct image *like, void (*release)(struct image *image),
 	void *owner);
 
 #define IMAGE_MAX_SIDE 16384u
 
+/* Adds a reference; returns image. */
 struct image *image_ref(struct image *image);
 
 /* Drops one reference; NULL is fine. The last one closes dma-buf descriptors. */
 void image_unref(struct image *image);
 
-/* Copies rect of src into dst at (0,0) upwards-left corner (to_x,to_y), converting between the
- * formats; both IMAGE_PIXELS and the rectangles inside the images (asserted). */
+/* True for the formats that image_copy() knows: the eight orders of 8-bit red, green, blue and alpha
+ * (or nothing, X) that virtio-gpu has. */
+bool image_format_known(uint32_t fourcc);
+
+/* Copies rect of src into dst at (to_x, to_y), converting between the formats; alpha made from X is
+ * opaque. Both are IMAGE_PIXELS of known formats and the rectangles inside them (asserted); rows
+ * may have any stride and alignment. Not for overlapping memory. */
 void image_copy(struct image *dst, uint32_t to_x, uint32_t to_y, const struct image *src,
 	const struct rect *rect);

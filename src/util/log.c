@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "util/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "util/checked.h"
+
+/* One line is at most this long, so that a pipe takes it whole (PIPE_BUF is at least 4096). */
+#define LINE_MAX_SIZE 1024u
+
+static const char *log_role;
+static enum log_level log_max_level = LOG_INFO;
+
+static const char *const level_text[] = {
+	[LOG_ERROR] = "error",
+	[LOG_WARN] = "warning",
+	[LOG_INFO] = "info",
+	[LOG_DEBUG] = "debug",
+};
+
+void log_init(const char *role, enum log_level max_level)
+{
+	log_role = role;
+	log_max_level = max_level;
+}
+
+void log_set_role(const char *role)
+{
+	log_role = role;
+}
+
+bool log_enabled(enum log_level level)
+{
+	return level <= log_max_level;
+}
+
+int log_level_parse(const char *text, enum log_level *ret_level)
+{
+	static const char *const names[] = {
+		[LOG_ERROR] = "error",
+		[LOG_WARN] = "warn",
+		[LOG_INFO] = "info",
+		[LOG_DEBUG] = "debug",
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (strcmp(text, names[i]) == 0) {
+			*ret_level = (enum log_level)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+/* Peers put text into messages: what a terminal could act on must not get through, neither ASCII
+ * control characters nor U+0080..U+009F in UTF-8. */
+static void replace_controls(char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = (unsigned char)text[i];
+		unsigned char next = i + 1 < length ? (unsigned char)text[i + 1] : 0;
+		if (c < 0x20 || c == 0x7f) {
+			text[i] = '?';
+		} else if (c == 0xc2 && next >= 0x80 && next <= 0x9f) {
+			text[i] = '?';
+			text[i + 1] = '?';
+		}
+	}
+}
+
+/* What snprintf() says it wanted to write, as what it has written into room bytes. */
+static size_t written(int wanted, size_t room)
+{
+	if (wanted < 0)
+		return 0;
+	return min_size((size_t)wanted, room - 1);
+}
+
+static void write_line(const char *line, size_t length)
+{
+	/* Nobody to tell when this fails; a short write is left at that. */
+	ssize_t n;
+	do {
+		n = write(STDERR_FILENO, line, length);
+	} while (n < 0 && errno == EINTR);
+}
+
+void log_print(enum log_level level, const char *format, ...)
+{
+	if (!log_enabled(level))
+		return;
+	int saved_errno = errno;
+	char line[LINE_MAX_SIZE];
+	size_t room = sizeof(line) - 1; /* the last byte is for the newline */
+	int prefix = log_role
+		? snprintf(line, room, "virtiogpud[%s]: %s: ", log_role, level_text[level])
+		: snprintf(line, room, "virtiogpud: %s: ", level_text[level]);
+	size_t length = written(prefix, room);
+
+	va_list args;
+	va_start(args, format);
+	errno = saved_errno; /* for %m */
+	int wanted = vsnprintf(line + length, room - length, format, args);
+	va_end(args);
+	if (wanted > 0 && (size_t)wanted >= room - length)
+		memcpy(line + room - 4, "...", 3);
+	length += written(wanted, room - length);
+
+	replace_controls(line, length);
+	line[length++] = '\n';
+	write_line(line, length);
+	errno = saved_errno;
+}
+
+bool log_limit_pass(struct log_limit *limit)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	int64_t second = (int64_t)now.tv_sec + 1; /* never the 0 of a fresh call site */
+
+	/* Threads may race here: then a line more or less is shown, nothing worse. */
+	int64_t before = __atomic_load_n(&limit->second, __ATOMIC_RELAXED);
+	if (before != second) {
+		__atomic_store_n(&limit->second, second, __ATOMIC_RELAXED);
+		uint32_t count = __atomic_exchange_n(&limit->count, 0, __ATOMIC_RELAXED);
+		if (count > LOG_LIMIT_BURST)
+			log_warn("%u more messages like the next one were left out",
+				count - LOG_LIMIT_BURST);
+	}
+	return __atomic_fetch_add(&limit->count, 1, __ATOMIC_RELAXED) < LOG_LIMIT_BURST;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "test.h"
+
+#include <drm/drm_fourcc.h>
+#include <stdlib.h>
+
+#include "util/fd.h"
+#include "util/image.h"
+
+static void tells_rects_inside(void)
+{
+	CHECK(rect_inside(&(struct rect){ 0, 0, 10, 5 }, 10, 5));
+	CHECK(rect_inside(&(struct rect){ 9, 4, 1, 1 }, 10, 5));
+	CHECK(!rect_inside(&(struct rect){ 0, 0, 0, 5 }, 10, 5));
+	CHECK(!rect_inside(&(struct rect){ 0, 0, 10, 0 }, 10, 5));
+	CHECK(!rect_inside(&(struct rect){ 0, 0, 11, 5 }, 10, 5));
+	CHECK(!rect_inside(&(struct rect){ 0, 1, 10, 5 }, 10, 5));
+	CHECK(!rect_inside(&(struct rect){ UINT32_MAX, 0, 2, 1 }, 10, 5));
+	CHECK(!rect_inside(&(struct rect){ 2, 0, UINT32_MAX, 1 }, 10, 5));
+	CHECK(!rect_inside(&(struct rect){ 0, UINT32_MAX, 1, UINT32_MAX }, 10, 5));
+}
+
+static void check_rect(struct rect r, struct rect expected)
+{
+	if (memcmp(&r, &expected, sizeof(r)) != 0)
+		test_fail(__FILE__, __LINE__, "%ux%u+%u+%u, not %ux%u+%u+%u", r.w, r.h, r.x, r.y,
+			expected.w, expected.h, expected.x, expected.y);
+}
+
+static void intersects_and_unites(void)
+{
+	const struct rect a = { 0, 0, 10, 10 }, b = { 5, 6, 10, 10 }, far = { 20, 20, 1, 1 };
+	const struct rect touching = { 10, 0, 5, 10 }, none = { 3, 3, 0, 7 };
+	const struct rect last = { UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX };
+	check_rect(rect_intersect(&a, &b), (struct rect){ 5, 6, 5, 4 });
+	check_rect(rect_intersect(&b, &a), (struct rect){ 5, 6, 5, 4 });
+	check_rect(rect_intersect(&a, &far), (struct rect){ 0 });
+	check_rect(rect_intersect(&a, &touching), (struct rect){ 0 });
+	check_rect(rect_intersect(&a, &none), (struct rect){ 0 });
+	check_rect(rect_intersect(&a, &last), (struct rect){ 0 });
+	check_rect(rect_intersect(&last, &last), last);
+
+	check_rect(rect_union(&a, &b), (struct rect){ 0, 0, 15, 16 });
+	check_rect(rect_union(&a, &none), a);
+	check_rect(rect_union(&none, &a), a);
+	check_rect(rect_union(&none, &none), (struct rect){ 0 });
+	check_rect(rect_union(&a, &last), (struct rect){ 0, 0, UINT32_MAX, UINT32_MAX });
+}
+
+static void creates_zeroed(void)
+{
+	CHECK(!image_create(0, 1, DRM_FORMAT_XRGB8888));
+	CHECK(!image_create(1, 0, DRM_FORMAT_XRGB8888));
+	CHECK(!image_create(IMAGE_MAX_SIDE + 1, 1, DRM_FORMAT_XRGB8888));
+	CHECK(!image_create(1, UINT32_MAX, DRM_FORMAT_XRGB8888));
+	struct image *image = image_create(3, 2, DRM_FORMAT_ARGB8888);
+	CHECK(image);
+	CHECK_INT(image->kind, IMAGE_PIXELS);
+	CHECK_INT(image->fourcc, DRM_FORMAT_ARGB8888);
+	CHECK(image->stride >= 12);
+	for (size_t y = 0; y < 2; y++)
+		for (size_t x = 0; x < 12; x++)
+			CHECK_INT(image->pixels[y * image->stride + x], 0);
+	CHECK(image_ref(image) == image);
+	image_unref(image);
+	CHECK_INT(image->refs, 1);
+	image_unref(image);
+	image_unref(NULL);
+}
+
+static int released;
+
+static void count_release(struct image *image)
+{
+	CHECK(image->owner == &released);
+	released++;
+}
+
+static void releases_foreign_once(void)
+{
+	static uint8_t pixels[16];
+	const struct image like = { .kind = IMAGE_PIXELS, .width = 2, .height = 2, .stride = 8,
+		.fourcc = DRM_FORMAT_XRGB8888, .pixels = pixels, .planes = 3 };
+	int before = test_open_fds();
+	released = 0;
+	struct image *image = image_create_foreign(&like, count_release, &released);
+	CHECK(image && image->pixels == pixels);
+	image_ref(image);
+	image_unref(image);
+	CHECK_INT(released, 0);
+	image_unref(image);
+	CHECK_INT(released, 1);
+	/* the zeros in like.fds are not descriptors of its own */
+	CHECK_INT(test_open_fds(), before);
+}
+
+static void closes_dmabufs(void)
+{
+	int before = test_open_fds();
+	struct image like = { .kind = IMAGE_DMABUF, .width = 2, .height = 2, .planes = 2,
+		.fourcc = DRM_FORMAT_XRGB8888, .fds = { fd_eventfd(), fd_eventfd(), 0, 0 } };
+	struct image *image = image_create_foreign(&like, NULL, NULL);
+	CHECK(image);
+	CHECK_INT(image->fds[0], like.fds[0]);
+	CHECK_INT(image->fds[2], -1);
+	CHECK_INT(image->fds[3], -1);
+	image_unref(image);
+	CHECK_INT(test_open_fds(), before);
+}
+
+static const struct {
+	uint32_t fourcc;
+	const char *order; /* of the bytes in memory */
+} formats[] = {
+	{ DRM_FORMAT_XRGB8888, "bgrx" },
+	{ DRM_FORMAT_ARGB8888, "bgra" },
+	{ DRM_FORMAT_XBGR8888, "rgbx" },
+	{ DRM_FORMAT_ABGR8888, "rgba" },
+	{ DRM_FORMAT_BGRX8888, "xrgb" },
+	{ DRM_FORMAT_BGRA8888, "argb" },
+	{ DRM_FORMAT_RGBX8888, "xbgr" },
+	{ DRM_FORMAT_RGBA8888, "abgr" },
+};
+
+static size_t place_of(const char *order, char colour)
+{
+	const char *found = strchr(order, colour);
+	CHECK(found);
+	return (size_t)(found - order);
+}
+
+static uint8_t *pixel(const struct image *image, uint32_t x, uint32_t y)
+{
+	return image->pixels + y * image->stride + (size_t)x * 4;
+}
+
+static uint8_t colour_at(uint32_t x, uint32_t y, char colour)
+{
+	return (uint8_t)(x * 31 + y * 57 + (uint32_t)colour * 11);
+}
+
+static void paint(const struct image *image, const char *order)
+{
+	for (uint32_t y = 0; y < image->height; y++)
+		for (uint32_t x = 0; x < image->width; x++)
+			for (size_t i = 0; i < 4; i++)
+				pixel(image, x, y)[i] = colour_at(x, y, order[i]);
+}
+
+/* An image whose rows are `offset` bytes off alignment and `padding` bytes longer than they need. */
+static struct image *create_odd(uint32_t fourcc, size_t offset, size_t padding)
+{
+	static uint8_t memory[2][64 * 64 * 8];
+	static unsigned int turn;
+	const struct image like = { .kind = IMAGE_PIXELS, .width = 37, .height = 23,
+		.stride = 37 * 4 + padding, .fourcc = fourcc, .pixels = memory[turn++ % 2] + offset };
+	return image_create_foreign(&like, NULL, NULL);
+}
+
+/* Copies rect to (2, 3) between each two formats and looks at every pixel of the target. */
+static void check_conversions(size_t src_offset, size_t dst_offset, size_t padding)
+{
+	const struct rect rect = { 5, 7, 20, 11 };
+	const uint32_t to_x = 2, to_y = 3;
+	for (size_t i = 0; i < ARRAY_SIZE(formats) * ARRAY_SIZE(formats); i++) {
+		const char *from = formats[i / ARRAY_SIZE(formats)].order;
+		const char *to = formats[i % ARRAY_SIZE(formats)].order;
+		struct image *src = create_odd(formats[i / ARRAY_SIZE(formats)].fourcc, src_offset,
+			padding);
+		struct image *dst = create_odd(formats[i % ARRAY_SIZE(formats)].fourcc, dst_offset,
+			padding);
+		CHECK(src && dst);
+		paint(src, from);
+		memset(dst->pixels, 0x5a, dst->stride * dst->height);
+		image_copy(dst, to_x, to_y, src, &rect);
+		for (uint32_t y = 0; y < dst->height; y++) {
+			for (uint32_t x = 0; x < dst->width; x++) {
+				const uint8_t *p = pixel(dst, x, y);
+				if (x < to_x || x >= to_x + rect.w || y < to_y || y >= to_y + rect.h) {
+					CHECK_MEM(p, "\x5a\x5a\x5a\x5a", 4);
+					continue;
+				}
+				uint32_t sx = x - to_x + rect.x, sy = y - to_y + rect.y;
+				for (const char *c = "rgb"; *c; c++)
+					CHECK_INT(p[place_of(to, *c)], colour_at(sx, sy, *c));
+				if (strchr(to, 'a'))
+					CHECK_INT(p[place_of(to, 'a')],
+						strchr(from, 'a') ? colour_at(sx, sy, 'a') : 0xff);
+			}
+		}
+		image_unref(src);
+		image_unref(dst);
+	}
+}
+
+static void converts_aligned(void)
+{
+	check_conversions(0, 0, 0);
+	check_conversions(0, 0, 12);
+}
+
+static void converts_unaligned(void)
+{
+	check_conversions(1, 0, 0);
+	check_conversions(0, 3, 0);
+	check_conversions(2, 2, 5);
+}
+
+static void knows_formats(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
+		CHECK(image_format_known(formats[i].fourcc));
+	CHECK(!image_format_known(0));
+	CHECK(!image_format_known(DRM_FORMAT_RGB565));
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test_case cases[] = {
+		TEST_CASE(tells_rects_inside),
+		TEST_CASE(intersects_and_unites),
+		TEST_CASE(creates_zeroed),
+		TEST_CASE(releases_foreign_once),
+		TEST_CASE(closes_dmabufs),
+		TEST_CASE(converts_aligned),
+		TEST_CASE(converts_unaligned),
+		TEST_CASE(knows_formats),
+	};
+	return test_main(argc, argv, cases, ARRAY_SIZE(cases));
+}
