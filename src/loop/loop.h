@@ -29,7 +29,8 @@ struct loop *loop_create(void);
 /* All sources must have been destroyed (asserted). NULL is fine. */
 void loop_destroy(struct loop *loop);
 
-/* Runs until loop_stop(); returns the status given to it. */
+/* Runs until loop_stop() (which may have been called before); returns the status given to it, or
+ * -errno when waiting fails. */
 int loop_run(struct loop *loop);
 
 /* One round: waits at most timeout_ms (-1: for ever) and dispatches what is due. Returns 0 or
@@ -38,7 +39,9 @@ int loop_round(struct loop *loop, int timeout_ms);
 
 void loop_stop(struct loop *loop, int status);
 
-/* Watches fd (not owned) for events of the mask. NULL when that fails. Level-triggered. */
+/* Watches fd (not owned) for events of the mask. NULL when memory is short or the kernel cannot watch
+ * this kind of file (regular files, for one). Level-triggered. Destroy the source before fd is closed
+ * (asserted). */
 struct loop_source *loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn fn,
 	void *data);
 
@@ -66,7 +69,7 @@ struct loop_source *loop_add_waker(struct loop *loop, loop_fn fn, void *data);
 /* Any thread, also in a signal handler; never blocks. */
 void loop_waker_wake(struct loop_source *waker);
 
-/* NULL is fine. Does not close descriptors given to loop_add_fd(). */
+/* NULL is fine. Does not close descriptors given to loop_add_fd(); a signal stays blocked. */
 void loop_source_destroy(struct loop_source *source);
 
 /* Milliseconds of the monotonic clock. */
