@@ -51,6 +51,7 @@ struct gpu_device_args {
 	uint32_t scanouts;      /* 1..VIRTIO_GPU_MAX_SCANOUTS; a VMM with a display may say otherwise */
 	uint32_t width, height; /* of each, where no display tells */
 	uint64_t capset_mask;   /* bit n: capset id n may be offered */
+	bool headless;          /* displays are not used, even when a VMM brings one */
 	struct gpu_renderer_factory factory;
 	uint32_t renderer_count;
 	const char *renderers[GPU_MAX_RENDERERS]; /* names, in order of preference; static strings */

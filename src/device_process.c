@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The launcher keeps one spare socket per renderer here, so that the next renderer process can be used
+ * before it runs: what the device asks of it waits in the ring.
+ */
+#include "device_process.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "control.h"
+#include "gpu/device.h"
+#include "loop/loop.h"
+#include "renderer/remote.h"
+#include "util/fd.h"
+#include "util/log.h"
+#include "vhost/session.h"
+
+struct device_process {
+	const struct config *config;
+	struct loop *loop;
+	int control; /* owned */
+	struct loop_source *control_source;
+	struct gpu_device *gpu;
+	struct vhost_session *session; /* may be NULL */
+	int spares[GPU_MAX_RENDERERS]; /* owned, per renderer of the configuration; -1: none */
+};
+
+static void tell_launcher(struct device_process *process, enum control_type type, uint32_t index)
+{
+	struct control_packet packet = { .type = type, .index = index };
+	int ret = fd_send_packet(process->control, &packet, sizeof(packet), NULL, 0);
+	if (ret < 0)
+		log_error("the launcher does not listen: %s", strerror(-ret));
+}
+
+static struct renderer *start_renderer(void *data, const char *name,
+	const struct renderer_events *events,
+	void (*ready)(void *events_data, struct renderer *renderer), void *events_data)
+{
+	struct device_process *process = data;
+	uint32_t index = 0;
+	while (index < process->config->renderer_count &&
+		strcmp(process->config->renderers[index], name) != 0)
+		index++;
+	assert(index < process->config->renderer_count);
+	if (process->spares[index] < 0) {
+		log_limited(LOG_WARN, "renderer %s cannot be started again so soon", name);
+		return NULL;
+	}
+	struct remote_args args = {
+		.loop = process->loop,
+		.sock = fd_steal(&process->spares[index]),
+		.name = process->config->renderers[index],
+		.events = events,
+		.ready = ready,
+		.data = events_data,
+	};
+	struct renderer *renderer = remote_renderer_create(&args);
+	if (renderer)
+		tell_launcher(process, CONTROL_START_RENDERER, index);
+	return renderer;
+}
+
+static void session_ended(void *data)
+{
+	struct device_process *process = data;
+	vhost_session_destroy(process->session);
+	process->session = NULL;
+	gpu_device_set_session(process->gpu, NULL);
+	tell_launcher(process, CONTROL_SESSION_ENDED, 0);
+}
+
+static void start_session(struct device_process *process, int sock)
+{
+	struct vhost_session_args args = {
+		.loop = process->loop,
+		.sock = sock,
+		.impl = &gpu_device_impl,
+		.device = process->gpu,
+		.memory_slots = process->config->memory_slots,
+		.ended = session_ended,
+		.data = process,
+	};
+	process->session = vhost_session_create(&args);
+	if (!process->session) {
+		log_error("no memory for a session");
+		tell_launcher(process, CONTROL_SESSION_ENDED, 0);
+		return;
+	}
+	gpu_device_set_session(process->gpu, process->session);
+}
+
+static void gpu_ready(void *data)
+{
+	tell_launcher(data, CONTROL_READY, 0);
+}
+
+static void handle_packet(struct device_process *process, const struct control_packet *packet,
+	int *fd)
+{
+	switch ((enum control_type)packet->type) {
+	case CONTROL_SPARE:
+		assert(packet->index < process->config->renderer_count);
+		fd_close(&process->spares[packet->index]);
+		process->spares[packet->index] = fd_steal(fd);
+		break;
+	case CONTROL_SESSION:
+		assert(!process->session);
+		start_session(process, fd_steal(fd));
+		break;
+	case CONTROL_VIEWER:
+		gpu_device_set_viewer(process->gpu, fd_steal(fd));
+		break;
+	case CONTROL_READY:
+	case CONTROL_SESSION_ENDED:
+	case CONTROL_START_RENDERER:
+		assert(!"a packet for the launcher");
+	}
+}
+
+/* Reads one packet. 1, 0 when there is none now, or -errno when the launcher is gone. */
+static int read_packet(struct device_process *process)
+{
+	struct control_packet packet;
+	_cleanup_fd_ int fd = -1;
+	ssize_t size = fd_recv_packet(process->control, &packet, sizeof(packet), &fd, 1);
+	if (size == -EAGAIN)
+		return 0;
+	if (size != (ssize_t)sizeof(packet))
+		return size < 0 ? (int)size : -ECONNRESET;
+	handle_packet(process, &packet, &fd);
+	return 1;
+}
+
+static void control_event(void *data, uint32_t events)
+{
+	struct device_process *process = data;
+	if (read_packet(process) < 0)
+		loop_stop(process->loop, EXIT_OK);
+}
+
+static int create(struct device_process *process)
+{
+	process->loop = loop_create();
+	if (!process->loop)
+		return -ENOMEM;
+	process->control_source =
+		loop_add_fd(process->loop, process->control, LOOP_READABLE, control_event, process);
+	if (!process->control_source)
+		return -ENOMEM;
+
+	/* The first spares were sent before this process was started. */
+	int ret;
+	while ((ret = read_packet(process)) > 0)
+		;
+	if (ret < 0)
+		return ret;
+
+	struct gpu_device_args args = {
+		.loop = process->loop,
+		.limits = process->config->limits,
+		.scanouts = process->config->scanouts,
+		.width = process->config->width,
+		.height = process->config->height,
+		.capset_mask = process->config->capset_mask,
+		.factory = { .start = start_renderer, .data = process },
+		.renderer_count = process->config->renderer_count,
+		.headless = process->config->headless,
+		.ready = gpu_ready,
+		.data = process,
+	};
+	memcpy(args.renderers, process->config->renderers, sizeof(args.renderers));
+	process->gpu = gpu_device_create(&args);
+	return process->gpu ? 0 : -ENOMEM;
+}
+
+static void finish(struct device_process *process)
+{
+	vhost_session_destroy(process->session);
+	if (process->gpu && process->session)
+		gpu_device_set_session(process->gpu, NULL);
+	gpu_device_destroy(process->gpu);
+	fd_close_all(process->spares, GPU_MAX_RENDERERS);
+	loop_source_destroy(process->control_source);
+	fd_close(&process->control);
+	loop_destroy(process->loop);
+}
+
+int device_process_run(const struct config *config, int control)
+{
+	struct device_process process = {
+		.config = config,
+		.control = control,
+		.spares = { -1, -1, -1, -1 },
+	};
+	int ret = create(&process);
+	int status = EXIT_FAILED;
+	if (ret < 0)
+		log_error("cannot start: %s", strerror(-ret));
+	else
+		status = loop_run(process.loop);
+	finish(&process);
+	return status;
+}

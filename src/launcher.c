@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * For each renderer of the configuration there is a spare: a socket pair whose one end the device
+ * process has. When the device asks for the renderer, a process is started at the other end and the
+ * next spare made. At most one process of each renderer lives at a time.
+ *
+ * One VMM is served at a time; others wait in the listening socket's queue. A device process that
+ * dies is a bug, but the next VMM can still be served: it is started again.
+ */
+#include "launcher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "control.h"
+#include "device_process.h"
+#include "listener.h"
+#include "loop/loop.h"
+#include "process.h"
+#include "util/checked.h"
+#include "util/fd.h"
+#include "util/log.h"
+
+struct launcher {
+	const struct config *config;
+	struct loop *loop;
+	struct loop_source *signals[4];
+	int listen_fd;   /* owned; -1: none */
+	int connection;  /* owned: what --fd gave, until it is handed over; -1: none */
+	int display_fd;  /* owned; -1: none */
+	int render_node; /* owned; -1: none */
+	struct loop_source *listen_source;  /* may be NULL */
+	struct loop_source *display_source; /* may be NULL */
+
+	pid_t device_pid;
+	int control; /* owned; -1: no device process */
+	struct loop_source *control_source;
+	bool device_ready, session_open;
+
+	struct launcher_renderer {
+		const struct renderer_type *type;
+		int spare; /* owned: the end for the next process; -1: none */
+		pid_t pid; /* 0: none */
+	} renderers[GPU_MAX_RENDERERS];
+};
+
+static int send_device(struct launcher *launcher, enum control_type type, uint32_t index, int fd)
+{
+	struct control_packet packet = { .type = type, .index = index };
+	return fd_send_packet(launcher->control, &packet, sizeof(packet), &fd, fd >= 0);
+}
+
+static void make_spare(struct launcher *launcher, uint32_t index)
+{
+	int ends[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0) {
+		log_error("cannot make a socket for renderer %s: %s",
+			launcher->renderers[index].type->name, strerror(errno));
+		return;
+	}
+	fd_close(&launcher->renderers[index].spare);
+	if (send_device(launcher, CONTROL_SPARE, index, ends[0]) == 0)
+		launcher->renderers[index].spare = fd_steal(&ends[1]);
+	fd_close_all(ends, 2);
+}
+
+static void start_renderer(struct launcher *launcher, uint32_t index)
+{
+	if (index >= launcher->config->renderer_count || launcher->renderers[index].spare < 0)
+		return;
+	struct launcher_renderer *renderer = &launcher->renderers[index];
+	if (renderer->pid > 0)
+		kill(renderer->pid, SIGKILL);
+	pid_t pid = process_start_renderer(renderer->type, renderer->spare, launcher->render_node,
+		launcher->config->log_level);
+	/* The device sees the other end close when there is no process to hold it. */
+	fd_close(&renderer->spare);
+	renderer->pid = pid > 0 ? pid : 0;
+	if (pid > 0)
+		log_debug("renderer %s is process %d", renderer->type->name, (int)pid);
+	make_spare(launcher, index);
+}
+
+static void watch_listeners(struct launcher *launcher)
+{
+	bool idle = launcher->device_ready && !launcher->session_open;
+	if (launcher->listen_source)
+		loop_source_watch(launcher->listen_source, idle ? LOOP_READABLE : 0);
+	if (launcher->display_source)
+		loop_source_watch(launcher->display_source,
+			launcher->device_ready ? LOOP_READABLE : 0);
+}
+
+static void hand_over(struct launcher *launcher, int *fd)
+{
+	int ret = send_device(launcher, CONTROL_SESSION, 0, *fd);
+	fd_close(fd);
+	if (ret < 0) {
+		log_error("the device process does not take the connection: %s", strerror(-ret));
+		return;
+	}
+	launcher->session_open = true;
+	watch_listeners(launcher);
+}
+
+static void accept_vmm(void *data, uint32_t events)
+{
+	struct launcher *launcher = data;
+	_cleanup_fd_ int fd = listener_accept(launcher->listen_fd);
+	if (fd >= 0)
+		hand_over(launcher, &fd);
+	else if (fd != -EAGAIN)
+		log_limited(LOG_ERROR, "cannot accept a VMM's connection: %s", strerror(-fd));
+}
+
+static void accept_viewer(void *data, uint32_t events)
+{
+	struct launcher *launcher = data;
+	_cleanup_fd_ int fd = listener_accept(launcher->display_fd);
+	if (fd >= 0)
+		send_device(launcher, CONTROL_VIEWER, 0, fd);
+	else if (fd != -EAGAIN)
+		log_limited(LOG_ERROR, "cannot accept a viewer's connection: %s", strerror(-fd));
+}
+
+static void session_ended(struct launcher *launcher)
+{
+	launcher->session_open = false;
+	if (launcher->listen_fd < 0)
+		loop_stop(launcher->loop, EXIT_OK);
+	watch_listeners(launcher);
+}
+
+static void device_ready(struct launcher *launcher)
+{
+	launcher->device_ready = true;
+	log_info("ready for a VMM%s%s", launcher->config->socket_path ? " at " : "",
+		launcher->config->socket_path ? launcher->config->socket_path : "");
+	if (launcher->connection >= 0)
+		hand_over(launcher, &launcher->connection);
+	watch_listeners(launcher);
+}
+
+static void handle_packet(struct launcher *launcher, const struct control_packet *packet)
+{
+	switch (packet->type) {
+	case CONTROL_READY:
+		device_ready(launcher);
+		break;
+	case CONTROL_SESSION_ENDED:
+		session_ended(launcher);
+		break;
+	case CONTROL_START_RENDERER:
+		start_renderer(launcher, packet->index);
+		break;
+	default:
+		log_limited(LOG_ERROR, "the device process sent an unknown packet %u", packet->type);
+	}
+}
+
+static void control_event(void *data, uint32_t events)
+{
+	struct launcher *launcher = data;
+	struct control_packet packet;
+	ssize_t size = fd_recv_packet(launcher->control, &packet, sizeof(packet), NULL, 0);
+	if (size == (ssize_t)sizeof(packet))
+		handle_packet(launcher, &packet);
+	else if (size == 0 || (size < 0 && size != -EAGAIN))
+		loop_source_watch(launcher->control_source, 0); /* its exit is reported by SIGCHLD */
+}
+
+/* The device process: nothing of the launcher is left in it but the configuration and a socket. */
+static _Noreturn void become_device(struct launcher *launcher, int control, pid_t parent)
+{
+	log_set_role("device");
+	prctl(PR_SET_NAME, "virtiogpud-dev");
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (getppid() != parent)
+		_exit(EXIT_FAILED);
+	/* Ctrl-C is for the launcher: the device ends when the launcher does. */
+	signal(SIGINT, SIG_IGN);
+	int fd = fcntl(control, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0 || dup3(fd, 3, O_CLOEXEC) < 0)
+		_exit(EXIT_FAILED);
+	close_range(4, ~0u, 0);
+	_exit(device_process_run(launcher->config, 3));
+}
+
+static int start_device(struct launcher *launcher)
+{
+	int ends[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
+		return -errno;
+	launcher->control = ends[0];
+	launcher->device_ready = false;
+	launcher->session_open = false;
+	for (uint32_t i = 0; i < launcher->config->renderer_count; i++)
+		make_spare(launcher, i);
+
+	pid_t parent = getpid();
+	launcher->device_pid = fork();
+	if (launcher->device_pid == 0)
+		become_device(launcher, ends[1], parent);
+	fd_close(&ends[1]);
+	if (launcher->device_pid < 0)
+		return -errno;
+	launcher->control_source = loop_add_fd(launcher->loop, launcher->control, LOOP_READABLE,
+		control_event, launcher);
+	return launcher->control_source ? 0 : -ENOMEM;
+}
+
+static void device_died(struct launcher *launcher, int status)
+{
+	char text[96];
+	process_describe_status(status, text, sizeof(text));
+	log_error("the device process %s%s", text,
+		launcher->listen_fd >= 0 ? "; starting it again for the next VMM" : "");
+	bool was_ready = launcher->device_ready;
+	launcher->device_pid = 0;
+	loop_source_destroy(launcher->control_source);
+	launcher->control_source = NULL;
+	fd_close(&launcher->control);
+	/* One that dies before it is ready would die again. */
+	if (launcher->listen_fd < 0 || !was_ready || start_device(launcher) < 0)
+		loop_stop(launcher->loop, EXIT_FAILED);
+	else
+		watch_listeners(launcher);
+}
+
+static void renderer_died(struct launcher_renderer *renderer, pid_t pid, int status)
+{
+	char text[96];
+	process_describe_status(status, text, sizeof(text));
+	log_debug("renderer %s, process %d, %s", renderer->type->name, (int)pid, text);
+	renderer->pid = 0;
+}
+
+static void child_event(void *data)
+{
+	struct launcher *launcher = data;
+	int status;
+	pid_t pid;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == launcher->device_pid)
+			device_died(launcher, status);
+		for (uint32_t i = 0; i < launcher->config->renderer_count; i++)
+			if (launcher->renderers[i].pid == pid)
+				renderer_died(&launcher->renderers[i], pid, status);
+	}
+}
+
+static void quit_event(void *data)
+{
+	struct launcher *launcher = data;
+	loop_stop(launcher->loop, EXIT_OK);
+}
+
+static int open_render_node(struct launcher *launcher)
+{
+	const char *path = launcher->config->render_node;
+	if (!path)
+		return 0;
+	launcher->render_node = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+	if (launcher->render_node >= 0)
+		return 0;
+	int ret = -errno;
+	log_error("cannot open the render node %s: %s%s", path, strerror(-ret),
+		ret == -EACCES ? "; is this user in the group that owns it (render)?" : "");
+	return ret;
+}
+
+static int take_fd(struct launcher *launcher)
+{
+	int listening = 0;
+	socklen_t size = sizeof(listening);
+	int fd = launcher->config->fd;
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0) {
+		int ret = -errno;
+		log_error("--fd=%d is not a socket: %s", fd, strerror(-ret));
+		return ret;
+	}
+	int ret = fd_set_nonblocking(fd);
+	if (ret < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		return ret < 0 ? ret : -errno;
+	*(listening ? &launcher->listen_fd : &launcher->connection) = fd;
+	return 0;
+}
+
+static int open_sockets(struct launcher *launcher)
+{
+	const struct config *config = launcher->config;
+	int ret = config->fd >= 0 ? take_fd(launcher) : listener_open(config->socket_path);
+	if (ret < 0)
+		return ret;
+	if (config->fd < 0)
+		launcher->listen_fd = ret;
+	if (launcher->listen_fd >= 0) {
+		launcher->listen_source =
+			loop_add_fd(launcher->loop, launcher->listen_fd, 0, accept_vmm, launcher);
+		if (!launcher->listen_source)
+			return -ENOMEM;
+	}
+	if (!config->display_socket)
+		return 0;
+	launcher->display_fd = listener_open(config->display_socket);
+	if (launcher->display_fd < 0)
+		return launcher->display_fd;
+	launcher->display_source =
+		loop_add_fd(launcher->loop, launcher->display_fd, 0, accept_viewer, launcher);
+	return launcher->display_source ? 0 : -ENOMEM;
+}
+
+static int add_signals(struct launcher *launcher)
+{
+	static const struct {
+		int number;
+		loop_fn fn;
+	} handled[] = {
+		{ SIGCHLD, child_event },
+		{ SIGINT, quit_event },
+		{ SIGTERM, quit_event },
+		{ SIGHUP, quit_event },
+	};
+	static_assert(ARRAY_SIZE(handled) == ARRAY_SIZE(((struct launcher *)0)->signals), "");
+	for (size_t i = 0; i < ARRAY_SIZE(handled); i++) {
+		launcher->signals[i] = loop_add_signal(launcher->loop, handled[i].number,
+			handled[i].fn, launcher);
+		if (!launcher->signals[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int create(struct launcher *launcher)
+{
+	for (uint32_t i = 0; i < launcher->config->renderer_count; i++)
+		launcher->renderers[i].type = renderer_type_find(launcher->config->renderers[i]);
+	int ret = open_render_node(launcher);
+	if (ret < 0)
+		return ret;
+	launcher->loop = loop_create();
+	if (!launcher->loop)
+		return -ENOMEM;
+	ret = open_sockets(launcher);
+	if (ret < 0)
+		return ret;
+	ret = start_device(launcher);
+	/* After the fork: the device process shall not have them blocked. */
+	return ret < 0 ? ret : add_signals(launcher);
+}
+
+static void finish(struct launcher *launcher)
+{
+	/* Renderers end with the device process, whose sockets they hold. */
+	if (launcher->device_pid > 0)
+		kill(launcher->device_pid, SIGKILL);
+	for (uint32_t i = 0; i < GPU_MAX_RENDERERS; i++) {
+		if (launcher->renderers[i].pid > 0)
+			kill(launcher->renderers[i].pid, SIGKILL);
+		fd_close(&launcher->renderers[i].spare);
+	}
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	loop_source_destroy(launcher->control_source);
+	loop_source_destroy(launcher->listen_source);
+	loop_source_destroy(launcher->display_source);
+	for (size_t i = 0; i < ARRAY_SIZE(launcher->signals); i++)
+		loop_source_destroy(launcher->signals[i]);
+	if (launcher->listen_fd >= 0 && launcher->config->socket_path)
+		unlink(launcher->config->socket_path);
+	if (launcher->display_fd >= 0)
+		unlink(launcher->config->display_socket);
+	fd_close(&launcher->control);
+	fd_close(&launcher->listen_fd);
+	fd_close(&launcher->connection);
+	fd_close(&launcher->display_fd);
+	fd_close(&launcher->render_node);
+	loop_destroy(launcher->loop);
+}
+
+int launcher_run(const struct config *config)
+{
+	struct launcher launcher = {
+		.config = config,
+		.listen_fd = -1,
+		.connection = -1,
+		.display_fd = -1,
+		.render_node = -1,
+		.control = -1,
+	};
+	for (uint32_t i = 0; i < GPU_MAX_RENDERERS; i++)
+		launcher.renderers[i].spare = -1;
+	int status = EXIT_FAILED;
+	if (create(&launcher) == 0)
+		status = loop_run(launcher.loop);
+	finish(&launcher);
+	return status;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "listener.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "util/fd.h"
+#include "util/log.h"
+
+static int make_address(const char *path, struct sockaddr_un *address)
+{
+	size_t length = strlen(path);
+	if (length >= sizeof(address->sun_path)) {
+		log_error("%s: a socket's path may have %zu characters; use a shorter one", path,
+			sizeof(address->sun_path) - 1);
+		return -ENAMETOOLONG;
+	}
+	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	memcpy(address->sun_path, path, length + 1);
+	return 0;
+}
+
+/* Removes a socket file without a listener. -EADDRINUSE when there is one, or it is no socket. */
+static int remove_stale(const struct sockaddr_un *address)
+{
+	struct stat st;
+	if (lstat(address->sun_path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode)) {
+		log_error("%s is there and is not a socket; remove it or use another path",
+			address->sun_path);
+		return -EADDRINUSE;
+	}
+	_cleanup_fd_ int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (probe < 0)
+		return -errno;
+	if (connect(probe, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+		errno != ECONNREFUSED) {
+		log_error("%s is in use by another program; use another path", address->sun_path);
+		return -EADDRINUSE;
+	}
+	return unlink(address->sun_path) < 0 ? -errno : 0;
+}
+
+static int bind_and_listen(int fd, const struct sockaddr_un *address)
+{
+	if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 || listen(fd, 8) < 0) {
+		int ret = -errno;
+		log_error("cannot listen at %s: %s", address->sun_path, strerror(-ret));
+		return ret;
+	}
+	return 0;
+}
+
+int listener_open(const char *path)
+{
+	struct sockaddr_un address;
+	int ret = make_address(path, &address);
+	if (ret < 0)
+		return ret;
+	ret = remove_stale(&address);
+	if (ret < 0)
+		return ret;
+	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0) {
+		ret = -errno;
+		log_error("cannot make a socket: %s", strerror(-ret));
+		return ret;
+	}
+	ret = bind_and_listen(fd, &address);
+	return ret < 0 ? ret : fd_steal(&fd);
+}
+
+int listener_accept(int fd)
+{
+	int accepted = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (accepted >= 0)
+		return accepted;
+	bool again = errno == EWOULDBLOCK || errno == ECONNABORTED || errno == EINTR;
+	return again ? -EAGAIN : -errno;
+}

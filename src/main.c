@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * virtiogpud: the GPU of a virtual machine as a process of its own.
+ *
+ *	launcher (this program)
+ *	 ├─ device process      serves the VMM: parses everything a guest sends, does 2D
+ *	 └─ renderer processes  one per renderer: hold the GPU and a big library each
+ *
+ * See docs/architecture.md.
+ */
+#include <stdio.h>
+
+#include "check_host.h"
+#include "config.h"
+#include "launcher.h"
+
+/* The format is that of the backend program conventions of vhost-user: one JSON object, with the
+ * options that a VMM manager may use as features. */
+static int print_capabilities(void)
+{
+	printf("{\n"
+	       "  \"type\": \"gpu\",\n"
+	       "  \"features\": [\n"
+	       "    \"render-node\",\n"
+	       "    \"virgl\"\n"
+	       "  ]\n"
+	       "}\n");
+	return EXIT_OK;
+}
+
+static int print_version(void)
+{
+	printf("virtiogpud %s\n", VIRTIOGPUD_VERSION);
+	return EXIT_OK;
+}
+
+static int print_help(void)
+{
+	config_print_help();
+	return EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+	struct config config;
+	log_init(NULL, LOG_INFO);
+	if (config_parse(argc, argv, &config) < 0)
+		return EXIT_USAGE;
+	log_init(NULL, config.log_level);
+
+	switch (config.action) {
+	case ACTION_HELP:
+		return print_help();
+	case ACTION_VERSION:
+		return print_version();
+	case ACTION_PRINT_CAPABILITIES:
+		return print_capabilities();
+	case ACTION_DUMP_CONFIG:
+		config_dump(&config);
+		return EXIT_OK;
+	case ACTION_CHECK_HOST:
+		return check_host_run(&config);
+	case ACTION_RUN:
+		break;
+	}
+	return launcher_run(&config);
+}
