@@ -22,13 +22,15 @@
 
 struct vhost_region {
 	uint32_t refs;
-	uint32_t id; /* unique in this process, never 0, never used again */
+	uint32_t id; /* never 0, never used again in a table made from this one */
 	uint64_t guest_address;
 	uint64_t size;
 	uint64_t user_address; /* the VMM's own address of it: ring addresses are given in these */
 	uint64_t mmap_offset;  /* where the region begins in the file */
 	uint8_t *base;         /* our mapping of guest_address */
-	int fd;                /* owned */
+	void *mapping;         /* what to unmap: the file may ask for more than the region (huge pages) */
+	size_t mapping_size;
+	int fd; /* owned */
 	dev_t device;
 	ino_t inode;
 };
@@ -36,6 +38,7 @@ struct vhost_region {
 struct vhost_memory {
 	uint32_t refs;
 	uint32_t count;
+	uint32_t last_id; /* the highest region id given out so far */
 	struct vhost_region *regions[VHOST_MEMORY_MAX_REGIONS]; /* each holds a reference */
 };
 
@@ -90,6 +93,10 @@ uint8_t *vhost_memory_translate_user(const struct vhost_memory *memory, uint64_t
  * were written, or -EFAULT when a byte of it is in no region, -ENOSPC when max is too few. */
 int vhost_memory_resolve(const struct vhost_memory *memory, uint64_t guest_address, uint64_t length,
 	struct vhost_span *spans, size_t max);
+
+/* Copies size bytes of guest memory that was translated before. Whatever the guest writes meanwhile,
+ * dst does not change any more afterwards: the one way to bring bytes in that are to be judged. */
+void vhost_memory_copy_in(void *dst, const void *guest, size_t size);
 
 /* Copies guest bytes out, each read once; false (nothing promised about dst) outside memory. */
 bool vhost_memory_read(const struct vhost_memory *memory, uint64_t guest_address, void *dst,
