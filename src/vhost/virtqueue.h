@@ -19,11 +19,10 @@
 #include <stdint.h>
 
 #include "util/list.h"
+#include "vhost/chain.h"
 #include "vhost/memory.h"
 
-#define VIRTQUEUE_MAX_SIZE      32768u
-#define VIRTQUEUE_MAX_CHAIN     1024u /* descriptors in one chain, indirect ones included */
-#define VIRTQUEUE_MAX_READABLE  (64u << 20) /* bytes of one chain */
+#define VIRTQUEUE_MAX_SIZE 32768u
 
 struct virtqueue;
 
@@ -37,8 +36,18 @@ struct vq_request {
 	size_t readable_offset;
 	uint64_t readable_left;       /* bytes not yet taken */
 	uint64_t writable_size;
+
+	/* virtqueue.c's own */
+	struct vq_request *next_free;
+	struct list order;            /* virtqueue::order */
+	uint32_t size_class;
+	uint32_t written;
+	bool completed;
+
 	struct iovec iov[];           /* readable ones first */
 };
+
+#define VQ_SIZE_CLASSES 3u
 
 /* Ring addresses as SET_VRING_ADDR gives them. */
 struct virtqueue_addresses {
@@ -53,40 +62,56 @@ struct virtqueue {
 	bool addresses_are_guest; /* GPA_ADDRESSES negotiated */
 	bool event_idx;
 	bool indirect;
+	bool in_order; /* requests go to the used ring in the order they were popped in */
 
 	uint16_t next_available; /* free-running, as SET/GET_VRING_BASE */
+	uint16_t seen_available; /* the driver's index when last looked at */
 	uint16_t next_used;
-	uint16_t signalled_used; /* next_used at the last interrupt */
+	uint16_t signalled_used; /* next_used at the last virtqueue_notify() */
 	bool signalled_valid;
+	bool unsignalled; /* something was completed since then */
 	uint32_t in_flight;
+	uint64_t in_flight_heads[VIRTQUEUE_MAX_SIZE / 64];
+	struct list order; /* in_order: what is in flight, vq_request::order */
 
 	bool started, enabled, broken;
 	int kick_fd, call_fd, err_fd; /* owned; -1: none */
+	bool call_may_block; /* the VMM made call_fd without O_NONBLOCK */
 
 	struct vhost_memory *memory; /* a reference; NULL while no table is set */
 	const uint8_t *descriptors;  /* translated; NULL while not usable */
 	uint8_t *available;
 	uint8_t *used;
 
-	struct vq_request *free_requests; /* small cache, linked by link.next */
+	struct vq_chain chain; /* the one being popped */
+	struct {
+		struct vq_request *first; /* linked by next_free */
+		uint32_t count;
+	} free_requests[VQ_SIZE_CLASSES];
 };
 
 void virtqueue_init(struct virtqueue *queue, uint32_t index);
 
-/* Forgets all state and closes the descriptors; requests must all be completed (asserted). */
+/* Forgets all state, frees the cache and closes the descriptors; requests must all be completed
+ * (asserted). */
 void virtqueue_finish(struct virtqueue *queue);
 
 /* SET_VRING_NUM: a power of two up to VIRTQUEUE_MAX_SIZE, else -EINVAL. -EBUSY once started. */
 int virtqueue_set_size(struct virtqueue *queue, uint32_t size);
 
+/* SET_VRING_CALL: takes fd (-1: no interrupts) in place of the one before. */
+void virtqueue_set_call(struct virtqueue *queue, int fd);
+
 /* (Re-)translates the ring addresses with a table (NULL: none) and takes a reference to it. -EFAULT
- * when they do not lie in it: the queue is then not usable until the next call. */
+ * when they do not lie in it or are not aligned: the queue cannot then be popped until the next call
+ * that succeeds; what is in flight is still completed where the rings were. */
 int virtqueue_set_memory(struct virtqueue *queue, struct vhost_memory *memory);
 
 /* True when the queue may be popped: started, enabled, translated and not broken. */
 bool virtqueue_ready(const struct virtqueue *queue);
 
-/* Starts at next_available == base; the used index is taken from guest memory. */
+/* Starts at next_available as it stands (SET_VRING_BASE); the used index is taken from guest memory.
+ * A queue whose rings could not be translated is broken from the start. */
 void virtqueue_start(struct virtqueue *queue);
 
 /* Takes the next chain. 1: *ret_request is the caller's; 0: nothing there (and the driver has been
@@ -103,6 +128,9 @@ bool vq_request_read(struct vq_request *request, void *dst, size_t size);
 /* Writes at most size bytes of answer, puts the chain into the used ring with the number of bytes
  * written and frees the request. The interrupt follows with virtqueue_notify(). */
 void vq_request_complete(struct vq_request *request, const void *answer, size_t size);
+
+/* The used index that the rings in guest memory show now; 0 while they are not translated. */
+uint16_t virtqueue_used_index(const struct virtqueue *queue);
 
 /* Interrupts the driver if it wants to know of what was completed since the last interrupt. */
 void virtqueue_notify(struct virtqueue *queue);
