@@ -27,10 +27,11 @@ struct vhost_message {
 
 struct vhost_connection_events {
 	/* A whole message. Descriptors left in it are closed afterwards. Returns 0, or -errno to
-	 * close the connection (the callee has logged why). The connection may be destroyed inside. */
+	 * close the connection (the callee has logged why): `closed` follows with no reason. The
+	 * connection may be destroyed inside. */
 	int (*message)(void *data, struct vhost_message *message);
-	/* The peer is gone (reason NULL) or broke the framing (reason says how). Called once; the
-	 * callee destroys the connection, now or later. */
+	/* The peer is gone (reason NULL) or broke the framing (reason says how). Called once, from
+	 * the loop and never inside another call; the callee destroys the connection, now or later. */
 	void (*closed)(void *data, const char *reason);
 };
 
@@ -41,11 +42,12 @@ struct vhost_connection *vhost_connection_create(struct loop *loop, int sock,
 /* Closes the socket; no event is called any more. NULL is fine. */
 void vhost_connection_destroy(struct vhost_connection *connection);
 
-/* Sends or queues one message; fds are duplicated by the kernel and stay the caller's. 0 or -errno;
- * -ENOBUFS when the peer has stopped reading: `closed` follows from the loop. */
+/* Sends or queues one message; fds are duplicated by the kernel and stay the caller's. 0 or -errno
+ * (-ENOBUFS when the peer has stopped reading): `closed` follows from the loop then. */
 int vhost_connection_send(struct vhost_connection *connection,
 	const struct vhost_user_header *header, const void *payload, const int *fds,
 	size_t fd_count);
 
-/* Stops (true) and resumes handing on messages, e.g. while an answer is still being worked out. */
+/* Stops (true) and resumes handing on messages, e.g. while an answer is still being worked out. That
+ * the peer has gone is noticed all the same. */
 void vhost_connection_pause(struct vhost_connection *connection, bool pause);

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "vhost/backend_channel.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loop/loop.h"
+#include "util/fd.h"
+#include "util/list.h"
+#include "util/log.h"
+#include "vhost/connection.h"
+
+struct request {
+	struct list link; /* backend_channel::waiting or ::finished */
+	struct vhost_user_header header;
+	int fd; /* owned; -1: none */
+	backend_channel_fn done;
+	void *data;
+	int status; /* once finished */
+	uint8_t payload[];
+};
+
+struct backend_channel {
+	struct vhost_connection *connection; /* NULL once closed */
+	struct loop_source *deferred;
+	bool reply_ack;
+	bool awaiting;        /* the first of waiting is sent and not answered */
+	struct list waiting;  /* request::link */
+	struct list finished; /* done is to be called */
+	bool reporting, destroyed; /* destroyed inside a done call: freed when that returns */
+};
+
+static void request_finish(struct backend_channel *channel, struct request *request, int status)
+{
+	request->status = status;
+	fd_close(&request->fd);
+	list_remove(&request->link);
+	list_append(&channel->finished, &request->link);
+	loop_defer_arm(channel->deferred);
+}
+
+static void finish_all(struct backend_channel *channel, int status)
+{
+	channel->awaiting = false;
+	while (!list_empty(&channel->waiting))
+		request_finish(channel,
+			container_of(channel->waiting.next, struct request, link), status);
+}
+
+/* Calls done for what is finished; a call may add requests or destroy the channel. */
+static void report_finished(struct backend_channel *channel)
+{
+	while (!list_empty(&channel->finished)) {
+		struct request *request =
+			container_of(channel->finished.next, struct request, link);
+		list_remove(&request->link);
+		if (request->done)
+			request->done(request->data, request->status);
+		free(request);
+	}
+}
+
+/* Sends what can be sent: up to and with the next request that has to be answered. */
+static void send_waiting(struct backend_channel *channel)
+{
+	while (channel->connection && !channel->awaiting && !list_empty(&channel->waiting)) {
+		struct request *request =
+			container_of(channel->waiting.next, struct request, link);
+		int status = vhost_connection_send(channel->connection, &request->header,
+			request->payload, &request->fd, request->fd >= 0);
+		if (status < 0)
+			return; /* on_closed() ends the request */
+		if (request->header.flags & VHOST_USER_NEED_REPLY_MASK)
+			channel->awaiting = true;
+		else
+			request_finish(channel, request, 0);
+	}
+}
+
+static const char *answer_fault(const struct backend_channel *channel,
+	const struct vhost_message *message)
+{
+	if (!channel->awaiting)
+		return "an answer to nothing";
+	const struct request *request = container_of(channel->waiting.next, struct request, link);
+	if (!(message->header.flags & VHOST_USER_REPLY_MASK) ||
+		message->header.request != request->header.request)
+		return "an answer to another request";
+	if (message->header.size != sizeof(uint64_t) || message->fd_count > 0)
+		return "a malformed answer";
+	return NULL;
+}
+
+static int on_message(void *data, struct vhost_message *message)
+{
+	struct backend_channel *channel = data;
+	const char *fault = answer_fault(channel, message);
+	if (fault) {
+		log_error("vhost-user: backend channel: %s; closing it", fault);
+		return -EPROTO;
+	}
+	uint64_t answer;
+	memcpy(&answer, message->payload, sizeof(answer));
+	channel->awaiting = false;
+	request_finish(channel, container_of(channel->waiting.next, struct request, link),
+		answer == 0 ? 0 : -EIO);
+	return 0;
+}
+
+static void on_closed(void *data, const char *reason)
+{
+	struct backend_channel *channel = data;
+	if (reason)
+		log_error("vhost-user: backend channel: %s; closing it", reason);
+	vhost_connection_destroy(channel->connection);
+	channel->connection = NULL;
+	finish_all(channel, -ECONNRESET);
+}
+
+static void on_deferred(void *data)
+{
+	struct backend_channel *channel = data;
+	send_waiting(channel);
+	channel->reporting = true;
+	report_finished(channel);
+	channel->reporting = false;
+	if (channel->destroyed)
+		free(channel);
+}
+
+static const struct vhost_connection_events connection_events = {
+	.message = on_message,
+	.closed = on_closed,
+};
+
+struct backend_channel *backend_channel_create(struct loop *loop, int sock, bool reply_ack)
+{
+	struct backend_channel *channel = calloc(1, sizeof(*channel));
+	if (!channel)
+		goto err_sock;
+	channel->reply_ack = reply_ack;
+	list_init(&channel->waiting);
+	list_init(&channel->finished);
+	channel->deferred = loop_add_deferred(loop, on_deferred, channel);
+	if (!channel->deferred)
+		goto err_channel;
+	channel->connection = vhost_connection_create(loop, fd_steal(&sock), &connection_events,
+		channel);
+	if (!channel->connection)
+		goto err_deferred;
+	return channel;
+
+err_deferred:
+	loop_source_destroy(channel->deferred);
+err_channel:
+	free(channel);
+err_sock:
+	fd_close(&sock);
+	return NULL;
+}
+
+void backend_channel_destroy(struct backend_channel *channel)
+{
+	if (!channel)
+		return;
+	vhost_connection_destroy(channel->connection);
+	channel->connection = NULL;
+	finish_all(channel, -ECONNRESET);
+	report_finished(channel);
+	loop_source_destroy(channel->deferred);
+	channel->destroyed = true;
+	if (!channel->reporting)
+		free(channel);
+}
+
+static struct request *request_create(const struct vhost_user_header *header, const void *payload,
+	int fd)
+{
+	struct request *request = calloc(1, sizeof(*request) + header->size);
+	if (!request)
+		return NULL;
+	request->header = *header;
+	if (header->size > 0)
+		memcpy(request->payload, payload, header->size);
+	request->fd = fd >= 0 ? fd_dup(fd) : -1;
+	if (fd >= 0 && request->fd < 0) {
+		free(request);
+		return NULL;
+	}
+	return request;
+}
+
+int backend_channel_request(struct backend_channel *channel, enum vhost_user_backend_request request,
+	const void *payload, size_t size, int fd, backend_channel_fn done, void *data)
+{
+	assert(size <= VHOST_USER_MAX_PAYLOAD);
+	if (!channel->connection)
+		return -ENOTCONN;
+	bool answered = channel->reply_ack && done;
+	const struct vhost_user_header header = {
+		.request = request,
+		.flags = VHOST_USER_VERSION | (answered ? VHOST_USER_NEED_REPLY_MASK : 0),
+		.size = (uint32_t)size,
+	};
+	struct request *new = request_create(&header, payload, fd);
+	if (!new)
+		return -ENOMEM;
+	new->done = done;
+	new->data = data;
+	list_append(&channel->waiting, &new->link);
+	send_waiting(channel);
+	return 0;
+}
