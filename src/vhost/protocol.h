@@ -87,11 +87,13 @@ enum vhost_user_protocol_feature {
 };
 
 /* Bit numbers of the virtio features that belong to the transport. */
+#define VHOST_F_LOG_ALL                26
 #define VHOST_USER_F_PROTOCOL_FEATURES 30
 #define VIRTIO_RING_F_INDIRECT_DESC    28
 #define VIRTIO_RING_F_EVENT_IDX        29
 #define VIRTIO_F_VERSION_1             32
 #define VIRTIO_F_RING_PACKED           34
+#define VIRTIO_F_IN_ORDER              35
 #define VIRTIO_F_RING_RESET            40
 
 #define VHOST_BIT(n) (UINT64_C(1) << (n))

@@ -49,8 +49,8 @@ struct vhost_device_impl {
 
 	/* The queue may have requests to pop (a kick, or it has just been started or enabled). */
 	void (*queue_ready)(void *device, struct virtqueue *queue);
-	/* The queue stops: pop nothing more from it; hurry: complete all requests of it at once,
-	 * unfinished ones with an error. Called with hurry == false first. */
+	/* The queue stops: nothing more can be popped from it; hurry: complete all requests of it
+	 * before returning, unfinished ones with an error. Called with hurry == false first. */
 	void (*queue_stop)(void *device, struct virtqueue *queue, bool hurry);
 
 	/* The memory table changed: addresses resolved before have to be resolved again. */
@@ -58,7 +58,8 @@ struct vhost_device_impl {
 	/* GPU_SET_SOCKET: takes sock. */
 	void (*set_gpu_socket)(void *device, int sock);
 	/* Device reset (RESET_DEVICE, or a restart that shows one took place): all state of the guest
-	 * is dropped. No request is in flight then. */
+	 * is dropped; features, memory and GPU socket stay in force until they are set again. No
+	 * request is in flight then. */
 	void (*reset)(void *device);
 	/* The session is over (called once, last): complete every request, drop everything. */
 	void (*closed)(void *device);
@@ -89,6 +90,9 @@ void vhost_session_completed(struct vhost_session *session, struct virtqueue *qu
 
 /* Tells the VMM that the configuration space changed. 0, or -ENOTCONN without a backend channel. */
 int vhost_session_config_changed(struct vhost_session *session);
+
+/* The protocol features that the VMM has acknowledged (VHOST_BIT(VHOST_USER_PROTOCOL_F_…)). */
+uint64_t vhost_session_protocol_features(const struct vhost_session *session);
 
 /* The backend channel, or NULL while there is none. */
 struct backend_channel *vhost_session_backend_channel(struct vhost_session *session);

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/* What session.c, session_queues.c and messages.c share. Nobody else includes this. */
+#pragma once
+
+#include "vhost/connection.h"
+#include "vhost/session.h"
+
+struct loop_source;
+
+/* How a queue stood when it was stopped, to tell a resume from a reset. */
+struct vhost_stopped {
+	bool valid;
+	uint16_t size;
+	uint16_t next_available;
+	uint16_t next_used;
+	struct virtqueue_addresses addresses;
+};
+
+struct vhost_queue {
+	struct vhost_session *session;
+	struct virtqueue virtqueue;
+	struct loop_source *kick; /* NULL while stopped */
+	struct vhost_stopped stopped;
+	bool ready_pending; /* queue_ready is to be called from the deferred call */
+};
+
+/* What waits for requests in flight; the main socket is paused meanwhile. */
+enum vhost_drain {
+	VHOST_DRAIN_NONE,
+	VHOST_DRAIN_VRING_BASE,
+	VHOST_DRAIN_RESET,
+};
+
+struct vhost_session {
+	const struct vhost_device_impl *impl;
+	void *device;
+	struct loop *loop;
+	struct vhost_connection *connection; /* NULL once the session is over */
+	struct backend_channel *channel;     /* may be NULL */
+	struct loop_source *deferred;
+	struct loop_source *drain_timer;
+	void (*ended)(void *data);
+	void *data;
+	bool memory_slots;
+
+	uint64_t features, protocol_features; /* acknowledged */
+	struct vhost_memory *memory;
+	struct vhost_queue queues[VHOST_MAX_QUEUES];
+	bool guest_state; /* a queue has run since the last reset */
+	uint64_t stopped_features; /* when the last queue stopped */
+
+	enum vhost_drain drain;
+	struct vhost_queue *drain_queue; /* VHOST_DRAIN_VRING_BASE */
+	bool drain_answer;               /* VHOST_DRAIN_RESET: an acknowledgement is wanted */
+
+	/* the message being handled */
+	const char *request_name;
+	bool answer_wanted; /* need_reply, and REPLY_ACK was negotiated */
+};
+
+/* session.c */
+
+/* Logs "NAME: text; closing the session" and returns -EPROTO. */
+int vhost_session_violation(struct vhost_session *session, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* For what the host cannot carry out: logs "NAME: text: error" and returns -error (positive). The
+ * session lives on when the VMM wants an answer. */
+int vhost_session_refusal(struct vhost_session *session, int error, const char *text);
+
+/* Sends an answer; a failure ends the connection by itself. */
+void vhost_session_reply(struct vhost_session *session, enum vhost_user_request request,
+	const void *payload, size_t size);
+
+/* session_queues.c */
+
+bool vhost_session_any_started(const struct vhost_session *session);
+
+/* SET_VRING_KICK: takes kick. Starts the queue, or only exchanges its kick when it runs. Decides
+ * first whether this start is a resume or follows a reset that nobody told of. 0 or -errno. */
+int vhost_queue_start(struct vhost_queue *queue, int kick);
+
+/* SET_VRING_ENABLE. */
+void vhost_queue_enable(struct vhost_queue *queue, bool enable);
+
+/* GET_VRING_BASE: stops the queue; the answer is sent at once or when it is drained. */
+void vhost_queue_stop(struct vhost_queue *queue);
+
+/* RESET_DEVICE: stops and drains every queue, then resets the device. True when that is done, false
+ * when the acknowledgement follows by itself. */
+bool vhost_session_reset_device(struct vhost_session *session);
+
+/* Something a waiting drain may depend on has changed, or a queue became ready: looked at from the loop. */
+void vhost_session_check_soon(struct vhost_session *session);
+
+/* The deferred call behind it. */
+void vhost_session_check(struct vhost_session *session);
+
+/* The drain timer: tells the device to give up. */
+void vhost_session_hurry(void *data);
+
+/* The new table is in force: takes the caller's reference to memory. */
+void vhost_session_set_memory(struct vhost_session *session, struct vhost_memory *memory);
+
+/* Stops everything for good, without talking to the device. */
+void vhost_session_stop_queues(struct vhost_session *session);
+
+/* messages.c */
+
+/* struct vhost_connection_events::message */
+int vhost_session_message(void *data, struct vhost_message *message);

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Starting, stopping and draining queues.
+ *
+ * A VMM that stops a device to pause the machine and one that stops it because the guest reset the
+ * device send the same messages, unless they use RESET_DEVICE. The difference shows when the first
+ * queue starts again: a paused ring comes back as it was left (same place, size, indices and features),
+ * a ring of a freshly initialised driver begins at 0. So that is when the device is reset, if it
+ * has to be.
+ *
+ * A drain is the wait for requests in flight. It always ends: after VHOST_DRAIN_MS the device is told
+ * to complete everything. What follows it (an answer, the device's reset) is done from a deferred
+ * call, as the last completion comes from deep inside the device.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <unistd.h>
+
+#include "loop/loop.h"
+#include "util/fd.h"
+#include "util/log.h"
+#include "vhost/session_private.h"
+
+bool vhost_session_any_started(const struct vhost_session *session)
+{
+	for (uint32_t i = 0; i < session->impl->queues; i++)
+		if (session->queues[i].virtqueue.started)
+			return true;
+	return false;
+}
+
+void vhost_session_check_soon(struct vhost_session *session)
+{
+	loop_defer_arm(session->deferred);
+}
+
+static void ready_soon(struct vhost_queue *queue)
+{
+	queue->ready_pending = true;
+	vhost_session_check_soon(queue->session);
+}
+
+static void unwatch_kick(struct vhost_queue *queue)
+{
+	loop_source_destroy(queue->kick);
+	queue->kick = NULL;
+	fd_close(&queue->virtqueue.kick_fd);
+}
+
+static void on_kick(void *data, uint32_t events)
+{
+	struct vhost_queue *queue = data;
+	struct vhost_session *session = queue->session;
+	uint64_t count;
+	ssize_t got = read(queue->virtqueue.kick_fd, &count, sizeof(count));
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (got != (ssize_t)sizeof(count)) {
+		/* Not an eventfd: it would be readable for ever. */
+		log_error("vhost-user: the kick of queue %u cannot be read", queue->virtqueue.index);
+		unwatch_kick(queue);
+		return;
+	}
+	if (virtqueue_ready(&queue->virtqueue))
+		session->impl->queue_ready(session->device, &queue->virtqueue);
+}
+
+static bool resumes(const struct vhost_queue *queue)
+{
+	const struct vhost_stopped *stopped = &queue->stopped;
+	const struct virtqueue *now = &queue->virtqueue;
+	return stopped->valid && now->size == stopped->size &&
+		now->next_available == stopped->next_available &&
+		virtqueue_used_index(now) == stopped->next_used &&
+		now->addresses.descriptors == stopped->addresses.descriptors &&
+		now->addresses.available == stopped->addresses.available &&
+		now->addresses.used == stopped->addresses.used &&
+		queue->session->features == queue->session->stopped_features;
+}
+
+static void reset_device(struct vhost_session *session)
+{
+	for (uint32_t i = 0; i < session->impl->queues; i++)
+		session->queues[i].stopped.valid = false;
+	session->guest_state = false;
+	session->impl->reset(session->device);
+}
+
+static int watch_kick(struct vhost_queue *queue, int kick)
+{
+	fd_set_nonblocking(kick);
+	struct loop_source *source = loop_add_fd(queue->session->loop, kick, LOOP_READABLE, on_kick,
+		queue);
+	if (!source) {
+		fd_close(&kick);
+		return -EINVAL;
+	}
+	unwatch_kick(queue);
+	queue->kick = source;
+	queue->virtqueue.kick_fd = kick;
+	return 0;
+}
+
+int vhost_queue_start(struct vhost_queue *queue, int kick)
+{
+	struct vhost_session *session = queue->session;
+	struct virtqueue *virtqueue = &queue->virtqueue;
+	int status = watch_kick(queue, kick);
+	if (status < 0)
+		return status;
+	/* Also when it ran before: its old descriptor may have held a kick. */
+	ready_soon(queue);
+	if (virtqueue->started)
+		return 0;
+
+	virtqueue_set_memory(virtqueue, session->memory);
+	if (session->guest_state && !vhost_session_any_started(session) && !resumes(queue)) {
+		log_debug("vhost-user: queue %u starts afresh: resetting the device",
+			virtqueue->index);
+		reset_device(session);
+	}
+	session->guest_state = true;
+	queue->stopped.valid = false;
+	virtqueue->event_idx = session->features & VHOST_BIT(VIRTIO_RING_F_EVENT_IDX);
+	virtqueue->indirect = session->features & VHOST_BIT(VIRTIO_RING_F_INDIRECT_DESC);
+	virtqueue->in_order = session->features & VHOST_BIT(VIRTIO_F_IN_ORDER);
+	if (!(session->features & VHOST_BIT(VHOST_USER_F_PROTOCOL_FEATURES)))
+		virtqueue->enabled = true;
+	virtqueue_start(virtqueue);
+	return 0;
+}
+
+void vhost_queue_enable(struct vhost_queue *queue, bool enable)
+{
+	queue->virtqueue.enabled = enable;
+	if (enable)
+		ready_soon(queue);
+}
+
+/* From here on nothing can be popped; completions still reach the ring. */
+static void stop_queue(struct vhost_queue *queue)
+{
+	struct vhost_session *session = queue->session;
+	unwatch_kick(queue);
+	queue->virtqueue.started = false;
+	session->impl->queue_stop(session->device, &queue->virtqueue, false);
+}
+
+static void answer_vring_base(struct vhost_queue *queue)
+{
+	const struct vhost_user_vring_state state = {
+		.index = queue->virtqueue.index,
+		.num = queue->virtqueue.next_available,
+	};
+	vhost_session_reply(queue->session, VHOST_USER_GET_VRING_BASE, &state, sizeof(state));
+}
+
+static void queue_stopped(struct vhost_queue *queue)
+{
+	struct virtqueue *virtqueue = &queue->virtqueue;
+	virtqueue_notify(virtqueue);
+	queue->stopped = (struct vhost_stopped){
+		.valid = true,
+		.size = virtqueue->size,
+		.next_available = virtqueue->next_available,
+		.next_used = virtqueue->next_used,
+		.addresses = virtqueue->addresses,
+	};
+	queue->session->stopped_features = queue->session->features;
+	virtqueue_set_memory(virtqueue, NULL);
+	answer_vring_base(queue);
+}
+
+static void drain_begin(struct vhost_session *session, enum vhost_drain drain)
+{
+	session->drain = drain;
+	vhost_connection_pause(session->connection, true);
+	loop_timer_arm(session->drain_timer, VHOST_DRAIN_MS);
+}
+
+void vhost_queue_stop(struct vhost_queue *queue)
+{
+	if (!queue->virtqueue.started) {
+		answer_vring_base(queue);
+		return;
+	}
+	stop_queue(queue);
+	if (queue->virtqueue.in_flight == 0) {
+		queue_stopped(queue);
+		return;
+	}
+	queue->session->drain_queue = queue;
+	drain_begin(queue->session, VHOST_DRAIN_VRING_BASE);
+}
+
+static bool all_drained(const struct vhost_session *session)
+{
+	for (uint32_t i = 0; i < session->impl->queues; i++)
+		if (session->queues[i].virtqueue.in_flight > 0)
+			return false;
+	return true;
+}
+
+/* The interrupt and error descriptors stay: a VMM gives some of them only once. */
+static void reset_drained(struct vhost_session *session)
+{
+	for (uint32_t i = 0; i < session->impl->queues; i++) {
+		struct virtqueue *virtqueue = &session->queues[i].virtqueue;
+		virtqueue->enabled = false;
+		virtqueue->broken = false;
+		virtqueue->next_available = 0;
+		virtqueue_set_memory(virtqueue, NULL);
+	}
+	reset_device(session);
+}
+
+static void hurry_queue(struct vhost_queue *queue)
+{
+	struct vhost_session *session = queue->session;
+	if (queue->virtqueue.in_flight > 0)
+		session->impl->queue_stop(session->device, &queue->virtqueue, true);
+	if (queue->virtqueue.in_flight > 0)
+		log_error("vhost-user: %u requests of queue %u do not end", queue->virtqueue.in_flight,
+			queue->virtqueue.index);
+}
+
+bool vhost_session_reset_device(struct vhost_session *session)
+{
+	for (uint32_t i = 0; i < session->impl->queues; i++) {
+		struct vhost_queue *queue = &session->queues[i];
+		if (queue->virtqueue.started)
+			stop_queue(queue);
+		hurry_queue(queue);
+	}
+	if (all_drained(session)) {
+		reset_drained(session);
+		return true;
+	}
+	session->drain_answer = session->answer_wanted;
+	drain_begin(session, VHOST_DRAIN_RESET);
+	return false;
+}
+
+void vhost_session_hurry(void *data)
+{
+	struct vhost_session *session = data;
+	if (session->drain == VHOST_DRAIN_NONE)
+		return;
+	log_warn("vhost-user: requests take longer than %u ms to end: giving them up",
+		VHOST_DRAIN_MS);
+	for (uint32_t i = 0; i < session->impl->queues; i++) {
+		struct vhost_queue *queue = &session->queues[i];
+		if (session->drain == VHOST_DRAIN_RESET || queue == session->drain_queue)
+			hurry_queue(queue);
+	}
+	vhost_session_check_soon(session);
+}
+
+static void drain_end(struct vhost_session *session)
+{
+	session->drain = VHOST_DRAIN_NONE;
+	loop_timer_disarm(session->drain_timer);
+	vhost_connection_pause(session->connection, false);
+}
+
+static void check_drain(struct vhost_session *session)
+{
+	if (session->drain == VHOST_DRAIN_VRING_BASE &&
+		session->drain_queue->virtqueue.in_flight == 0) {
+		drain_end(session);
+		queue_stopped(session->drain_queue);
+	} else if (session->drain == VHOST_DRAIN_RESET && all_drained(session)) {
+		const uint64_t success = 0;
+		drain_end(session);
+		reset_drained(session);
+		if (session->drain_answer)
+			vhost_session_reply(session, VHOST_USER_RESET_DEVICE, &success,
+				sizeof(success));
+	}
+}
+
+void vhost_session_check(struct vhost_session *session)
+{
+	check_drain(session);
+	for (uint32_t i = 0; i < session->impl->queues; i++) {
+		struct vhost_queue *queue = &session->queues[i];
+		if (!queue->ready_pending)
+			continue;
+		queue->ready_pending = false;
+		if (virtqueue_ready(&queue->virtqueue))
+			session->impl->queue_ready(session->device, &queue->virtqueue);
+	}
+}
+
+void vhost_session_set_memory(struct vhost_session *session, struct vhost_memory *memory)
+{
+	vhost_memory_unref(session->memory);
+	session->memory = memory;
+	for (uint32_t i = 0; i < session->impl->queues; i++) {
+		struct vhost_queue *queue = &session->queues[i];
+		if (!queue->virtqueue.started)
+			continue;
+		bool usable = queue->virtqueue.descriptors;
+		if (virtqueue_set_memory(&queue->virtqueue, memory) < 0)
+			log_warn("vhost-user: the rings of queue %u have left the guest's memory",
+				queue->virtqueue.index);
+		else if (!usable)
+			ready_soon(queue);
+	}
+	session->impl->memory_changed(session->device, memory);
+}
+
+void vhost_session_stop_queues(struct vhost_session *session)
+{
+	for (uint32_t i = 0; i < session->impl->queues; i++) {
+		unwatch_kick(&session->queues[i]);
+		session->queues[i].virtqueue.started = false;
+	}
+	loop_timer_disarm(session->drain_timer);
+}
