@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+"""A vhost-user GPU: virtiogpud, or any other program that listens on a socket."""
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .errors import LabError, LabTimeout
+from .process import Process
+
+
+class Daemon:
+    """A running daemon; ``socket_path`` is where it listens.
+
+    ``{socket}`` in ``options`` stands for the path; without it, ``--socket-path PATH`` is added. The
+    log is ``daemon.log`` in ``artefacts``. To run it under a debugger, give ``wrapper`` (words
+    before the program).
+    """
+
+    def __init__(self, program: str | Path, options: Sequence[str] = (), *, artefacts: Path,
+                 environment: Mapping[str, str] | None = None, wrapper: Sequence[str] = (),
+                 pass_fds: Sequence[int] = (), timeout: float = 20) -> None:
+        # Short, for the length of a socket's path is limited.
+        self._folder = tempfile.TemporaryDirectory(prefix="vgpud-")
+        self.socket_path = Path(self._folder.name, "gpu.sock")
+        words = [word.replace("{socket}", str(self.socket_path)) for word in options]
+        if words == list(options):
+            words += ["--socket-path", str(self.socket_path)]
+        artefacts.mkdir(parents=True, exist_ok=True)
+        self.process = Process([*wrapper, program, *words], artefacts / "daemon.log", environment=environment,
+                               pass_fds=pass_fds)
+        self._wait_socket(timeout)
+
+    def _wait_socket(self, timeout: float) -> None:
+        end = time.monotonic() + timeout
+        while not self.socket_path.exists():
+            if self.process.wait(0.02) is not None:
+                raise LabError(f"the daemon did not start. {self.process.describe()}")
+            if time.monotonic() > end:
+                self.stop()
+                raise LabTimeout(f"the daemon made no socket in {timeout:.0f} s. {self.process.describe()}")
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def log(self) -> str:
+        """Everything that it has logged."""
+        return self.process.log.read_text(errors="replace")
+
+    def stop(self, timeout: float = 5) -> int:
+        """Ends it; gives its exit status (negative: the signal)."""
+        status = self.process.stop(timeout)
+        self._folder.cleanup()
+        return status
+
+    def __enter__(self) -> "Daemon":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+"""Child processes with a log file that never outlive us."""
+
+import ctypes
+import os
+import signal
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from .errors import LabError
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _die_with_parent() -> None:
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def tail(path: Path, lines: int = 15) -> str:
+    """The last lines of a log, indented; says so when there are none."""
+    try:
+        text = path.read_bytes()[-16384:].decode(errors="replace")
+    except OSError:
+        text = ""
+    found = text.replace("\r", "").splitlines()[-lines:]
+    return "\n".join("    " + line for line in found) if found else "    (empty)"
+
+
+class Process:
+    """A running program. Standard output and error go to ``log``."""
+
+    def __init__(self, command: Sequence[str | Path], log: Path, *, environment: Mapping[str, str] | None = None,
+                 pass_fds: Iterable[int] = (), inherit_stdio: bool = False) -> None:
+        self.name = Path(command[0]).name
+        self.command = [str(word) for word in command]
+        self.log = log
+        with open(log, "ab") as output:
+            try:
+                self._popen = subprocess.Popen(
+                    self.command,
+                    stdin=None if inherit_stdio else subprocess.DEVNULL,
+                    stdout=None if inherit_stdio else output,
+                    stderr=None if inherit_stdio else subprocess.STDOUT,
+                    env={**os.environ, **(environment or {})},
+                    pass_fds=tuple(pass_fds), preexec_fn=_die_with_parent)
+            except OSError as error:
+                raise LabError(f"cannot start {command[0]}: {error.strerror}") from error
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    def poll(self) -> int | None:
+        """The exit status (negative: the signal), or None while it runs."""
+        return self._popen.poll()
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """The exit status, or None when it still runs after ``timeout`` seconds."""
+        try:
+            return self._popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def signal(self, number: int) -> None:
+        if self.poll() is None:
+            self._popen.send_signal(number)
+
+    def stop(self, timeout: float = 5) -> int:
+        """Ends the process, by force when it takes longer than ``timeout``; gives its exit status."""
+        self.signal(signal.SIGTERM)
+        status = self.wait(timeout)
+        if status is None:
+            self.signal(signal.SIGKILL)
+            status = self._popen.wait()
+        return status
+
+    def describe(self) -> str:
+        """For error messages: how it ended, and the end of its log."""
+        status = self.poll()
+        state = "running" if status is None else f"ended with status {status}"
+        return f"{self.name} ({state}), the end of {self.log}:\n{tail(self.log)}"

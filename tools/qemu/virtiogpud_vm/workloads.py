@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+"""Things that draw in the guest, with their measures taken and their pictures kept."""
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from .errors import LabError, LabTimeout
+from .picture import Picture
+from .vm import VM
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a program in the guest said about itself."""
+
+    value: float
+    unit: str
+    output: str
+    renderer: str = ""
+    pictures: list[Picture] = field(default_factory=list)
+
+
+def kmscube(vm: VM, seconds: float = 10, *, options: str = "", start_timeout: float = 120,
+            picture: str | None = None) -> Measure:
+    """A turning cube straight on the screen: frames per second, after the first frames have come.
+
+    ``picture``: keep what can be seen in the middle under this name.
+    """
+    # It ends when its standard input can be read.
+    job = vm.spawn(f"sleep infinity | exec stdbuf -oL kmscube {options}")
+    pictures = []
+    try:
+        job.wait_output("Rendered", start_timeout)
+        time.sleep(seconds / 2)
+        if picture:
+            pictures.append(vm.picture(picture))
+        time.sleep(seconds / 2)
+    except LabError as error:
+        raise type(error)(f"kmscube: {error}\n{vm.describe()}") from error
+    finally:
+        job.kill()
+    job.wait(20)
+    found = re.search(r'renderer: "(.*)"', job.output)
+    return Measure(_frame_rate(job.output), "fps", job.output, found.group(1) if found else "", pictures)
+
+
+def _frame_rate(output: str) -> float:
+    """From kmscube's sums of frames and seconds: the first frames, which have the start in them, do not count."""
+    sums = [(int(frames), float(seconds))
+            for frames, seconds in re.findall(r"Rendered (\d+) frames in ([0-9.]+) sec", output)]
+    first, last = sums[0] if len(sums) > 1 else (0, 0.0), sums[-1]
+    return (last[0] - first[0]) / (last[1] - first[1])
+
+
+def glmark2(vm: VM, scenes: Sequence[str] = ("build", "texture"), *, seconds: float = 10, size: str = "800x600",
+            timeout: float = 300, picture: str | None = None) -> Measure:
+    """glmark2-es2-drm: the score of some scenes of so many seconds each."""
+    words = " ".join(f"-b {scene}:duration={seconds:g}" for scene in scenes)
+    job = vm.spawn(f"exec stdbuf -oL glmark2-es2-drm --size {size} {words}")
+    pictures = []
+    try:
+        if picture:
+            job.wait_output(f"[{scenes[0]}]", timeout)
+            time.sleep(seconds / 2)
+            pictures.append(vm.picture(picture))
+        output = job.wait(timeout).output
+    except LabError as error:
+        raise type(error)(f"glmark2: {error}\n{vm.describe()}") from error
+    score = re.search(r"glmark2 Score: (\d+)", output)
+    if not score:
+        raise LabError(f"glmark2 gave no score:\n{output[-2000:]}")
+    found = re.search(r"GL_RENDERER: +(.*)", output)
+    return Measure(float(score.group(1)), "score", output, found.group(1) if found else "", pictures)
+
+
+def start_udev(vm: VM, timeout: float = 120) -> None:
+    """Programs that look for devices by udev (compositors) find them afterwards."""
+    vm.run("pgrep -x systemd-udevd >/dev/null || pgrep -x udevd >/dev/null || {"
+           " /usr/lib/systemd/systemd-udevd --daemon && udevadm trigger --action=add && udevadm settle; }",
+           timeout, check=True)
+
+
+@contextmanager
+def weston(vm: VM, *, renderer: str = "gl", terminal: bool = True, timeout: float = 180) -> Iterator[str]:
+    """A Wayland desktop on the GPU, with a terminal window; gives the name of its log in the guest.
+
+    ``renderer``: "gl" (3D) or "pixman" (2D).
+    """
+    start_udev(vm, timeout)
+    log = "/run/weston.log"
+    job = vm.spawn(
+        f"rm -f {log} $XDG_RUNTIME_DIR/wayland-lab; LIBSEAT_BACKEND=builtin SEATD_VTBOUND=0 exec weston"
+        f" --backend=drm --renderer={renderer} --socket=wayland-lab --idle-time=0 --log={log}")
+    try:
+        _wait_command(vm, "[ -e $XDG_RUNTIME_DIR/wayland-lab ]", timeout, log)
+        _wait_command(vm, f"grep -q 'Output .* enabled' {log}", timeout, log)
+        window = vm.spawn("WAYLAND_DISPLAY=wayland-lab exec weston-terminal") if terminal else None
+        yield log
+        if window:
+            window.kill()
+            window.wait(20)
+    finally:
+        job.kill(15)
+        try:
+            job.wait(20)
+        except LabTimeout:
+            pass
+
+
+def _wait_command(vm: VM, command: str, timeout: float, log: str) -> None:
+    result = vm.run(f"for i in $(seq {int(timeout * 5)}); do {command} && exit; sleep 0.2; done; cat {log}; exit 1",
+                    timeout + 30)
+    if not result.ok:
+        raise LabTimeout(f"weston did not start in {timeout:.0f} s:\n{result.output[-3000:]}")
+
+
+def wait_picture(vm: VM, name: str, wanted, timeout: float = 60) -> Picture:
+    """Looks at the screen, as NAME.png, until ``wanted(picture)`` is true; gives the last picture,
+    LabTimeout when it never was."""
+    end = time.monotonic() + timeout
+    while True:
+        picture = vm.picture(name)
+        if wanted(picture):
+            return picture
+        if time.monotonic() > end:
+            raise LabTimeout(f"the screen was not as wanted in {timeout:.0f} s, it is: {picture.describe()}"
+                             f" ({vm.artefacts / name}.png)")
+        time.sleep(0.5)
