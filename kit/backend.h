@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The backend program: started, connected to, looked at from outside, stopped.
+ *
+ * It runs in a process group of its own with its standard error in a memory file, so a backend can
+ * write as much as it likes without anybody reading, and dies with the process that started it.
+ */
+#pragma once
+
+#include <sys/types.h>
+
+#include "kit.h"
+
+struct kit_backend {
+	struct kit *kit;
+	pid_t pid;       /* of the program that was started; 0 when it has been waited for */
+	int status;      /* as from waitpid, when it has */
+	int log_fd;      /* owned */
+	uint64_t log_mark;
+	char folder[64]; /* has the socket; "" when a descriptor is passed */
+	char socket[96];
+	int sock;        /* our end of a passed descriptor; -1 */
+};
+
+/* What /proc says of all processes of the backend together. */
+struct kit_usage {
+	uint32_t processes;
+	uint32_t fds;
+	uint64_t rss_kib;
+};
+
+/* Starts a command line (split by the shell). "{socket}" in it becomes the path the backend has to
+ * listen on; "{fd}" becomes the number of a connected socket that it inherits. NULL on failure. */
+struct kit_backend *kit_backend_create(struct kit *kit, const char *command);
+
+/* Kills whatever is left of it. NULL is fine. */
+void kit_backend_destroy(struct kit_backend *backend);
+
+/* A connection (the caller's), as soon as the backend listens; with "{fd}" only the first time.
+ * -ETIMEDOUT, or -ECHILD when the backend ended before. */
+int kit_backend_connect(struct kit_backend *backend);
+
+/* True while the program that was started runs. */
+bool kit_backend_alive(struct kit_backend *backend);
+
+/* Asks it to end (SIGTERM) and waits. Its exit status, 256 + signal when one killed it, or
+ * -ETIMEDOUT. */
+int kit_backend_stop(struct kit_backend *backend);
+
+/* Waits for it to end by itself; as kit_backend_stop. */
+int kit_backend_wait(struct kit_backend *backend);
+
+/* --- its log ------------------------------------------------------------------------------- */
+
+/* What it wrote to standard error since the last mark: the caller's to free; NULL without memory.
+ * */
+char *kit_backend_log(struct kit_backend *backend);
+
+/* Everything up to now is old. */
+void kit_backend_log_mark(struct kit_backend *backend);
+
+/* How many lines since the mark contain the text ("" for all). */
+uint32_t kit_backend_log_lines(struct kit_backend *backend, const char *text);
+
+/* Waits until there are that many. 0 or -ETIMEDOUT. */
+int kit_backend_wait_lines(struct kit_backend *backend, const char *text, uint32_t count);
+
+/* --- its processes ------------------------------------------------------------------------- */
+
+#define KIT_MAX_PROCESSES 64u
+
+/* The pids of the program and all that descend from it; returns how many (at most max). */
+uint32_t kit_backend_processes(struct kit_backend *backend, pid_t *pids, uint32_t max);
+
+/* The first of them whose program's name (the end of argv[0]) is this, or 0. */
+pid_t kit_backend_find(struct kit_backend *backend, const char *program);
+
+/* Sums over all processes. 0, or -EACCES when one may not be looked into (fds and RSS then count
+ * only those that may). */
+int kit_backend_usage(struct kit_backend *backend, struct kit_usage *ret_usage);

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A whole machine in one call: backend, memory, rings, connection, display, driver.
+ *
+ *	struct kit_machine *m = kit_machine_create(&(struct kit_machine_spec){ 0 });
+ *	kit_gpu_create_2d(&m->gpu, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 64, 64);
+ *	…
+ *	int leaks = kit_machine_destroy(m);
+ *
+ * The parts are all open to use.
+ */
+#pragma once
+
+#include "backend.h"
+#include "display.h"
+#include "gpu.h"
+#include "vmm.h"
+
+struct kit_machine_spec {
+	const char *command;               /* of the backend; NULL: BACKEND in the environment */
+	const struct kit_profile *profile; /* NULL: QEMU's vhost-user-gpu-pci */
+	uint32_t sizes[KIT_QUEUES];        /* of the queues; 0: the profile's */
+	uint64_t unwanted;                 /* virtio features that the driver does not take */
+	uint64_t protocol_unwanted;        /* protocol features that the VMM does not take */
+	const struct kit_region_spec *regions; /* NULL: kit_memory_default */
+	uint32_t region_count;
+	size_t piece;                      /* as kit_vmm::piece, from the first byte on */
+	bool no_display;
+	bool display_always; /* GPU_SET_SOCKET also with a profile that does not send it */
+	/* Stop before: connecting, realize, start. */
+	enum kit_machine_stage {
+		KIT_STAGE_STARTED,
+		KIT_STAGE_REALIZED,
+		KIT_STAGE_CONNECTED,
+		KIT_STAGE_PREPARED,
+	} stage;
+};
+
+struct kit_machine {
+	struct kit kit;
+	struct kit_backend *backend;
+	struct kit_memory memory;
+	struct kit_ring rings[KIT_QUEUES];
+	struct kit_display display;
+	struct kit_vmm vmm;
+	struct kit_gpu gpu;
+	struct kit_machine_spec spec;
+	bool own_backend;
+};
+
+/* NULL on failure; the reason is then on standard error. */
+struct kit_machine *kit_machine_create(const struct kit_machine_spec *spec);
+
+/* The same with a backend that runs already and serves another connection; it stays the caller's,
+ * who keeps it until the machine is gone. */
+struct kit_machine *kit_machine_attach(struct kit_backend *backend,
+	const struct kit_machine_spec *spec);
+
+/* Powers off and gives everything back. NULL is fine. Returns how many things were not right in the
+ * end, each said on standard error: the display protocol was broken, guest memory of commands was
+ * not given back by the test, the backend does not end on SIGTERM with status 0. */
+int kit_machine_destroy(struct kit_machine *machine);
+
+/* Pause and resume: what is in flight stays so. 0 or -errno. */
+int kit_machine_stop(struct kit_machine *machine);
+int kit_machine_start(struct kit_machine *machine);
+
+/* The guest resets the device and its driver starts again: rings and resources are empty. */
+int kit_machine_reset(struct kit_machine *machine);
+
+/* Closes the connection and makes a new one to the same backend, up to the spec's stage. */
+int kit_machine_reconnect(struct kit_machine *machine);

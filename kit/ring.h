@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The driver's side of a split virtqueue (virtio 1.4, 2.7): any size up to 32768, indirect
+ * descriptors, both directions of notification suppression.
+ *
+ * The upper half (kit_ring_add … kit_ring_wait) is a correct driver, which checks what the device
+ * puts into the used ring. The lower half writes the ring's memory as it is told, for the cases in
+ * which the driver is not correct; after that only the lower half makes sense until
+ * kit_ring_reset().
+ */
+#pragma once
+
+#include "memory.h"
+
+#define KIT_RING_NEXT     1u
+#define KIT_RING_WRITE    2u
+#define KIT_RING_INDIRECT 4u
+
+struct kit_descriptor {
+	uint64_t address;
+	uint32_t length;
+	uint16_t flags;
+	uint16_t next;
+};
+
+struct kit_chain {
+	bool in_flight;
+	uint16_t length;    /* descriptors it has in the table of the ring */
+	uint64_t writable;  /* bytes */
+	void *token;
+	uint64_t table;     /* indirect table; 0: none */
+	uint32_t table_size;
+};
+
+struct kit_ring {
+	struct kit *kit;
+	struct kit_memory *memory;
+	uint32_t index; /* which queue of the device */
+	uint16_t size;
+	uint64_t descriptors, available, used; /* guest addresses */
+	bool event_idx;
+	bool indirect; /* chains of more than one descriptor go into an indirect table */
+	bool polling;  /* wants no interrupts; waits by looking */
+	int kick_fd, call_fd, err_fd; /* owned */
+
+	uint16_t next_available; /* free-running */
+	uint16_t next_used;
+	uint16_t kicked; /* next_available at the last kick */
+	uint16_t free_head, free_count;
+	struct kit_chain *chains; /* by head */
+	uint64_t kicks;           /* eventfd writes */
+	uint64_t interrupts;      /* counted at the eventfd */
+};
+
+/* A used element. */
+struct kit_used {
+	void *token;
+	uint16_t head;
+	uint32_t length; /* bytes the device says it wrote */
+};
+
+/* One buffer of a chain; readable ones come first. */
+struct kit_piece {
+	uint64_t address;
+	uint32_t length;
+	bool writable;
+};
+
+/* Allocates the ring in guest memory; size is a power of two up to 32768. 0 or -errno. */
+int kit_ring_init(struct kit_ring *ring, struct kit_memory *memory, uint32_t index, uint32_t size);
+
+/* NULL-safe on a zeroed ring. Chains in flight are forgotten. */
+void kit_ring_finish(struct kit_ring *ring);
+
+/* Empties the ring as a driver does after a device reset; tokens in flight are forgotten. */
+void kit_ring_reset(struct kit_ring *ring);
+
+/* Offers a chain to the device (without a kick). The token (not NULL) comes back with the used
+ * element. Returns the head, -ENOSPC when the ring is full, -ENOMEM without memory for a table. */
+int kit_ring_add(struct kit_ring *ring, const struct kit_piece *pieces, size_t count, void *token);
+
+/* Kicks if the device wants to know of what was added since the last kick. */
+void kit_ring_kick(struct kit_ring *ring);
+
+/* Takes the next used element: 1, 0 when there is none, -EPROTO when it is not sane (unknown id,
+ * more bytes than were writable, an index that runs ahead). */
+int kit_ring_take(struct kit_ring *ring, struct kit_used *ret_used);
+
+/* Waits until kit_ring_take() has something to give. Sleeps on the interrupt: an answer without one
+ * is -EPROTO, unless the ring is polling. 0, -ETIMEDOUT (with `why`) or what ended the wait. */
+int kit_ring_wait(struct kit_ring *ring, int timeout_ms);
+
+/* Reads and clears the interrupt's counter into ring->interrupts; returns what was added. */
+uint64_t kit_ring_interrupts(struct kit_ring *ring);
+
+/* How many chains are in flight. */
+uint32_t kit_ring_in_flight(const struct kit_ring *ring);
+
+/* --- as it is told ------------------------------------------------------------------------- */
+
+/* Writes entry `at` of the descriptor table (or of any table in guest memory). */
+void kit_ring_write(struct kit_ring *ring, uint16_t at, const struct kit_descriptor *descriptor);
+void kit_table_write(struct kit_memory *memory, uint64_t table, uint16_t at,
+	const struct kit_descriptor *descriptor);
+
+/* Puts any head into the next place of the available ring and advances its index by one. */
+void kit_ring_publish(struct kit_ring *ring, uint16_t head);
+
+/* Sets the available index, and the event index, to any value. */
+void kit_ring_set_available(struct kit_ring *ring, uint16_t index);
+void kit_ring_set_event(struct kit_ring *ring, uint16_t index);
+
+/* What the device has written: its used index, and the event index it asks to be kicked at. */
+uint16_t kit_ring_used_index(const struct kit_ring *ring);
+uint16_t kit_ring_device_event(const struct kit_ring *ring);
+
+/* Kicks, whatever the device wants. */
+void kit_ring_kick_always(struct kit_ring *ring);

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/* The player of the profiles. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "display.h"
+#include "util/fd.h"
+#include "vmm.h"
+
+/* The features that a guest behind this VMM ends up with. */
+static uint64_t choose_features(const struct kit_vmm *vmm)
+{
+	const struct kit_profile *profile = vmm->profile;
+	return ((vmm->offered & profile->features) | profile->forced) & vmm->wanted;
+}
+
+static uint64_t value_of(const struct kit_vmm *vmm, uint32_t request, const struct kit_step *step)
+{
+	if (request == VHOST_USER_SET_FEATURES)
+		return choose_features(vmm);
+	if (request == VHOST_USER_SET_PROTOCOL_FEATURES)
+		return vmm->protocol_offered & vmm->profile->protocol & vmm->protocol_wanted;
+	return step->value;
+}
+
+static int send_memory(struct kit_vmm *vmm)
+{
+	if (!kit_vmm_has(vmm, VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS))
+		return kit_vmm_do(vmm, VHOST_USER_SET_MEM_TABLE, 0, 0);
+	int ret = 0;
+	for (uint32_t i = vmm->regions_known; i < vmm->memory->count && ret == 0; i++)
+		ret = kit_vmm_do(vmm, VHOST_USER_ADD_MEM_REG, i, 0);
+	return ret;
+}
+
+static bool left_out(const struct kit_vmm *vmm, uint32_t request)
+{
+	const struct kit_request_spec *spec = kit_request_spec(request);
+	if (request == VHOST_USER_GPU_SET_SOCKET)
+		return !vmm->display;
+	return spec && spec->needs >= 0 && !kit_vmm_has(vmm, spec->needs);
+}
+
+static int play_message(struct kit_vmm *vmm, uint32_t message, uint32_t queue,
+	const struct kit_step *step)
+{
+	uint32_t request = message & KIT_REQUEST_MASK;
+	if (left_out(vmm, request))
+		return 0;
+	if (request == KIT_INJECT_KICK) {
+		fd_eventfd_signal(vmm->rings[queue].kick_fd);
+		return 0;
+	}
+	if (request == KIT_CLOSE_DISPLAY) {
+		if (vmm->display)
+			kit_display_close(vmm->display);
+		return 0;
+	}
+	bool ack = vmm->ack;
+	vmm->ack = ack && (message & KIT_ACK || request == KIT_SEND_MEMORY);
+	int ret = request == KIT_SEND_MEMORY
+		? send_memory(vmm)
+		: kit_vmm_do(vmm, request, queue, value_of(vmm, request, step));
+	vmm->ack = ack;
+	if (ret == 0 && message & KIT_BARRIER &&
+		!kit_vmm_has(vmm, VHOST_USER_PROTOCOL_F_REPLY_ACK))
+		ret = kit_vmm_do(vmm, VHOST_USER_GET_FEATURES, 0, 0);
+	return ret;
+}
+
+static int failed(struct kit_vmm *vmm, int error, uint32_t message, uint32_t queue)
+{
+	const struct kit_request_spec *spec = kit_request_spec(message & KIT_REQUEST_MASK);
+	char why[sizeof(vmm->kit->why)];
+	memcpy(why, vmm->kit->why, sizeof(why));
+	return kit_fail(vmm->kit, -error, "%s, queue %u: %s", spec ? spec->name : "memory", queue,
+		why);
+}
+
+int kit_vmm_play(struct kit_vmm *vmm, const struct kit_step *steps)
+{
+	for (const struct kit_step *step = steps; step->kind != KIT_END; step++) {
+		uint32_t rounds = step->kind == KIT_EACH_QUEUE ? KIT_QUEUES : 1;
+		for (uint32_t queue = 0; queue < rounds; queue++) {
+			for (uint32_t i = 0; i < KIT_STEP_MESSAGES && step->messages[i]; i++) {
+				int ret = play_message(vmm, step->messages[i], queue, step);
+				if (ret < 0)
+					return failed(vmm, ret, step->messages[i], queue);
+			}
+		}
+	}
+	return 0;
+}
+
+int kit_vmm_realize(struct kit_vmm *vmm)
+{
+	return kit_vmm_play(vmm, vmm->profile->realize);
+}
+
+int kit_vmm_start(struct kit_vmm *vmm)
+{
+	return kit_vmm_play(vmm, vmm->profile->start);
+}
+
+int kit_vmm_stop(struct kit_vmm *vmm)
+{
+	int ret = kit_vmm_play(vmm, vmm->profile->stop);
+	for (uint32_t i = 0; i < KIT_QUEUES && ret == 0; i++) {
+		uint16_t used = kit_ring_used_index(&vmm->rings[i]);
+		if (vmm->bases[i] != used)
+			ret = kit_fail(vmm->kit, EPROTO, "queue %u stopped at %u with %u answered",
+				i, vmm->bases[i], used);
+	}
+	return ret;
+}
+
+int kit_vmm_reset(struct kit_vmm *vmm)
+{
+	memset(vmm->bases, 0, sizeof(vmm->bases));
+	kit_channel_unmap_all(&vmm->channel);
+	return kit_vmm_play(vmm, vmm->profile->reset);
+}
