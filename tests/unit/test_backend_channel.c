@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "test.h"
+
+#include "loop/loop.h"
+#include "peer.h"
+#include "util/fd.h"
+#include "vhost/backend_channel.h"
+
+#define PENDING 12345
+
+/* A request's end. */
+struct outcome {
+	int status;
+	int calls;
+	bool destroy; /* the channel, from inside */
+	bool again;   /* makes another request from inside */
+};
+
+static struct {
+	struct loop *loop;
+	struct backend_channel *channel;
+	int peer;
+	int fds_before;
+	int again_status;
+} at;
+
+static void setup(bool reply_ack)
+{
+	memset(&at, 0, sizeof(at));
+	at.fds_before = test_open_fds();
+	at.loop = loop_create();
+	int sock;
+	peer_pair(&sock, &at.peer);
+	at.channel = backend_channel_create(at.loop, sock, reply_ack);
+	CHECK(at.channel);
+}
+
+static void rounds(int count)
+{
+	for (int i = 0; i < count; i++)
+		CHECK_INT(loop_round(at.loop, 0), 0);
+}
+
+static void teardown(void)
+{
+	backend_channel_destroy(at.channel);
+	loop_destroy(at.loop);
+	fd_close(&at.peer);
+	CHECK_INT(test_open_fds(), at.fds_before);
+}
+
+static void done(void *data, int status)
+{
+	struct outcome *outcome = data;
+	outcome->status = status;
+	outcome->calls++;
+	if (outcome->again)
+		at.again_status = backend_channel_request(at.channel,
+			VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, NULL, 0, -1, NULL, NULL);
+	if (outcome->destroy) {
+		backend_channel_destroy(at.channel);
+		at.channel = NULL;
+	}
+}
+
+static int map_blob(struct outcome *outcome, uint64_t offset, int fd)
+{
+	const struct vhost_user_mmap map = { .shm_offset = offset, .length = 4096 };
+	outcome->status = PENDING;
+	return backend_channel_request(at.channel, VHOST_USER_BACKEND_SHMEM_MAP, &map, sizeof(map),
+		fd, done, outcome);
+}
+
+static void answer(uint32_t request, uint64_t value)
+{
+	peer_send(at.peer, request, VHOST_USER_REPLY_MASK, &value, sizeof(value));
+}
+
+/* Takes the next request, which has to be a SHMEM_MAP of this offset. */
+static void expect_map(uint64_t offset, bool with_fd)
+{
+	struct peer_message message;
+	struct vhost_user_mmap map;
+	CHECK(peer_receive(at.peer, &message));
+	CHECK_INT(message.header.request, VHOST_USER_BACKEND_SHMEM_MAP);
+	CHECK_INT(message.header.size, sizeof(map));
+	memcpy(&map, message.payload, sizeof(map));
+	CHECK_INT(map.shm_offset, offset);
+	CHECK((message.fd >= 0) == with_fd);
+	fd_close(&message.fd);
+}
+
+static void waits_for_the_answer(void)
+{
+	setup(true);
+	struct outcome outcome = { 0 };
+	int fd = fd_eventfd();
+	CHECK_INT(map_blob(&outcome, 1, fd), 0);
+	fd_close(&fd);
+	expect_map(1, true);
+	rounds(2);
+	CHECK_INT(outcome.calls, 0);
+	answer(VHOST_USER_BACKEND_SHMEM_MAP, 0);
+	rounds(2);
+	CHECK_INT(outcome.calls, 1);
+	CHECK_INT(outcome.status, 0);
+	teardown();
+	CHECK_INT(outcome.calls, 1);
+}
+
+static void asks_one_thing_at_a_time(void)
+{
+	setup(true);
+	struct outcome outcomes[3] = { 0 };
+	struct peer_message message;
+	for (uint64_t i = 0; i < 3; i++)
+		CHECK_INT(map_blob(&outcomes[i], i, -1), 0);
+	for (uint64_t i = 0; i < 3; i++) {
+		expect_map(i, false);
+		CHECK(!peer_receive(at.peer, &message));
+		answer(VHOST_USER_BACKEND_SHMEM_MAP, i == 1 ? 1 : 0);
+		rounds(3);
+		CHECK_INT(outcomes[i].calls, 1);
+		CHECK_INT(outcomes[i].status, i == 1 ? -EIO : 0);
+	}
+	teardown();
+}
+
+static void asks_for_an_answer_only_when_it_gets_one(void)
+{
+	for (int reply_ack = 0; reply_ack < 2; reply_ack++) {
+		for (int with_done = 0; with_done < 2; with_done++) {
+			setup(reply_ack);
+			struct outcome outcome = { 0 };
+			CHECK_INT(backend_channel_request(at.channel,
+					  VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, NULL, 0, -1,
+					  with_done ? done : NULL, &outcome),
+				0);
+			CHECK_INT(outcome.calls, 0); /* never inside the call */
+			struct peer_message message;
+			CHECK(peer_receive(at.peer, &message));
+			uint32_t need = reply_ack && with_done ? VHOST_USER_NEED_REPLY_MASK : 0;
+			CHECK_INT(message.header.flags, VHOST_USER_VERSION | need);
+			CHECK_INT(message.header.size, 0);
+			rounds(2);
+			CHECK_INT(outcome.calls, with_done && !reply_ack);
+			teardown();
+			CHECK_INT(outcome.calls, with_done);
+			CHECK_INT(outcome.status, with_done && reply_ack ? -ECONNRESET : 0);
+		}
+	}
+}
+
+static void ends_everything_when_destroyed(void)
+{
+	setup(true);
+	struct outcome outcomes[3] = { 0 };
+	int fd = fd_eventfd();
+	for (uint64_t i = 0; i < 3; i++)
+		CHECK_INT(map_blob(&outcomes[i], i, fd), 0);
+	fd_close(&fd);
+	teardown();
+	for (int i = 0; i < 3; i++) {
+		CHECK_INT(outcomes[i].calls, 1);
+		CHECK_INT(outcomes[i].status, -ECONNRESET);
+	}
+}
+
+static void ends_everything_when_the_peer_goes(void)
+{
+	setup(true);
+	struct outcome outcomes[2] = { 0 };
+	for (uint64_t i = 0; i < 2; i++)
+		CHECK_INT(map_blob(&outcomes[i], i, -1), 0);
+	fd_close(&at.peer);
+	rounds(3);
+	CHECK_INT(outcomes[0].status, -ECONNRESET);
+	CHECK_INT(outcomes[1].status, -ECONNRESET);
+	CHECK_INT(map_blob(&outcomes[0], 0, -1), -ENOTCONN);
+	teardown();
+	CHECK_INT(outcomes[0].calls, 1);
+}
+
+static void closes_at_a_wrong_answer(void)
+{
+	const uint64_t zero[2] = { 0 };
+	for (int kind = 0; kind < 6; kind++) {
+		setup(true);
+		struct outcome outcome = { 0 };
+		int fd = fd_eventfd();
+		if (kind != 0)
+			CHECK_INT(map_blob(&outcome, 1, -1), 0);
+		uint32_t request = VHOST_USER_BACKEND_SHMEM_MAP;
+		uint32_t reply = VHOST_USER_REPLY_MASK;
+		switch (kind) {
+		case 0: /* to nothing */
+		case 1: /* of another request */
+			peer_send(at.peer, VHOST_USER_BACKEND_SHMEM_UNMAP, reply, zero, 8);
+			break;
+		case 2: /* too short */
+			peer_send(at.peer, request, reply, zero, 4);
+			break;
+		case 3: /* too long */
+			peer_send(at.peer, request, reply, zero, 16);
+			break;
+		case 4: /* not an answer */
+			peer_send(at.peer, request, 0, zero, 8);
+			break;
+		default: { /* with a descriptor */
+			uint8_t bytes[32];
+			size_t size = peer_compose(bytes, request, reply, zero, 8);
+			peer_send_bytes(at.peer, bytes, size, &fd, 1);
+		}
+		}
+		fd_close(&fd);
+		rounds(3);
+		CHECK_INT(outcome.calls, kind != 0);
+		CHECK_INT(outcome.status, kind != 0 ? -ECONNRESET : 0);
+		CHECK_INT(map_blob(&outcome, 1, -1), -ENOTCONN);
+		teardown();
+	}
+}
+
+static void may_be_used_from_an_outcome(void)
+{
+	setup(true);
+	struct outcome outcome = { .again = true };
+	CHECK_INT(map_blob(&outcome, 1, -1), 0);
+	expect_map(1, false);
+	answer(VHOST_USER_BACKEND_SHMEM_MAP, 0);
+	rounds(3);
+	CHECK_INT(at.again_status, 0);
+	struct peer_message message;
+	CHECK(peer_receive(at.peer, &message));
+	CHECK_INT(message.header.request, VHOST_USER_BACKEND_CONFIG_CHANGE_MSG);
+	teardown();
+}
+
+static void may_be_destroyed_from_an_outcome(void)
+{
+	setup(true);
+	struct outcome outcomes[3] = { { .destroy = true } };
+	for (uint64_t i = 0; i < 3; i++)
+		CHECK_INT(map_blob(&outcomes[i], i, -1), 0);
+	expect_map(0, false);
+	answer(VHOST_USER_BACKEND_SHMEM_MAP, 0);
+	rounds(3);
+	CHECK(!at.channel);
+	CHECK_INT(outcomes[0].status, 0);
+	CHECK_INT(outcomes[1].status, -ECONNRESET);
+	CHECK_INT(outcomes[2].status, -ECONNRESET);
+	for (int i = 0; i < 3; i++)
+		CHECK_INT(outcomes[i].calls, 1);
+	teardown();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test_case cases[] = {
+		TEST_CASE(waits_for_the_answer),
+		TEST_CASE(asks_one_thing_at_a_time),
+		TEST_CASE(asks_for_an_answer_only_when_it_gets_one),
+		TEST_CASE(ends_everything_when_destroyed),
+		TEST_CASE(ends_everything_when_the_peer_goes),
+		TEST_CASE(closes_at_a_wrong_answer),
+		TEST_CASE(may_be_used_from_an_outcome),
+		TEST_CASE(may_be_destroyed_from_an_outcome),
+	};
+	return test_main(argc, argv, cases, ARRAY_SIZE(cases));
+}
