@@ -146,7 +146,8 @@ struct renderer_impl {
 	void (*region_add)(struct renderer *renderer, const struct renderer_region *region);
 	void (*region_remove)(struct renderer *renderer, uint32_t id);
 
-	/* Contexts: optional, all or none. Destroying one finishes its fences (status 0) first. */
+	/* Contexts: optional, all or none, with a way to submit. Destroying one finishes its fences
+	 * (status 0) first. */
 	void (*context_create)(struct renderer *renderer, const struct renderer_context_args *args,
 		struct renderer_call *call);
 	void (*context_destroy)(struct renderer *renderer, uint32_t context,
@@ -161,6 +162,11 @@ struct renderer_impl {
 	void *(*submit_buffer)(struct renderer *renderer, uint32_t size);
 	void (*submit)(struct renderer *renderer, uint32_t context, uint32_t size,
 		struct renderer_call *call);
+	/* Optional, may stand in for both: submits a stream where it lies, in the caller's memory, with
+	 * RENDERER_SUBMIT_PADDING zero bytes behind it. It may be overwritten by the renderer, and is
+	 * not looked at after the operation has returned. */
+	void (*submit_stream)(struct renderer *renderer, uint32_t context, void *stream,
+		uint32_t size, struct renderer_call *call);
 
 	void (*resource_create)(struct renderer *renderer,
 		const struct renderer_resource_args *args, struct renderer_call *call);
@@ -233,6 +239,9 @@ void renderer_context_detach(struct renderer *renderer, uint32_t context, uint32
 void *renderer_submit_buffer(struct renderer *renderer, uint32_t size);
 void renderer_submit(struct renderer *renderer, uint32_t context, uint32_t size,
 	struct renderer_call *call);
+/* Copies where the renderer only has submit_buffer() and submit(). */
+void renderer_submit_stream(struct renderer *renderer, uint32_t context, void *stream,
+	uint32_t size, struct renderer_call *call);
 void renderer_resource_create(struct renderer *renderer, const struct renderer_resource_args *args,
 	struct renderer_call *call);
 void renderer_resource_unref(struct renderer *renderer, uint32_t resource,

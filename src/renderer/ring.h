@@ -2,15 +2,16 @@
 /*
  * The ring between the device process and a renderer process: one sealed memfd with a submission
  * queue, a completion queue (both single producer, single consumer, fixed-size records) and a data
- * area; two eventfds.
+ * area; two pipes that wake.
  *
  *	 device process (RING_DEVICE)                 renderer process (RING_RENDERER)
  *	   ring_push(record) ── submissions ──────────►  ring_pop(record)
  *	   ring_pop(record)  ◄───────── completions ──   ring_push(record)
  *	   ring_data_reserve ── data area ────────────►  ring_data
  *
- * A side that is about to sleep arms its wake-up and looks once more; the other side writes the eventfd
- * only when it finds it armed. So a busy peer costs no system call.
+ * A side that is about to sleep arms its wake-up and looks once more; the other side writes the pipe
+ * only when it finds it armed. So a busy peer costs no system call. Pipes, because whether a write to an
+ * eventfd may block is a property of both ends, which a renderer could change under the device.
  *
  * Both sides copy a record out before they look at it, and believe no index of the other beyond what
  * is consistent: a queue is never found longer than it is, nor to have shrunk.
@@ -40,15 +41,15 @@ struct ring;
 /* What is handed to the other process: owned by the ring it was taken from. */
 struct ring_fds {
 	int memory;
-	int to_renderer; /* eventfd that wakes the renderer */
-	int to_device;
+	int to_renderer; /* the renderer's end, to read, of the pipe that wakes it */
+	int to_device;   /* the renderer's end, to write, of the pipe that wakes the device */
 };
 
-/* The device's side: makes memory and eventfds. NULL and errno when that fails. */
+/* The device's side: makes memory and pipes. NULL and errno when that fails. */
 struct ring *ring_create(void);
 
-/* The renderer's side: maps what it was given (taken in any case). NULL and errno when it is not a
- * ring. */
+/* The renderer's side: maps what it was given (taken in any case; fds is emptied). NULL and errno when
+ * it is not a ring. The process ignores SIGPIPE, or ends when it wakes a device that is gone. */
 struct ring *ring_open(struct ring_fds *fds);
 
 /* NULL is fine. */
@@ -57,26 +58,35 @@ void ring_destroy(struct ring *ring);
 /* The descriptors to send to the other side. */
 struct ring_fds ring_get_fds(const struct ring *ring);
 
-/* The eventfd to wait on for this side. */
+/* The descriptor to wait on for this side, until it is readable. */
 int ring_wake_fd(const struct ring *ring);
 
 /* Submissions: device pushes, renderer pops. Completions: the other way round. A push returns false
  * when the queue is full. A pop returns 1 with a record, 0 when there is none, -EPROTO when the other
- * side wrote an impossible index (the ring is then useless). */
+ * side wrote an impossible index (the ring is then useless). What ring_data() gave for a submission
+ * stays until the next pop. */
 bool ring_push_submission(struct ring *ring, const struct wire_submission *record);
 int ring_pop_submission(struct ring *ring, struct wire_submission *ret_record);
 bool ring_push_completion(struct ring *ring, const struct wire_completion *record);
 int ring_pop_completion(struct ring *ring, struct wire_completion *ret_record);
 
-/* Device: how many further submissions fit. 0 also after an impossible index. */
+/* How many further records this side can push. 0 also after an impossible index. */
 uint32_t ring_submission_room(struct ring *ring);
+uint32_t ring_completion_room(struct ring *ring);
 
-/* Wakes the other side if it sleeps: once after a batch of pushes. */
+/* Wakes the other side if it sleeps and there is news, or if it waits for the room that was made: once
+ * after a batch of pushes and pops. */
 void ring_notify(struct ring *ring);
 
-/* Before sleeping: drains the eventfd, arms the wake-up; true when there is something to pop after
- * all (do not sleep). */
+/* Before sleeping: arms the wake-up; true when there is something to pop after all (do not sleep). */
 bool ring_arm(struct ring *ring);
+
+/* The wake-up has come (the descriptor is readable): takes it, and the arming back. */
+void ring_disarm(struct ring *ring);
+
+/* What this side pushes does not fit: wakes it when the other side has popped some more. Look again
+ * after this and before sleeping. */
+void ring_want_room(struct ring *ring);
 
 /* Device: room for size bytes (and RENDERER_SUBMIT_PADDING zero bytes behind), 64-byte aligned; NULL
  * when the area is too full now. The next submission pushed with data_position set to *ret_position
