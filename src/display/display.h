@@ -2,13 +2,15 @@
 /*
  * The device's end of the display protocol: one socket to whoever shows the picture.
  *
- * Nothing here waits. Messages are queued and written as the peer reads; questions are answered by a
- * callback. There is at most one update under way on each scanout: `ready` says when the next one may
- * come, so a slow display costs frames, never memory or queue time. A peer that closes, answers
- * nonsense or stops answering ends the display: `closed` is called once, open questions are
- * answered with an error first.
+ * Nothing here waits. What is to be sent is kept as state and not as a queue, and written as the
+ * peer reads: a newer size, dma-buf or cursor replaces one that the peer has not been told yet.
+ * There is at most one update under way on each scanout: `ready` says when the next one may come,
+ * so a slow display costs frames, never memory or queue time. Questions are answered by a callback;
+ * a peer that does not answer costs them their time. One that closes or answers nonsense ends the
+ * display: open questions are answered with an error, then `closed` is called once.
  *
- * The peer has to be told the size of a scanout before the first update of it; this file sees to it.
+ * The peer has to be told the size of a scanout before the first update of it; this file sees to
+ * it, together with the update: the peer hears nothing of sizes and dma-bufs that get no update.
  */
 #pragma once
 
@@ -20,6 +22,7 @@
 #define DISPLAY_MAX_SCANOUTS 16u
 #define DISPLAY_EDID_MAX     1024u
 #define DISPLAY_REPLY_MS     1000u /* how long a question may take */
+#define DISPLAY_ACK_MS       2000u /* how long showing a dma-buf may take */
 
 struct loop;
 struct display;
@@ -31,18 +34,21 @@ struct display_mode {
 };
 
 struct display_events {
-	/* The scanout can take an update (again). Called from the loop, never inside a call here. */
+	/* The scanout can take an update (again). Called from the loop, never inside a call
+	 * here. */
 	void (*ready)(void *data, uint32_t scanout);
 	/* The peer is gone or broke the protocol (logged). Destroy the display now or later. */
 	void (*closed)(void *data);
 };
 
-/* status 0: modes[DISPLAY_MAX_SCANOUTS] as the peer wants them; else -errno and modes NULL. */
+/* status 0: modes[DISPLAY_MAX_SCANOUTS] as the peer wants them, any values; else -errno and modes
+ * NULL. */
 typedef void (*display_info_fn)(void *data, int status, const struct display_mode *modes);
 /* status 0: size bytes (1..DISPLAY_EDID_MAX) of EDID; else -errno. */
 typedef void (*display_edid_fn)(void *data, int status, const uint8_t *edid, uint32_t size);
 
-/* Takes sock and asks the peer for its protocol features. NULL when memory or the loop refuses. */
+/* Takes sock (closes it when this fails) and asks the peer for its protocol features. NULL when
+ * memory or the loop refuses. events must stay as long as the display. */
 struct display *display_create(struct loop *loop, int sock, const struct display_events *events,
 	void *data);
 
@@ -50,36 +56,51 @@ struct display *display_create(struct loop *loop, int sock, const struct display
 void display_destroy(struct display *display);
 
 /* Asks for modes (GET_DISPLAY_INFO). The callback comes exactly once, never inside this call; after
- * DISPLAY_REPLY_MS without an answer with -ETIMEDOUT. -ENOMEM: no callback. */
+ * DISPLAY_REPLY_MS without an answer with -ETIMEDOUT (questions are asked one after the other: the
+ * time starts again when the one before has ended). No callback when this returns -ENOMEM (too many
+ * questions are open) or -ENOTCONN (the peer is gone). */
 int display_get_info(struct display *display, display_info_fn fn, void *data);
 
 /* Asks for a scanout's EDID: -EOPNOTSUPP (in the callback) when the peer has not got the feature. A
- * peer may leave a scanout it does not have without an answer; later answers are not mixed up. */
+ * peer may leave a scanout it does not have without an answer; later answers are not mixed up. Else
+ * like display_get_info(). */
 int display_get_edid(struct display *display, uint32_t scanout, display_edid_fn fn, void *data);
 
-/* True when update or dmabuf_update would be taken now. */
+/* True when update or update_dmabuf, whichever goes with what was set last, would be taken now. Not
+ * so while nothing is set, for a dma-buf until the peer has told its features, and without a
+ * peer. */
 bool display_scanout_ready(const struct display *display, uint32_t scanout);
 
-/* Sets the size of a scanout shown by display_update(); 0 x 0 switches it off. */
+/* Sets the size of a scanout shown by display_update(); 0 x 0 switches it off (and is sent at
+ * once). An update that has not begun to be written is dropped when this changes anything. */
 void display_set_scanout(struct display *display, uint32_t scanout, uint32_t width,
 	uint32_t height);
 
-/* Sends the pixels of rect: at (rect.x, rect.y) of the scanout, taken from `from` of an IMAGE_PIXELS
- * image (same size as rect). Only when ready, and inside the scanout's size (both asserted). A
- * reference to the image is kept until all is written. -ENOMEM: not sent, still ready. */
+/* Sends the pixels of rect: at (rect.x, rect.y) of the scanout, taken from (from_x, from_y) of an
+ * IMAGE_PIXELS image, where an area of the same size must be. Only when ready, and inside the
+ * scanout's size (both asserted). A reference to the image is kept, and its pixels are read, until
+ * all is written. -ENOMEM, or -EMSGSIZE when a side of rect is longer than IMAGE_MAX_SIDE: not
+ * sent, still ready. */
 int display_update(struct display *display, uint32_t scanout, const struct rect *rect,
 	struct image *image, uint32_t from_x, uint32_t from_y);
 
-/* Shows `view` of a dma-buf image on a scanout (DMABUF_SCANOUT2 when the peer knows it). Returns
- * -EOPNOTSUPP when the peer cannot show this one (planes, modifier): use updates instead. */
+/* Shows `view` of a dma-buf image on a scanout (DMABUF_SCANOUT2 when the peer knows it), from the
+ * next display_update_dmabuf() on, which should be of all of the view. Returns -EOPNOTSUPP when the
+ * peer cannot show this one (planes, offset, modifier, a view that is not at (0, 0)): use updates
+ * instead. The descriptor is duplicated: -EMFILE. An update that has not begun to be written is
+ * dropped. */
 int display_set_dmabuf(struct display *display, uint32_t scanout, const struct image *image,
 	const struct rect *view);
 
-/* Says that rect of the dma-buf on a scanout has changed. Only when ready (asserted). */
+/* Says that rect of the view has changed. Only when ready (asserted). -EOPNOTSUPP: the peer's
+ * features, which were not known to display_set_dmabuf() yet, do not allow this one; use updates
+ * instead. The scanout is ready again when the peer answers, and after DISPLAY_ACK_MS if it does
+ * not. */
 int display_update_dmabuf(struct display *display, uint32_t scanout, const struct rect *rect);
 
-/* Cursor. Pixels are a8r8g8b8, VHOST_USER_GPU_CURSOR_SIDE squared. Positions not yet sent are
- * replaced by newer ones. */
+/* Cursor. Pixels are a8r8g8b8, VHOST_USER_GPU_CURSOR_SIDE squared, and copied. Positions and images
+ * not yet sent are replaced by newer ones. An update also shows the cursor. The hot point belongs to
+ * the image: move and hide do not look at it. */
 struct display_cursor {
 	uint32_t scanout;
 	uint32_t x, y;

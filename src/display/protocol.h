@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The vhost-user-gpu display protocol on the wire (QEMU, docs/interop/vhost-user-gpu), spoken on the
- * socket that GPU_SET_SOCKET gives. Native byte order. Names follow the specification.
+ * The vhost-user-gpu display protocol on the wire (QEMU, docs/interop/vhost-user-gpu), spoken on
+ * the socket that GPU_SET_SOCKET gives. Native byte order. Names follow the specification.
  */
 #pragma once
 
