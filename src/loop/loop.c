@@ -2,9 +2,9 @@
 /*
  * A round waits in epoll and then calls what is due: descriptors, timers, deferred calls.
  *
- * Descriptors, signals and wakers are epoll members whose data is their source. Timers wait in a list
- * sorted by deadline, deferred calls in a list in the order they were armed; both only shape the time
- * epoll waits, so arming them is a few stores and no system call.
+ * Descriptors, signals and wakers are epoll members whose data is their source. Timers wait in a
+ * list sorted by deadline, deferred calls in a list in the order they were armed; both only shape
+ * the time epoll waits, so arming them is a few stores and no system call.
  *
  * Sources destroyed during a round stay in memory, marked dead, until its end: what epoll has
  * already reported may point at them.
@@ -201,7 +201,8 @@ void loop_timer_arm(struct loop_source *timer, uint64_t delay_ms)
 		!checked_add(now_ns(), delay_ns, &timer->deadline_ns))
 		timer->deadline_ns = UINT64_MAX;
 
-	/* From the end: most timers of a process have like delays, so the last armed is the last due. */
+	/* From the end: most timers of a process have like delays, so the last armed is the last
+	 * due. */
 	list_remove(&timer->link);
 	struct list *position = timer->loop->timers.prev;
 	while (position != &timer->loop->timers &&
@@ -259,7 +260,8 @@ void loop_source_destroy(struct loop_source *source)
 	assert(!source->dead);
 	if (source->fd >= 0) {
 		int result = epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
-		assert(result == 0); /* else fd was closed too early and epoll may still know source */
+		/* Else fd was closed too early, and epoll may still know the source. */
+		assert(result == 0);
 		(void)result;
 		if (source->kind != SOURCE_FD)
 			fd_close(&source->fd);

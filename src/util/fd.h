@@ -38,8 +38,8 @@ int fd_eventfd(void);
  * One that a peer has made must be set non-blocking first, or this could wait. */
 void fd_eventfd_signal(int fd);
 
-/* Sets an eventfd (or a pipe of up to 256 wake-up bytes) back to unread. Never blocks on one that is
- * readable or non-blocking. */
+/* Sets an eventfd (or a pipe of up to 256 wake-up bytes) back to unread. Never blocks on one that
+ * is readable or non-blocking. */
 void fd_eventfd_drain(int fd);
 
 /* Sends exactly one datagram on a SEQPACKET socket with up to 8 descriptors (not consumed).

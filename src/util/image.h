@@ -42,7 +42,8 @@ struct image {
 	uint32_t width, height; /* pixels */
 	uint32_t fourcc;
 
-	/* IMAGE_PIXELS: rows top to bottom, stride bytes apart, in memory that lives as the image */
+	/* IMAGE_PIXELS: rows top to bottom, stride bytes apart, in memory that lives as the
+	 * image */
 	uint8_t *pixels;
 	size_t stride;
 
@@ -63,9 +64,9 @@ struct image {
 struct image *image_create(uint32_t width, uint32_t height, uint32_t fourcc);
 
 /* An image of the kind, size, format and memory that `like` describes and someone else keeps:
- * release(image) is called at the last unref and frees what owner stands for (not the struct itself);
- * it may be NULL. The descriptors of an IMAGE_DMABUF are taken; those of other kinds, and places
- * from `planes` on, are not looked at. NULL when memory is short; nothing is taken then. */
+ * release(image) is called at the last unref and frees what owner stands for (not the struct
+ * itself); it may be NULL. The descriptors of an IMAGE_DMABUF are taken; those of other kinds, and
+ * places from `planes` on, are not looked at. NULL when memory is short; nothing is taken then. */
 struct image *image_create_foreign(const struct image *like, void (*release)(struct image *image),
 	void *owner);
 
@@ -77,8 +78,8 @@ struct image *image_ref(struct image *image);
 /* Drops one reference; NULL is fine. The last one closes dma-buf descriptors. */
 void image_unref(struct image *image);
 
-/* True for the formats that image_copy() knows: the eight orders of 8-bit red, green, blue and alpha
- * (or nothing, X) that virtio-gpu has. */
+/* True for the formats that image_copy() knows: the eight orders of 8-bit red, green, blue and
+ * alpha (or nothing, X) that virtio-gpu has. */
 bool image_format_known(uint32_t fourcc);
 
 /* Copies rect of src into dst at (to_x, to_y), converting between the formats; alpha made from X is

@@ -17,7 +17,8 @@ struct format_spec {
 	bool alpha; /* rest is alpha, not X */
 };
 
-/* A fourcc names a little-endian word from its highest byte down, as pixman does for native ones. */
+/* A fourcc names a little-endian word from its highest byte down, as pixman does for native
+ * ones. */
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "pixman's formats are native words");
 
 static const struct format_spec format_specs[] = {
@@ -92,8 +93,8 @@ static bool copy_with_pixman(const struct area *dst, const struct area *src, uin
 	return done;
 }
 
-static void copy_row(const struct area *dst, uint8_t *to, const struct area *src, const uint8_t *from,
-	uint32_t width)
+static void copy_row(const struct area *dst, uint8_t *to, const struct area *src,
+	const uint8_t *from, uint32_t width)
 {
 	const struct format_spec *df = dst->format, *sf = src->format;
 	for (uint32_t i = 0; i < width; i++, to += 4, from += 4) {

@@ -47,7 +47,8 @@ static inline void list_remove(struct list *link)
 	list_init(link);
 }
 
-#define list_for_each(pos, head) for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
+#define list_for_each(pos, head)                                                                   \
+	for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
 
 /* Allows the current member, and only that one, to be removed inside the loop. */
 #define list_for_each_safe(pos, after, head)                                                       \

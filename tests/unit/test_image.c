@@ -147,13 +147,15 @@ static void paint(const struct image *image, const char *order)
 				pixel(image, x, y)[i] = colour_at(x, y, order[i]);
 }
 
-/* An image whose rows are `offset` bytes off alignment and `padding` bytes longer than they need. */
+/* An image whose rows are `offset` bytes off alignment and `padding` bytes longer than they
+ * need. */
 static struct image *create_odd(uint32_t fourcc, size_t offset, size_t padding)
 {
 	static uint8_t memory[2][64 * 64 * 8];
 	static unsigned int turn;
 	const struct image like = { .kind = IMAGE_PIXELS, .width = 37, .height = 23,
-		.stride = 37 * 4 + padding, .fourcc = fourcc, .pixels = memory[turn++ % 2] + offset };
+		.stride = 37 * 4 + padding, .fourcc = fourcc,
+		.pixels = memory[turn++ % 2] + offset };
 	return image_create_foreign(&like, NULL, NULL);
 }
 
@@ -176,7 +178,8 @@ static void check_conversions(size_t src_offset, size_t dst_offset, size_t paddi
 		for (uint32_t y = 0; y < dst->height; y++) {
 			for (uint32_t x = 0; x < dst->width; x++) {
 				const uint8_t *p = pixel(dst, x, y);
-				if (x < to_x || x >= to_x + rect.w || y < to_y || y >= to_y + rect.h) {
+				if (x < to_x || x >= to_x + rect.w || y < to_y ||
+					y >= to_y + rect.h) {
 					CHECK_MEM(p, "\x5a\x5a\x5a\x5a", 4);
 					continue;
 				}

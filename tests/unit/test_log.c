@@ -130,7 +130,8 @@ static void limits_call_sites(void)
 	limit.second -= 1;
 	limit.count = LOG_LIMIT_BURST + 12;
 	CHECK(log_limit_pass(&limit));
-	check_line("virtiogpud[device]: warning: 12 more messages like the next one were left out\n");
+	check_line("virtiogpud[device]: warning: "
+		   "12 more messages like the next one were left out\n");
 
 	limit.second -= 1;
 	limit.count = LOG_LIMIT_BURST;

@@ -208,7 +208,8 @@ static void defers_behind_descriptors(void)
 	timer.source = loop_add_timer(loop, count, &timer);
 	descriptor.source = deferred.source;
 	descriptor.other = &carrier;
-	struct loop_source *source = loop_add_fd(loop, fd, LOOP_READABLE, arm_deferred, &descriptor);
+	struct loop_source *source =
+		loop_add_fd(loop, fd, LOOP_READABLE, arm_deferred, &descriptor);
 	fd_eventfd_signal(fd);
 	loop_timer_arm(timer.source, 0);
 	next_order = 0;
