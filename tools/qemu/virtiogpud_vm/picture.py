@@ -58,20 +58,24 @@ class Picture:
                 file.write(struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)))
 
     @staticmethod
-    def from_xwd(blob: bytes) -> "Picture":
-        """Reads an X window dump with 32 bits a pixel, as Xvfb keeps its screen in."""
+    def from_xwd(blob: bytes, area: tuple[int, int, int, int] | None = None) -> "Picture":
+        """Reads an X window dump with 32 bits a pixel, as Xvfb keeps its screen in; of it, the part of
+        ``area`` (x, y, width, height) that is on the screen."""
         fields = struct.unpack_from(">25I", blob)
-        header, width, height, order, stride, colours = (fields[0], fields[4], fields[5], fields[7], fields[12],
-                                                         fields[19])
-        bits, red, green, blue = fields[11], fields[14], fields[15], fields[16]
-        if fields[1] != 7 or bits != 32 or (red, green, blue) != (0xff0000, 0xff00, 0xff):
+        header, screen_width, screen_height, big_endian = fields[0], fields[4], fields[5], fields[7]
+        bits, stride, masks, colours = fields[11], fields[12], fields[14:17], fields[19]
+        if fields[1] != 7 or bits != 32 or masks != (0xff0000, 0xff00, 0xff):
             raise LabError("a kind of X window dump that is not read here")
+        x, y, width, height = area or (0, 0, screen_width, screen_height)
+        right, bottom = min(x + width, screen_width), min(y + height, screen_height)
+        x, y = max(x, 0), max(y, 0)
         start = header + colours * 12
-        out = bytearray(width * height * 3)
-        pixels = b"".join(blob[start + y * stride:start + y * stride + width * 4] for y in range(height))
+        pixels = b"".join(blob[start + line * stride + x * 4:start + line * stride + right * 4]
+                          for line in range(y, bottom))
+        out = bytearray(len(pixels) // 4 * 3)
         for channel in range(3):
-            out[channel::3] = pixels[(1 + channel if order else 2 - channel)::4]
-        return Picture(width, height, bytes(out))
+            out[channel::3] = pixels[(1 + channel if big_endian else 2 - channel)::4]
+        return Picture(right - x, bottom - y, bytes(out))
 
     # --- looking -----------------------------------------------------------------------------
 

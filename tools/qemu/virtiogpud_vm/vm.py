@@ -47,6 +47,7 @@ class VM:
     daemon        for the vhost-user devices: what to connect to; it is not stopped with the VM
     display       what follows QEMU's -display. One with gl=on gets an Xvfb, unless ``session`` is set:
                   then the window opens on the screen of the user's session
+    pointer       with an Xvfb: show the pointer on pictures, in the shape that the guest gives it
     gpu_options   more properties of the GPU, as on QEMU's command line ("xres=1024,yres=768")
     kernel_args   more of the guest's kernel command line (lab.gpu=manual: do not load virtio_gpu)
     qemu_args     more of QEMU's command line
@@ -54,8 +55,7 @@ class VM:
     """
 
     def __init__(self, gpu: str = "vhost-user-gpu-pci", *, artefacts: Path, daemon: Daemon | None = None,
-                 display: str = "none", session: bool = False, gpu_options: str = "", kernel_args: str = "",
-                 qemu_args: Sequence[str] = (), memory_mib: int = 2048, cpus: int = 2,
+                 display: str = "none", session: bool = False, pointer: bool = False, gpu_options: str = "", kernel_args: str = "", qemu_args: Sequence[str] = (), memory_mib: int = 2048, cpus: int = 2,
                  accel: str | None = None, guest: Guest | None = None, serial_stdio: bool = False) -> None:
         self.device = GPU_DEVICES[gpu]
         if self.device.vhost_user and daemon is None:
@@ -74,7 +74,7 @@ class VM:
         try:
             environment = {}
             if "gl=on" in display and not session:
-                self.xvfb = Xvfb(artefacts)
+                self.xvfb = Xvfb(artefacts, pointer=pointer)
                 environment = {"DISPLAY": self.xvfb.display, "SDL_VIDEODRIVER": "x11", "GDK_BACKEND": "x11",
                                "WAYLAND_DISPLAY": "", "LIBGL_ALWAYS_SOFTWARE": "1"}
             qmp_here, qmp_there = socket.socketpair()

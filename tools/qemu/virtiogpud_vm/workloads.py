@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from .edid import one_mode
 from .errors import LabError, LabTimeout
 from .picture import Picture
 from .vm import VM
@@ -55,11 +56,16 @@ def _frame_rate(output: str) -> float:
     return (last[0] - first[0]) / (last[1] - first[1])
 
 
-def glmark2(vm: VM, scenes: Sequence[str] = ("build", "texture"), *, seconds: float = 10, size: str = "800x600",
-            timeout: float = 300, picture: str | None = None) -> Measure:
-    """glmark2-es2-drm: the score of some scenes of so many seconds each."""
+def glmark2(vm: VM, scenes: Sequence[str] = ("build", "texture"), *, seconds: float = 10, timeout: float = 300,
+            picture: str | None = None) -> Measure:
+    """glmark2-es2-drm: the score of some scenes of so many seconds each.
+
+    It takes the largest mode that the screen has: see ``load_gpu``. ``picture``: keep what can be seen
+    in the middle of the first scene under this name.
+    """
     words = " ".join(f"-b {scene}:duration={seconds:g}" for scene in scenes)
-    job = vm.spawn(f"exec stdbuf -oL glmark2-es2-drm --size {size} {words}")
+    # The driver shows no buffers with an alpha channel, which it would choose by itself.
+    job = vm.spawn(f"exec stdbuf -oL glmark2-es2-drm --visual-config red=8:green=8:blue=8:alpha=0 {words}")
     pictures = []
     try:
         if picture:
@@ -70,10 +76,19 @@ def glmark2(vm: VM, scenes: Sequence[str] = ("build", "texture"), *, seconds: fl
     except LabError as error:
         raise type(error)(f"glmark2: {error}\n{vm.describe()}") from error
     score = re.search(r"glmark2 Score: (\d+)", output)
-    if not score:
+    if not score or "Error" in output:
         raise LabError(f"glmark2 gave no score:\n{output[-2000:]}")
     found = re.search(r"GL_RENDERER: +(.*)", output)
     return Measure(float(score.group(1)), "score", output, found.group(1) if found else "", pictures)
+
+
+def load_gpu(vm: VM, width: int = 1280, height: int = 800, refresh: int = 60) -> None:
+    """Loads the guest's driver so that the screen has one mode only, whatever the device's EDID says:
+    for measures that can be compared. Linux paces page flips by the mode's refresh rate. The VM has to be started with kernel_args="lab.gpu=manual"."""
+    vm.agent.run("mkdir -p /usr/lib/firmware/edid", check=True)
+    vm.agent.put("/usr/lib/firmware/edid/one-mode.bin", one_mode(width, height, refresh))
+    vm.run("modprobe drm && echo edid/one-mode.bin >/sys/module/drm/parameters/edid_firmware && modprobe virtio_gpu"
+           " && for i in $(seq 100); do [ -e /dev/dri/card0 ] && exit; sleep 0.1; done; exit 1", 60, check=True)
 
 
 def start_udev(vm: VM, timeout: float = 120) -> None:
