@@ -1,0 +1,679 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "test.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "loop/loop.h"
+#include "rig.h"
+#include "util/fd.h"
+
+#define NUM(number) ((uint64_t)(number))
+
+enum kind {
+	NO_FD,
+	EVENT_FD,
+	SOCKET_FD,
+	MEMORY_FD,
+};
+
+/* A well-formed message of each kind that is served. */
+struct sample {
+	uint32_t request;
+	uint32_t size;
+	uint64_t words[6];
+	enum kind fd;
+	uint32_t answer; /* bytes of its own answer, 0: none */
+};
+
+/* two numbers of 32 bits */
+#define PAIR(low, high) (NUM(low) | NUM(high) << 32)
+
+static const struct sample samples[] = {
+	{ VHOST_USER_GET_FEATURES, 0, { 0 }, NO_FD, 8 },
+	{ VHOST_USER_SET_FEATURES, 8, { UINT64_C(0x170000003) }, NO_FD, 0 },
+	{ VHOST_USER_SET_OWNER, 0, { 0 }, NO_FD, 0 },
+	{ VHOST_USER_RESET_OWNER, 0, { 0 }, NO_FD, 0 },
+	{ VHOST_USER_SET_MEM_TABLE, 40, { 1, RIG_GUEST, RIG_MEMORY, RIG_USER, 0 }, MEMORY_FD, 0 },
+	{ VHOST_USER_SET_VRING_NUM, 8, { PAIR(0, 64) }, NO_FD, 0 },
+	{ VHOST_USER_SET_VRING_ADDR, 40, { 1, RIG_USER, RIG_USER + 0x1000, RIG_USER + 0x2000 }, NO_FD,
+		0 },
+	{ VHOST_USER_SET_VRING_BASE, 8, { PAIR(1, 65535) }, NO_FD, 0 },
+	{ VHOST_USER_GET_VRING_BASE, 8, { PAIR(1, 0) }, NO_FD, 8 },
+	{ VHOST_USER_SET_VRING_KICK, 8, { 1 }, EVENT_FD, 0 },
+	{ VHOST_USER_SET_VRING_CALL, 8, { 1 }, EVENT_FD, 0 },
+	{ VHOST_USER_SET_VRING_ERR, 8, { 0 }, EVENT_FD, 0 },
+	{ VHOST_USER_GET_PROTOCOL_FEATURES, 0, { 0 }, NO_FD, 8 },
+	{ VHOST_USER_SET_PROTOCOL_FEATURES, 8, { 0xa629 }, NO_FD, 0 },
+	{ VHOST_USER_GET_QUEUE_NUM, 0, { 0 }, NO_FD, 8 },
+	{ VHOST_USER_SET_VRING_ENABLE, 8, { PAIR(1, 1) }, NO_FD, 0 },
+	{ VHOST_USER_SET_BACKEND_REQ_FD, 0, { 0 }, SOCKET_FD, 0 },
+	{ VHOST_USER_GET_CONFIG, 20, { PAIR(4, 8), 0, 0 }, NO_FD, 20 },
+	{ VHOST_USER_SET_CONFIG, 20, { PAIR(4, 8), 0, 0 }, NO_FD, 0 },
+	{ VHOST_USER_GPU_SET_SOCKET, 0, { 0 }, SOCKET_FD, 0 },
+	{ VHOST_USER_RESET_DEVICE, 0, { 0 }, NO_FD, 0 },
+	{ VHOST_USER_GET_MAX_MEM_SLOTS, 0, { 0 }, NO_FD, 8 },
+	{ VHOST_USER_ADD_MEM_REG, 40, { 0, 4096, 4096, 4096, 0 }, MEMORY_FD, 0 },
+	{ VHOST_USER_REM_MEM_REG, 40, { 0, RIG_GUEST, RIG_MEMORY, RIG_USER, 0 }, NO_FD, 0 },
+};
+
+static int make_fd(enum kind kind)
+{
+	int ours, theirs;
+	switch (kind) {
+	case EVENT_FD:
+		return fd_eventfd();
+	case MEMORY_FD:
+		return fd_dup(rig.memory_fd);
+	case SOCKET_FD:
+		peer_pair(&ours, &theirs);
+		fd_close(&theirs);
+		return ours;
+	case NO_FD:
+		break;
+	}
+	return -1;
+}
+
+/* Everything is negotiated and queue 1 could start. */
+static void setup(void)
+{
+	rig.memory_slots = true;
+	rig_setup();
+	rig_negotiate();
+	rig_share_memory();
+	rig_set_queue(1, 0);
+	CHECK(!rig.ended);
+}
+
+/* Sends bytes of payload with a number of descriptors of the kind (or eventfds). */
+static void send_sample(const struct sample *sample, uint32_t flags, size_t size, size_t fd_count)
+{
+	uint8_t payload[VHOST_USER_MAX_PAYLOAD] = { 0 };
+	uint8_t bytes[sizeof(payload) + 12];
+	int fds[10];
+	memcpy(payload, sample->words, sizeof(sample->words));
+	for (size_t i = 0; i < fd_count; i++)
+		fds[i] = make_fd(sample->fd == NO_FD ? EVENT_FD : sample->fd);
+	size = peer_compose(bytes, sample->request, flags, payload, size);
+	peer_send_bytes(rig.peer, bytes, size, fds, fd_count);
+	fd_close_all(fds, fd_count);
+	rig_run();
+}
+
+/* What the log says while a case runs. */
+static int log_begin(void)
+{
+	int saved = fd_dup(STDERR_FILENO);
+	int file = memfd_create("log", MFD_CLOEXEC);
+	CHECK(saved >= 0 && file >= 0 && dup2(file, STDERR_FILENO) >= 0);
+	fd_close(&file);
+	return saved;
+}
+
+static void log_end(int saved, char *ret_text, size_t size)
+{
+	ssize_t got = pread(STDERR_FILENO, ret_text, size - 1, 0);
+	ret_text[got > 0 ? got : 0] = '\0';
+	CHECK(dup2(saved, STDERR_FILENO) >= 0);
+	fd_close(&saved);
+}
+
+static int count(const char *text, const char *word)
+{
+	int found = 0;
+	for (const char *at = strstr(text, word); at; at = strstr(at + 1, word))
+		found++;
+	return found;
+}
+
+/* The session has ended, and said so in one error line with this word. */
+static void check_ended(int saved, const char *word)
+{
+	char text[4096];
+	rig_run();
+	log_end(saved, text, sizeof(text));
+	if (count(text, "error:") != 1 || !strstr(text, word) ||
+		count(text, "; closing the session\n") != 1)
+		test_fail(__FILE__, __LINE__, "the log has no \"%s\" but: %s", word, text);
+	CHECK(rig_over());
+}
+
+static void serves_every_request(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		const struct sample *sample = &samples[i];
+		setup();
+		send_sample(sample, 0, sample->size, sample->fd != NO_FD);
+		CHECK(!rig.ended);
+		uint8_t answer[VHOST_USER_MAX_PAYLOAD];
+		if (sample->answer)
+			rig_answer(sample->request, answer, sample->answer);
+		CHECK(rig_silent());
+		rig_teardown();
+	}
+}
+
+static void acknowledges_every_request(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		const struct sample *sample = &samples[i];
+		setup();
+		send_sample(sample, VHOST_USER_NEED_REPLY_MASK, sample->size,
+			sample->fd != NO_FD);
+		uint64_t status[3] = { 0 };
+		rig_answer(sample->request, status, sample->answer ? sample->answer : 8);
+		if (!sample->answer)
+			CHECK_INT(status[0], 0);
+		CHECK(rig_silent());
+		CHECK(!rig.ended);
+		rig_teardown();
+	}
+}
+
+static void acknowledges_only_what_was_negotiated(void)
+{
+	rig_setup();
+	rig_send_u64(VHOST_USER_SET_PROTOCOL_FEATURES, 0);
+	peer_send(rig.peer, VHOST_USER_SET_OWNER, VHOST_USER_NEED_REPLY_MASK, NULL, 0);
+	rig_run();
+	CHECK(rig_silent());
+	CHECK(!rig.ended);
+	rig_teardown();
+}
+
+static void refuses_wrong_sizes(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		const struct sample *sample = &samples[i];
+		const size_t wrong[] = { 0, 1, sample->size - 1, sample->size + 1,
+			sample->size + 8, VHOST_USER_MAX_PAYLOAD };
+		for (size_t j = 0; j < ARRAY_SIZE(wrong); j++) {
+			if (wrong[j] == sample->size || wrong[j] > VHOST_USER_MAX_PAYLOAD)
+				continue;
+			setup();
+			int saved = log_begin();
+			send_sample(sample, 0, wrong[j], sample->fd != NO_FD);
+			check_ended(saved, " bytes");
+			rig_teardown();
+		}
+	}
+}
+
+static void refuses_wrong_descriptors(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		const struct sample *sample = &samples[i];
+		for (size_t fd_count = 0; fd_count < 10; fd_count++) {
+			bool may_have_one = sample->fd != NO_FD ||
+				sample->request == VHOST_USER_REM_MEM_REG;
+			if (fd_count == (sample->fd != NO_FD) || (may_have_one && fd_count == 1))
+				continue;
+			setup();
+			int saved = log_begin();
+			send_sample(sample, 0, sample->size, fd_count);
+			check_ended(saved, "descriptors");
+			rig_teardown();
+		}
+	}
+}
+
+static void refuses_answers(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		setup();
+		int saved = log_begin();
+		send_sample(&samples[i], VHOST_USER_REPLY_MASK, samples[i].size,
+			samples[i].fd != NO_FD);
+		check_ended(saved, "an answer to nothing");
+		rig_teardown();
+	}
+}
+
+static void refuses_what_was_not_negotiated(void)
+{
+	static const uint32_t requests[] = { VHOST_USER_GET_QUEUE_NUM,
+		VHOST_USER_SET_BACKEND_REQ_FD, VHOST_USER_GET_CONFIG, VHOST_USER_SET_CONFIG,
+		VHOST_USER_RESET_DEVICE, VHOST_USER_GET_MAX_MEM_SLOTS, VHOST_USER_ADD_MEM_REG,
+		VHOST_USER_REM_MEM_REG };
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
+		for (size_t j = 0; j < ARRAY_SIZE(requests); j++) {
+			if (samples[i].request != requests[j])
+				continue;
+			setup();
+			rig_send_u64(VHOST_USER_SET_PROTOCOL_FEATURES, 0);
+			int saved = log_begin();
+			send_sample(&samples[i], 0, samples[i].size, samples[i].fd != NO_FD);
+			check_ended(saved, "not negotiated");
+			rig_teardown();
+		}
+	}
+}
+
+static bool is_served(uint32_t request)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++)
+		if (samples[i].request == request)
+			return true;
+	return false;
+}
+
+static void refuses_unknown_requests(void)
+{
+	for (uint32_t request = 0; request < 1100; request++) {
+		if (is_served(request))
+			continue;
+		setup();
+		int saved = log_begin();
+		rig_send(request, NULL, 0);
+		check_ended(saved, "unknown request: number ");
+		rig_teardown();
+	}
+	setup();
+	int saved = log_begin();
+	rig_send(UINT32_MAX, NULL, 0);
+	check_ended(saved, "unknown request: number 4294967295");
+	rig_teardown();
+}
+
+/* Contents that are wrong although the shape is right. */
+static const struct {
+	struct sample sample;
+	const char *word;
+} wrong_contents[] = {
+	{ { VHOST_USER_SET_VRING_NUM, 8, { PAIR(0, 3) }, NO_FD, 0 },
+		"vhost-user: SET_VRING_NUM: size 3 is not a power of two" },
+	{ { VHOST_USER_SET_VRING_NUM, 8, { PAIR(0, 0) }, NO_FD, 0 }, "size 0 is not" },
+	{ { VHOST_USER_SET_VRING_NUM, 8, { PAIR(0, 65536) }, NO_FD, 0 }, "above 32768" },
+	{ { VHOST_USER_SET_VRING_NUM, 8, { PAIR(2, 64) }, NO_FD, 0 }, "no queue 2" },
+	{ { VHOST_USER_SET_VRING_NUM, 8, { PAIR(UINT32_MAX, 64) }, NO_FD, 0 }, "no queue" },
+	{ { VHOST_USER_SET_VRING_ADDR, 40, { 2 }, NO_FD, 0 }, "no queue 2" },
+	{ { VHOST_USER_SET_VRING_BASE, 8, { PAIR(2, 0) }, NO_FD, 0 }, "no queue 2" },
+	{ { VHOST_USER_SET_VRING_BASE, 8, { PAIR(0, 65536) }, NO_FD, 0 }, "above 65535" },
+	{ { VHOST_USER_GET_VRING_BASE, 8, { PAIR(2, 0) }, NO_FD, 0 }, "no queue 2" },
+	{ { VHOST_USER_SET_VRING_ENABLE, 8, { PAIR(2, 1) }, NO_FD, 0 }, "no queue 2" },
+	{ { VHOST_USER_SET_VRING_ENABLE, 8, { PAIR(0, 2) }, NO_FD, 0 }, "neither 0 nor 1" },
+	{ { VHOST_USER_SET_VRING_KICK, 8, { 2 }, EVENT_FD, 0 }, "no queue 2" },
+	{ { VHOST_USER_SET_VRING_KICK, 8, { 0 }, EVENT_FD, 0 }, "no size or no address" },
+	{ { VHOST_USER_SET_VRING_KICK, 8, { 0x101 }, NO_FD, 0 }, "without a kick" },
+	{ { VHOST_USER_SET_VRING_KICK, 8, { 0x101 }, EVENT_FD, 0 }, "descriptors" },
+	{ { VHOST_USER_SET_VRING_KICK, 8, { 1 }, SOCKET_FD, 0 }, "not an eventfd" },
+	{ { VHOST_USER_SET_VRING_CALL, 8, { 255 }, EVENT_FD, 0 }, "no queue 255" },
+	{ { VHOST_USER_SET_VRING_CALL, 8, { 1 }, MEMORY_FD, 0 }, "not an eventfd" },
+	{ { VHOST_USER_SET_VRING_ERR, 8, { 1 }, SOCKET_FD, 0 }, "not an eventfd" },
+	{ { VHOST_USER_SET_VRING_ERR, 8, { 2 }, EVENT_FD, 0 }, "no queue 2" },
+	{ { VHOST_USER_SET_BACKEND_REQ_FD, 0, { 0 }, EVENT_FD, 0 }, "not a socket" },
+	{ { VHOST_USER_GPU_SET_SOCKET, 0, { 0 }, MEMORY_FD, 0 }, "not a socket" },
+	{ { VHOST_USER_SET_PROTOCOL_FEATURES, 8, { NUM(1) << 21 }, NO_FD, 0 }, "not offered" },
+	{ { VHOST_USER_SET_PROTOCOL_FEATURES, 8, { 2 }, NO_FD, 0 }, "features 0x2 were not" },
+	{ { VHOST_USER_SET_FEATURES, 8, { 8 }, NO_FD, 0 }, "features 0x8 were not offered" },
+	{ { VHOST_USER_SET_FEATURES, 8, { NUM(1) << 63 }, NO_FD, 0 }, "not offered" },
+	{ { VHOST_USER_SET_FEATURES, 8, { NUM(1) << 50 }, NO_FD, 0 }, "not offered" },
+	{ { VHOST_USER_SET_FEATURES, 8, { NUM(1) << 34 }, NO_FD, 0 },
+		"packed rings are not supported" },
+	{ { VHOST_USER_SET_FEATURES, 8, { NUM(1) << 26 }, NO_FD, 0 }, "logging" },
+	{ { VHOST_USER_GET_CONFIG, 20, { PAIR(0, 9) }, NO_FD, 0 }, "9 bytes" },
+	{ { VHOST_USER_GET_CONFIG, 20, { PAIR(0, UINT32_MAX) }, NO_FD, 0 }, "bytes" },
+	{ { VHOST_USER_SET_CONFIG, 20, { PAIR(249, 8) }, NO_FD, 0 }, "bytes 249 and 8 more" },
+	{ { VHOST_USER_SET_CONFIG, 20, { PAIR(UINT32_MAX, 8) }, NO_FD, 0 }, "bytes" },
+	{ { VHOST_USER_SET_CONFIG, 20, { PAIR(0, 7) }, NO_FD, 0 }, "7 bytes" },
+	{ { VHOST_USER_SET_MEM_TABLE, 40, { 2, RIG_GUEST, RIG_MEMORY, RIG_USER }, MEMORY_FD, 0 },
+		"2 regions" },
+	{ { VHOST_USER_SET_MEM_TABLE, 40, { UINT32_MAX }, MEMORY_FD, 0 }, "regions" },
+	{ { VHOST_USER_SET_MEM_TABLE, 40, { 0 }, MEMORY_FD, 0 }, "0 regions" },
+};
+
+static void refuses_wrong_contents(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(wrong_contents); i++) {
+		const struct sample *sample = &wrong_contents[i].sample;
+		setup();
+		int saved = log_begin();
+		/* asking for an acknowledgement does not help */
+		send_sample(sample, i & 1 ? VHOST_USER_NEED_REPLY_MASK : 0, sample->size,
+			sample->fd != NO_FD);
+		check_ended(saved, wrong_contents[i].word);
+		CHECK(rig_silent());
+		rig_teardown();
+	}
+}
+
+/* Regions that cannot be served: an error for who wants to know, else the end. */
+static const struct sample wrong_regions[] = {
+	{ VHOST_USER_SET_MEM_TABLE, 40, { 1, RIG_GUEST, 0, RIG_USER, 0 }, MEMORY_FD, 0 },
+	{ VHOST_USER_SET_MEM_TABLE, 40, { 1, RIG_GUEST, RIG_MEMORY + 1, RIG_USER, 0 }, MEMORY_FD, 0 },
+	{ VHOST_USER_SET_MEM_TABLE, 40, { 1, RIG_GUEST, RIG_MEMORY, RIG_USER, 4096 }, MEMORY_FD, 0 },
+	{ VHOST_USER_SET_MEM_TABLE, 40, { 1, RIG_GUEST, NUM(1) << 63, RIG_USER, 0 }, MEMORY_FD, 0 },
+	{ VHOST_USER_SET_MEM_TABLE, 40, { 1, UINT64_MAX, 4096, RIG_USER, 0 }, MEMORY_FD, 0 },
+	{ VHOST_USER_SET_MEM_TABLE, 40, { 1, RIG_GUEST, 4096, RIG_USER, 1 }, MEMORY_FD, 0 },
+	{ VHOST_USER_SET_MEM_TABLE, 40, { 1, RIG_GUEST, 4096, RIG_USER, 0 }, EVENT_FD, 0 },
+	{ VHOST_USER_SET_MEM_TABLE, 40, { 1, RIG_GUEST, 4096, RIG_USER, 0 }, SOCKET_FD, 0 },
+	{ VHOST_USER_ADD_MEM_REG, 40, { 0, RIG_GUEST, 4096, 4096, 0 }, MEMORY_FD, 0 },
+	{ VHOST_USER_ADD_MEM_REG, 40, { 0, 4096, 4096, RIG_USER, 0 }, MEMORY_FD, 0 },
+	{ VHOST_USER_ADD_MEM_REG, 40, { 0, 4096, 4096, 4096, RIG_MEMORY }, MEMORY_FD, 0 },
+	{ VHOST_USER_REM_MEM_REG, 40, { 0, RIG_GUEST, 4096, RIG_USER, 0 }, NO_FD, 0 },
+	{ VHOST_USER_REM_MEM_REG, 40, { 0, 4096, RIG_MEMORY, RIG_USER, 0 }, NO_FD, 0 },
+};
+
+static void refuses_wrong_regions(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(wrong_regions); i++) {
+		const struct sample *sample = &wrong_regions[i];
+		setup();
+		send_sample(sample, VHOST_USER_NEED_REPLY_MASK, sample->size,
+			sample->fd != NO_FD);
+		uint64_t status = 0;
+		rig_answer(sample->request, &status, sizeof(status));
+		CHECK(status != 0);
+		CHECK(!rig.ended);
+		/* what was there still is */
+		CHECK_INT(vhost_session_memory(rig.session)->count, 1);
+		CHECK_INT(rig.device.memory_changes, 1);
+
+		int saved = log_begin();
+		send_sample(sample, 0, sample->size, sample->fd != NO_FD);
+		check_ended(saved, "region");
+		rig_teardown();
+	}
+}
+
+static void takes_transport_features_it_did_not_offer(void)
+{
+	setup();
+	rig_send_u64(VHOST_USER_SET_FEATURES, VHOST_BIT(VIRTIO_F_RING_RESET) |
+		VHOST_BIT(VIRTIO_F_IN_ORDER) | VHOST_BIT(VIRTIO_F_VERSION_1));
+	CHECK(!rig.ended);
+	rig_teardown();
+}
+
+static void keeps_features_of_running_queues(void)
+{
+	rig_setup();
+	rig_boot();
+	rig_send_u64(VHOST_USER_SET_FEATURES, rig.device.features);
+	CHECK(!rig.ended);
+	CHECK_INT(rig.device.set_features, 1);
+	rig_echo(0);
+	int saved = log_begin();
+	rig_send_u64(VHOST_USER_SET_FEATURES, rig.device.features & ~UINT64_C(1));
+	check_ended(saved, "change while queues run");
+	rig_teardown();
+}
+
+static void keeps_running_queues_as_they_are(void)
+{
+	static const struct sample changes[] = {
+		{ VHOST_USER_SET_VRING_NUM, 8, { PAIR(0, 32) }, NO_FD, 0 },
+		{ VHOST_USER_SET_VRING_BASE, 8, { PAIR(0, 7) }, NO_FD, 0 },
+		{ VHOST_USER_SET_VRING_ADDR, 40, { 0, RIG_USER, RIG_USER, RIG_USER }, NO_FD, 0 },
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+		rig_setup();
+		rig_boot();
+		int saved = log_begin();
+		send_sample(&changes[i], 0, changes[i].size, 0);
+		check_ended(saved, "queue 0 runs");
+		rig_teardown();
+	}
+}
+
+/* A request for [offset, offset + size) with room for the bytes. */
+static size_t compose_config(uint8_t *payload, uint32_t offset, uint32_t size, uint32_t flags)
+{
+	const struct vhost_user_config_header header = { offset, size, flags };
+	memcpy(payload, &header, sizeof(header));
+	memset(payload + sizeof(header), 0xee, size);
+	return sizeof(header) + size;
+}
+
+static void check_config(uint32_t offset, uint32_t size, uint32_t flags)
+{
+	uint8_t payload[sizeof(struct vhost_user_config_header) + VHOST_USER_MAX_CONFIG_SIZE];
+	uint8_t answer[sizeof(payload)];
+	size_t length = compose_config(payload, offset, size, flags);
+	rig_send(VHOST_USER_GET_CONFIG, payload, length);
+	rig_answer(VHOST_USER_GET_CONFIG, answer, length);
+	CHECK_MEM(answer, payload, sizeof(struct vhost_user_config_header));
+	for (uint32_t i = 0; i < size; i++) {
+		uint8_t expected = offset + i < RIG_CONFIG ? rig.device.config[offset + i] : 0;
+		CHECK_INT(answer[sizeof(struct vhost_user_config_header) + i], expected);
+	}
+}
+
+static void reads_the_configuration(void)
+{
+	setup();
+	for (uint32_t i = 0; i < RIG_CONFIG; i++)
+		rig.device.config[i] = (uint8_t)(i + 1);
+	check_config(0, RIG_CONFIG, 0);
+	check_config(0, RIG_CONFIG, 1);
+	check_config(4, 4, 1);
+	check_config(0, RIG_CONFIG + 4, 0);
+	check_config(RIG_CONFIG, 4, 0);
+	check_config(0, 256, 0);
+	check_config(256, 0, 0);
+	check_config(0, 0, 0);
+	static const uint32_t beyond[][2] = { { 1, 256 }, { 253, 4 }, { 257, 0 },
+		{ UINT32_MAX, 4 }, { UINT32_MAX - 3, 4 } };
+	for (size_t i = 0; i < ARRAY_SIZE(beyond); i++) {
+		uint8_t payload[300];
+		size_t length = compose_config(payload, beyond[i][0], beyond[i][1], 0);
+		rig_send(VHOST_USER_GET_CONFIG, payload, length);
+		rig_answer(VHOST_USER_GET_CONFIG, payload, 0);
+	}
+	CHECK(!rig.ended);
+	rig_teardown();
+}
+
+static void writes_the_configuration(void)
+{
+	setup();
+	uint8_t payload[300];
+	rig_send(VHOST_USER_SET_CONFIG, payload, compose_config(payload, 4, 4, 1));
+	CHECK_MEM(rig.device.config, "\0\0\0\0\xee\xee\xee\xee\0", 9);
+	/* what lies behind the device's fields is left out */
+	rig_send(VHOST_USER_SET_CONFIG, payload, compose_config(payload, RIG_CONFIG - 1, 8, 0));
+	CHECK_MEM(rig.device.config + RIG_CONFIG - 2, "\0\xee", 2);
+	rig_send(VHOST_USER_SET_CONFIG, payload, compose_config(payload, RIG_CONFIG, 8, 0));
+	rig_send(VHOST_USER_SET_CONFIG, payload, compose_config(payload, 0, 0, 0));
+	CHECK_INT(rig.device.config[0], 0);
+	CHECK(!rig.ended);
+	rig_teardown();
+}
+
+static void manages_memory_slots(void)
+{
+	setup();
+	CHECK_INT(rig_ask_u64(VHOST_USER_GET_MAX_MEM_SLOTS), VHOST_MEMORY_MAX_REGIONS);
+	struct vhost_memory *memory = vhost_session_memory(rig.session);
+	const struct vhost_region *first = memory->regions[0];
+	uint32_t id = first->id;
+	struct vhost_user_single_region slot = {
+		.region = { .guest_address = 4096, .size = 4096, .user_address = 4096 }
+	};
+	rig_send_fd(VHOST_USER_ADD_MEM_REG, &slot, sizeof(slot), rig.memory_fd);
+	memory = vhost_session_memory(rig.session);
+	CHECK_INT(memory->count, 2);
+	CHECK(memory->regions[0] == first);
+	/* the same again: a descriptor with REM_MEM_REG is allowed */
+	rig_send_fd(VHOST_USER_REM_MEM_REG, &slot, sizeof(slot), rig.memory_fd);
+	CHECK_INT(vhost_session_memory(rig.session)->count, 1);
+	CHECK(rig_silent());
+	rig_share_memory();
+	memory = vhost_session_memory(rig.session);
+	CHECK_INT(memory->regions[0]->id, id);
+	CHECK_INT(rig.device.memory_changes, 4);
+
+	for (uint32_t i = 1; i < VHOST_MEMORY_MAX_REGIONS; i++) {
+		slot.region.guest_address = slot.region.user_address = (1000 + i) * UINT64_C(4096);
+		rig_send_fd(VHOST_USER_ADD_MEM_REG, &slot, sizeof(slot), rig.memory_fd);
+	}
+	CHECK_INT(vhost_session_memory(rig.session)->count, VHOST_MEMORY_MAX_REGIONS);
+	int saved = log_begin();
+	slot.region.guest_address = slot.region.user_address = 4096;
+	rig_send_fd(VHOST_USER_ADD_MEM_REG, &slot, sizeof(slot), rig.memory_fd);
+	check_ended(saved, "too many regions");
+	rig_teardown();
+}
+
+/* A whole start of a VMM, composed beforehand. */
+struct script {
+	struct {
+		size_t end; /* of the message in bytes */
+		int fd;     /* -1 or not owned */
+	} messages[16];
+	size_t count;
+	uint8_t bytes[1024];
+	size_t size;
+};
+
+static void add_message(struct script *script, uint32_t request, const void *payload, size_t size,
+	int fd)
+{
+	script->size += peer_compose(script->bytes + script->size, request, 0, payload, size);
+	script->messages[script->count].end = script->size;
+	script->messages[script->count++].fd = fd;
+}
+
+static struct script boot_script(void)
+{
+	struct script script = { 0 };
+	const uint64_t features = VHOST_BIT(VIRTIO_F_VERSION_1) |
+		VHOST_BIT(VHOST_USER_F_PROTOCOL_FEATURES);
+	const uint64_t protocol = VHOST_BIT(VHOST_USER_PROTOCOL_F_CONFIG);
+	const uint64_t table[5] = { 1, RIG_GUEST, RIG_MEMORY, RIG_USER, 0 };
+	const uint64_t num = PAIR(0, RIG_SIZE), base = 0, zero = 0, enable = PAIR(0, 1);
+	const struct virtqueue_addresses ring = vring_addresses(&rig.rings[0]);
+	const uint64_t addresses[5] = { 0, ring.descriptors, ring.used, ring.available, 0 };
+	add_message(&script, VHOST_USER_SET_OWNER, NULL, 0, -1);
+	add_message(&script, VHOST_USER_SET_PROTOCOL_FEATURES, &protocol, 8, -1);
+	add_message(&script, VHOST_USER_SET_FEATURES, &features, 8, -1);
+	add_message(&script, VHOST_USER_SET_MEM_TABLE, table, sizeof(table), rig.memory_fd);
+	add_message(&script, VHOST_USER_SET_VRING_NUM, &num, 8, -1);
+	add_message(&script, VHOST_USER_SET_VRING_ADDR, addresses, sizeof(addresses), -1);
+	add_message(&script, VHOST_USER_SET_VRING_BASE, &base, 8, -1);
+	add_message(&script, VHOST_USER_SET_VRING_CALL, &zero, 8, rig.calls[0]);
+	add_message(&script, VHOST_USER_SET_VRING_KICK, &zero, 8, rig.kicks[0]);
+	add_message(&script, VHOST_USER_SET_VRING_ENABLE, &enable, 8, -1);
+	return script;
+}
+
+/* Sends bytes [0, end) of the script, at most step at once and never over the end of a message
+ * that is followed by one with a descriptor. */
+static void play(const struct script *script, size_t end, size_t step)
+{
+	size_t message = 0, start = 0, at = 0;
+	while (at < end) {
+		if (at == script->messages[message].end) {
+			start = at;
+			message++;
+		}
+		size_t limit = script->messages[message].end;
+		for (size_t i = message + 1; i < script->count && script->messages[i].fd < 0; i++)
+			limit = script->messages[i].end;
+		size_t size = min_size(min_size(step, limit - at), end - at);
+		int fd = script->messages[message].fd;
+		peer_send_bytes(rig.peer, script->bytes + at, size, &fd, at == start && fd >= 0);
+		at += size;
+		while (at > script->messages[message].end)
+			start = script->messages[message++].end;
+		CHECK_INT(loop_round(rig.loop, 0), 0);
+	}
+	for (int i = 0; i < 12; i++)
+		CHECK_INT(loop_round(rig.loop, 0), 0);
+}
+
+static void takes_messages_however_they_are_cut(void)
+{
+	static const size_t steps[] = { 1, 3, 12, 13, 100, 1000 };
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		rig_setup();
+		struct script script = boot_script();
+		play(&script, script.size, steps[i]);
+		rig_echo(0);
+		rig_teardown();
+	}
+}
+
+static void ends_at_any_byte(void)
+{
+	rig_setup();
+	struct script script = boot_script();
+	size_t size = script.size;
+	rig_teardown();
+	for (size_t end = 0; end <= size; end++) {
+		rig_setup();
+		script = boot_script();
+		play(&script, end, 1000);
+		rig_teardown(); /* counts descriptors */
+	}
+}
+
+static void ends_when_answers_are_not_read(void)
+{
+	setup();
+	for (int i = 0; i < 100000 && !rig.ended; i++) {
+		const struct vhost_user_header header = { VHOST_USER_GET_FEATURES,
+			VHOST_USER_VERSION, 0 };
+		if (send(rig.peer, &header, sizeof(header), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+			CHECK(errno == EAGAIN || errno == EPIPE);
+		CHECK_INT(loop_round(rig.loop, 0), 0);
+	}
+	CHECK_INT(rig.ended, 1);
+	rig_teardown();
+}
+
+/* Headers and payloads of random numbers, half of them with the right shape. */
+static void survives_random_messages(void)
+{
+	srandom(7);
+	for (int round = 0; round < 300; round++) {
+		setup();
+		int saved = log_begin();
+		for (int i = 0; i < 50 && !rig.ended; i++) {
+			struct sample sample = samples[(size_t)random() % ARRAY_SIZE(samples)];
+			for (size_t j = 0; j < ARRAY_SIZE(sample.words); j++)
+				if (random() % 4 == 0)
+					sample.words[j] = (uint64_t)random() >> (random() & 31);
+			size_t size = random() % 20 ? sample.size : (size_t)random() % 300;
+			size_t fds = random() % 20 ? sample.fd != NO_FD : (size_t)random() % 9;
+			send_sample(&sample, random() & VHOST_USER_NEED_REPLY_MASK, size, fds);
+			while (!rig_silent())
+				;
+		}
+		char text[64];
+		log_end(saved, text, sizeof(text));
+		rig_teardown();
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test_case cases[] = {
+		TEST_CASE(serves_every_request),
+		TEST_CASE(acknowledges_every_request),
+		TEST_CASE(acknowledges_only_what_was_negotiated),
+		TEST_CASE(refuses_wrong_sizes),
+		TEST_CASE(refuses_wrong_descriptors),
+		TEST_CASE(refuses_answers),
+		TEST_CASE(refuses_what_was_not_negotiated),
+		TEST_CASE(refuses_unknown_requests),
+		TEST_CASE(refuses_wrong_contents),
+		TEST_CASE(refuses_wrong_regions),
+		TEST_CASE(takes_transport_features_it_did_not_offer),
+		TEST_CASE(keeps_features_of_running_queues),
+		TEST_CASE(keeps_running_queues_as_they_are),
+		TEST_CASE(reads_the_configuration),
+		TEST_CASE(writes_the_configuration),
+		TEST_CASE(manages_memory_slots),
+		TEST_CASE(takes_messages_however_they_are_cut),
+		TEST_CASE(ends_at_any_byte),
+		TEST_CASE(ends_when_answers_are_not_read),
+		TEST_CASE(survives_random_messages),
+	};
+	return test_main(argc, argv, cases, ARRAY_SIZE(cases));
+}
