@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "virgl_fixture.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "loop/loop.h"
+#include "virgl.h"
+
+#define WAIT_MS 10000u
+
+/* Virgl commands and objects, and the layout of a command's first word. */
+#define COMMAND(number, object, words) ((number) | ((object) << 8) | ((words) << 16))
+#define CREATE_OBJECT         1u
+#define SET_FRAMEBUFFER_STATE 5u
+#define CLEAR                 7u
+#define OBJECT_SURFACE        8u
+#define CLEAR_COLOR0          4u
+
+static uint32_t finished_calls;
+
+static void note(struct renderer_call *call, int status, const struct renderer_reply *reply)
+{
+	struct outcome *outcome = container_of(call, struct outcome, call);
+	outcome->done++;
+	outcome->status = status;
+	outcome->number = ++finished_calls;
+}
+
+struct renderer_call *outcome_call(struct outcome *outcome)
+{
+	*outcome = (struct outcome){ .call.done = note };
+	return &outcome->call;
+}
+
+int outcome_wait(struct fixture *fixture, struct outcome *outcome)
+{
+	uint64_t end = loop_now_ms() + WAIT_MS;
+	while (outcome->done == 0 && loop_now_ms() < end)
+		CHECK_INT(loop_round(fixture->loop, 100), 0);
+	CHECK_INT(outcome->done, 1);
+	return outcome->status;
+}
+
+static uint8_t *map_memory(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(memory != MAP_FAILED);
+	return memory;
+}
+
+static void add_region(struct fixture *f, uint32_t id, uint8_t *base, uint64_t size)
+{
+	const struct renderer_region region = { .id = id, .fd = -1, .size = size, .base = base };
+	renderer_region_add(f->renderer, &region);
+}
+
+struct fixture fixture_create(void)
+{
+	static bool started;
+	struct fixture f = { .loop = loop_create() };
+	CHECK(f.loop);
+	const struct virgl_args args = { .loop = f.loop, .render_node = -1 };
+	f.renderer = virgl_renderer_create(&args);
+	if (!f.renderer && !started)
+		test_skip("EGL does not start on this machine");
+	CHECK(f.renderer);
+	started = true;
+	f.guest = map_memory(GUEST_SIZE);
+	f.frame = map_memory(FRAME_SIZE);
+	for (uint32_t i = 0; i < GUEST_SIZE; i++)
+		f.guest[i] = (uint8_t)(i * 7 + i / 253);
+	add_region(&f, GUEST_REGION, f.guest, GUEST_SIZE);
+	add_region(&f, FRAME_REGION, f.frame, FRAME_SIZE);
+	return f;
+}
+
+void fixture_destroy(struct fixture *f)
+{
+	renderer_destroy(f->renderer);
+	loop_destroy(f->loop);
+	munmap(f->guest, GUEST_SIZE);
+	munmap(f->frame, FRAME_SIZE);
+}
+
+struct renderer_resource_args texture(uint32_t id, uint32_t format, uint32_t width,
+	uint32_t height)
+{
+	return (struct renderer_resource_args){ .id = id, .target = 2, .format = format,
+		.bind = BIND_RENDER_TARGET | BIND_SAMPLER_VIEW | BIND_SCANOUT, .width = width,
+		.height = height, .depth = 1, .array_size = 1 };
+}
+
+int create_texture(struct fixture *f, uint32_t id, uint32_t format, uint32_t width,
+	uint32_t height)
+{
+	const struct renderer_resource_args args = texture(id, format, width, height);
+	return STATUS_OF(f, renderer_resource_create(f->renderer, &args, call));
+}
+
+int back(struct fixture *f, uint32_t id, uint64_t offset, uint64_t size)
+{
+	const struct renderer_span span = { .region = GUEST_REGION, .offset = offset,
+		.length = size };
+	return STATUS_OF(f, renderer_resource_set_backing(f->renderer, id, &span, 1, call));
+}
+
+int transfer(struct fixture *f, enum renderer_direction direction, uint32_t id, struct rect box,
+	uint64_t offset, uint32_t stride)
+{
+	const struct renderer_transfer_args args = { .direction = direction, .resource = id,
+		.offset = offset, .stride = stride,
+		.box = { .x = box.x, .y = box.y, .w = box.w, .h = box.h, .d = 1 } };
+	return STATUS_OF(f, renderer_transfer(f->renderer, &args, call));
+}
+
+int read_back(struct fixture *f, uint32_t id, struct rect rect, uint32_t stride)
+{
+	const struct renderer_read_back_args args = { .resource = id, .rect = rect,
+		.region = FRAME_REGION, .stride = stride };
+	return STATUS_OF(f, renderer_read_back(f->renderer, &args, call));
+}
+
+int create_context(struct fixture *f, uint32_t id)
+{
+	const struct renderer_context_args args = { .id = id, .capset = 2, .name = "test" };
+	return STATUS_OF(f, renderer_context_create(f->renderer, &args, call));
+}
+
+void stream_words(struct stream *stream, const uint32_t *words, uint32_t count)
+{
+	CHECK(count <= ARRAY_SIZE(stream->words) - stream->count);
+	memcpy(stream->words + stream->count, words, count * sizeof(*words));
+	stream->count += count;
+}
+
+void stream_target(struct stream *stream, uint32_t surface, uint32_t resource, uint32_t format)
+{
+	const uint32_t create[] = { COMMAND(CREATE_OBJECT, OBJECT_SURFACE, 5u), surface, resource,
+		format, 0, 0 };
+	const uint32_t set[] = { COMMAND(SET_FRAMEBUFFER_STATE, 0u, 3u), 1, 0, surface };
+	stream_words(stream, create, ARRAY_SIZE(create));
+	stream_words(stream, set, ARRAY_SIZE(set));
+}
+
+void stream_clear(struct stream *stream, float red, float green, float blue, float alpha)
+{
+	const float colour[] = { red, green, blue, alpha };
+	uint32_t clear[] = { COMMAND(CLEAR, 0u, 8u), CLEAR_COLOR0, 0, 0, 0, 0, 0, 0, 0 };
+	memcpy(clear + 2, colour, sizeof(colour));
+	stream_words(stream, clear, ARRAY_SIZE(clear));
+}
+
+int stream_submit(struct fixture *f, uint32_t context, struct stream *stream)
+{
+	const uint32_t padding[RENDERER_SUBMIT_PADDING / 4] = { 0 };
+	uint32_t count = stream->count;
+	stream_words(stream, padding, ARRAY_SIZE(padding));
+	stream->count = 0;
+	return STATUS_OF(f, renderer_submit_stream(f->renderer, context, stream->words,
+		count * (uint32_t)sizeof(uint32_t), call));
+}
