@@ -28,7 +28,7 @@ struct backing_cursor backing_start(const struct iovec *pieces, uint32_t count);
 /* Moves on by size bytes. False, with the cursor at the end, when there are not so many. */
 bool backing_skip(struct backing_cursor *cursor, uint64_t size);
 
-/* Copies size bytes from the cursor on to memory (RENDERER_TO_HOST), or from it, and moves on. False
- * when the pieces end before (what was there has been copied). */
+/* Copies size bytes from the cursor on to memory (RENDERER_TO_HOST), or from it, and moves on.
+ * False when the pieces end before (what was there has been copied). */
 bool backing_copy(struct backing_cursor *cursor, enum renderer_direction direction, uint8_t *memory,
 	size_t size);

@@ -137,8 +137,9 @@ static void software_region_remove(struct renderer *renderer, uint32_t id)
 static bool is_plain_texture(const struct renderer_resource_args *args)
 {
 	return args->target == TARGET_2D && args->depth == 1 && args->array_size == 1 &&
-		args->last_level == 0 && args->nr_samples == 0 && args->width >= 1 &&
-		args->width <= IMAGE_MAX_SIDE && args->height >= 1 && args->height <= IMAGE_MAX_SIDE;
+		args->last_level == 0 && args->nr_samples == 0 &&
+		args->width >= 1 && args->width <= IMAGE_MAX_SIDE &&
+		args->height >= 1 && args->height <= IMAGE_MAX_SIDE;
 }
 
 static int create_resource(struct software_renderer *software,
@@ -319,8 +320,8 @@ static int read_back(struct renderer *renderer, const struct renderer_read_back_
 	return 0;
 }
 
-static void software_read_back(struct renderer *renderer, const struct renderer_read_back_args *args,
-	struct renderer_call *call)
+static void software_read_back(struct renderer *renderer,
+	const struct renderer_read_back_args *args, struct renderer_call *call)
 {
 	renderer_call_done(call, read_back(renderer, args), NULL);
 }
