@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "gpu/backing.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "gpu/resource.h"
+#include "gpu/state.h"
+#include "util/log.h"
+
+#define REALISATION(link) container_of((link), struct gpu_realisation, resource_link)
+
+/* Copies the entries out of the request; they are only resolved after that. */
+static uint32_t read_entries(struct gpu_command *command, uint32_t count,
+	struct virtio_gpu_mem_entry **ret_entries)
+{
+	const struct gpu_device *device = command->device;
+	size_t size = (size_t)count * sizeof(struct virtio_gpu_mem_entry);
+	if (count == 0)
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	if (count > device->args.limits.backing_entries ||
+		count > GPU_MAX_BACKING_ENTRIES - device->backing_entries)
+		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+	if (size > command->request->readable_left)
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	struct virtio_gpu_mem_entry *entries = malloc(size);
+	if (!entries)
+		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+	if (!vq_request_read(command->request, entries, size)) {
+		free(entries);
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	}
+	*ret_entries = entries;
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+static void unpin_all(struct gpu_resource *resource, struct gpu_command *command)
+{
+	list_for_each(link, &resource->realisations) {
+		struct gpu_realisation *realisation = REALISATION(link);
+		if (realisation->pin)
+			gpu_pin_detach(realisation->pin, resource->args.id, command);
+		realisation->pin = NULL;
+	}
+}
+
+static uint32_t pin_all(struct gpu_resource *resource, struct gpu_command *command)
+{
+	list_for_each(link, &resource->realisations) {
+		struct gpu_realisation *realisation = REALISATION(link);
+		realisation->pin = gpu_pin_create(realisation->slot, resource->args.id,
+			resource->backing.spans, command);
+		if (!realisation->pin) {
+			unpin_all(resource, command);
+			return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+		}
+	}
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+uint32_t gpu_backing_attach(struct gpu_resource *resource, struct gpu_command *command,
+	uint32_t nr_entries)
+{
+	struct gpu_backing *backing = &resource->backing;
+	struct virtio_gpu_mem_entry *entries;
+	uint32_t result = read_entries(command, nr_entries, &entries);
+	if (result != VIRTIO_GPU_RESP_OK_NODATA)
+		return result;
+	int ret = gpu_spans_create(command->request->memory, entries, nr_entries, &backing->spans);
+	if (ret < 0) {
+		free(entries);
+		return ret == -ENOMEM || ret == -ENOSPC ? VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY
+							: VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	}
+	backing->entries = entries;
+	backing->count = nr_entries;
+	resource->device->backing_entries += nr_entries;
+	result = pin_all(resource, command);
+	if (result != VIRTIO_GPU_RESP_OK_NODATA)
+		gpu_backing_finish(resource);
+	return result;
+}
+
+void gpu_backing_detach(struct gpu_resource *resource, struct gpu_command *command)
+{
+	unpin_all(resource, command);
+	gpu_backing_finish(resource);
+}
+
+void gpu_backing_finish(struct gpu_resource *resource)
+{
+	struct gpu_backing *backing = &resource->backing;
+	resource->device->backing_entries -= backing->count;
+	gpu_spans_unref(backing->spans);
+	free(backing->entries);
+	*backing = (struct gpu_backing){ 0 };
+}
+
+static void pin_again(struct gpu_realisation *realisation, struct gpu_spans *spans)
+{
+	uint32_t id = realisation->resource->args.id;
+	struct gpu_pin *old = realisation->pin;
+	if (!old) {
+		realisation->pin = gpu_pin_create(realisation->slot, id, spans, NULL);
+		return;
+	}
+	realisation->pin = gpu_pin_replace(old, id, spans);
+	if (!realisation->pin)
+		gpu_pin_detach(old, id, NULL);
+}
+
+static void resolve(struct gpu_resource *resource, struct vhost_memory *memory)
+{
+	struct gpu_backing *backing = &resource->backing;
+	struct gpu_spans *spans = NULL;
+	if (!backing->entries || (backing->spans && gpu_spans_move(backing->spans, memory)))
+		return;
+	int ret = gpu_spans_create(memory, backing->entries, backing->count, &spans);
+	if (ret < 0) {
+		log_limited(LOG_DEBUG, "resource %u: its backing is not in memory any more",
+			resource->args.id);
+		unpin_all(resource, NULL);
+	} else {
+		list_for_each(link, &resource->realisations)
+			pin_again(REALISATION(link), spans);
+	}
+	gpu_spans_unref(backing->spans);
+	backing->spans = spans;
+}
+
+void gpu_backings_resolve(struct gpu_device *device)
+{
+	list_for_each(link, &device->resource_list)
+		resolve(container_of(link, struct gpu_resource, link), device->memory);
+}

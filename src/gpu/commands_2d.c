@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "gpu/commands.h"
+
+#include "gpu/resource.h"
+#include "gpu/state.h"
+#include "renderer/software.h"
+#include "util/checked.h"
+
+uint32_t gpu_handle_create_2d(struct gpu_command *command)
+{
+	struct gpu_device *device = command->device;
+	const struct virtio_gpu_resource_create_2d *create = &command->fixed.create_2d;
+	const struct renderer_resource_args args = {
+		.id = create->resource_id,
+		.target = GPU_TARGET_2D,
+		.format = create->format,
+		.bind = GPU_BIND_RENDER_TARGET,
+		.width = create->width,
+		.height = create->height,
+		.depth = 1,
+		.array_size = 1,
+		.flags = VIRTIO_GPU_RESOURCE_FLAG_Y_0_TOP,
+	};
+	if (create->width == 0 || create->width > IMAGE_MAX_SIDE || create->height == 0 ||
+		create->height > IMAGE_MAX_SIDE || !software_format_fourcc(create->format))
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	struct gpu_resource *resource;
+	uint32_t result = gpu_resource_create(device, &args, false, &resource);
+	if (result != VIRTIO_GPU_RESP_OK_NODATA)
+		return result;
+	if (gpu_realise(resource, gpu_renderers_software(device), command) < 0) {
+		gpu_resource_destroy(resource, NULL);
+		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+	}
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+uint32_t gpu_handle_unref(struct gpu_command *command)
+{
+	struct gpu_resource *resource =
+		gpu_resource_find(command->device, command->fixed.unref.resource_id);
+	if (!resource)
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	gpu_resource_destroy(resource, command);
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+uint32_t gpu_handle_transfer_2d(struct gpu_command *command)
+{
+	const struct virtio_gpu_transfer_to_host_2d *transfer = &command->fixed.transfer_2d;
+	const struct virtio_gpu_rect *r = &transfer->r;
+	struct gpu_resource *resource = gpu_resource_find(command->device, transfer->resource_id);
+	if (!resource)
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	struct gpu_realisation *home = resource->home;
+	if (!home || !home->pin)
+		return VIRTIO_GPU_RESP_ERR_UNSPEC;
+	if (!range_inside(r->x, r->width, resource->args.width) ||
+		!range_inside(r->y, r->height, resource->args.height))
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	if (r->width == 0 || r->height == 0)
+		return VIRTIO_GPU_RESP_OK_NODATA;
+	const struct renderer_transfer_args args = {
+		.direction = RENDERER_TO_HOST,
+		.resource = resource->args.id,
+		.offset = transfer->offset,
+		.box = { .x = r->x, .y = r->y, .w = r->width, .h = r->height, .d = 1 },
+	};
+	renderer_transfer(home->slot->renderer, &args, gpu_command_call(command, home->slot));
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+uint32_t gpu_handle_attach_backing(struct gpu_command *command)
+{
+	const struct virtio_gpu_resource_attach_backing *attach = &command->fixed.attach_backing;
+	struct gpu_resource *resource = gpu_resource_find(command->device, attach->resource_id);
+	if (!resource)
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	if (resource->backing.entries)
+		return VIRTIO_GPU_RESP_ERR_UNSPEC;
+	return gpu_backing_attach(resource, command, attach->nr_entries);
+}
+
+uint32_t gpu_handle_detach_backing(struct gpu_command *command)
+{
+	struct gpu_resource *resource =
+		gpu_resource_find(command->device, command->fixed.detach_backing.resource_id);
+	if (!resource)
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	if (!resource->backing.entries)
+		return VIRTIO_GPU_RESP_ERR_UNSPEC;
+	gpu_backing_detach(resource, command);
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "gpu/fence.h"
+
+#include "gpu/context.h"
+#include "gpu/state.h"
+
+void gpu_timeline_init(struct gpu_timeline *timeline)
+{
+	list_init(&timeline->commands);
+}
+
+static bool names_ring(const struct virtio_gpu_ctrl_hdr *header)
+{
+	return header->flags & VIRTIO_GPU_FLAG_INFO_RING_IDX;
+}
+
+bool gpu_fence_enter(struct gpu_command *command)
+{
+	struct gpu_device *device = command->device;
+	const struct virtio_gpu_ctrl_hdr *header = &command->fixed.header;
+	if (names_ring(header) && (header->ring_idx >= VIRTIO_GPU_MAX_RINGS ||
+		!gpu_device_has(device, VIRTIO_GPU_F_CONTEXT_INIT)))
+		return false;
+	/* Cursor commands wait for nothing, so they are not put in a line with others. */
+	if (!(header->flags & VIRTIO_GPU_FLAG_FENCE) || command->request->queue->index ==
+		VIRTIO_GPU_QUEUE_CURSOR)
+		return true;
+	if (names_ring(header)) {
+		struct gpu_context *context = gpu_context_find(device, header->ctx_id);
+		if (!context)
+			return false;
+		command->context = gpu_context_ref(context);
+		command->timeline = &context->rings[header->ring_idx];
+	} else {
+		command->timeline = &device->global;
+	}
+	list_append(&command->timeline->commands, &command->timeline_link);
+	return true;
+}
+
+static void fence_done(struct renderer_call *call, int status, const struct renderer_reply *reply)
+{
+	gpu_command_release(container_of(call, struct gpu_command, fence_call), status);
+}
+
+void gpu_fence_follow(struct gpu_command *command)
+{
+	struct gpu_slot *slot = command->slot;
+	if (!command->timeline || !slot || !slot->renderer ||
+		slot->generation != command->generation)
+		return;
+	const struct gpu_context *context = command->context;
+	bool own = context && context->listed && !context->lost && context->slot == slot;
+	gpu_command_hold(command, slot);
+	command->fence_call.done = fence_done;
+	renderer_fence(slot->renderer, own ? context->id : 0,
+		own ? command->fixed.header.ring_idx : RENDERER_GLOBAL_RING,
+		&command->fence_call);
+}
+
+static void retire(struct gpu_timeline *timeline)
+{
+	while (!list_empty(&timeline->commands)) {
+		struct gpu_command *command = container_of(timeline->commands.next,
+			struct gpu_command, timeline_link);
+		if (!gpu_command_settled(command))
+			break;
+		list_remove(&command->timeline_link);
+		gpu_command_complete(command);
+	}
+}
+
+void gpu_fence_settled(struct gpu_command *command)
+{
+	struct gpu_timeline *timeline = command->timeline;
+	struct gpu_context *context = command->context;
+	/* The timeline would go with the last command that refers to its context. */
+	if (context)
+		gpu_context_ref(context);
+	retire(timeline);
+	if (context)
+		gpu_context_unref(context);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "gpu/output.h"
+
+#include <string.h>
+
+#include "display/edid.h"
+#include "gpu/protocol.h"
+#include "gpu/state.h"
+#include "util/log.h"
+
+static void display_ready(void *data, uint32_t scanout)
+{
+	struct gpu_display_place *place = data;
+	gpu_scanouts_push(place->device);
+}
+
+static void display_closed(void *data)
+{
+	struct gpu_display_place *place = data;
+	struct gpu_outputs *outputs = &place->device->outputs;
+	gpu_outputs_set(place->device, (enum gpu_display_owner)(place - outputs->places), -1);
+}
+
+static const struct display_events display_events = {
+	.ready = display_ready,
+	.closed = display_closed,
+};
+
+void gpu_outputs_init(struct gpu_device *device)
+{
+	for (uint32_t i = 0; i < GPU_DISPLAY_OWNERS; i++)
+		device->outputs.places[i].device = device;
+}
+
+static bool still_there(const struct gpu_outputs *outputs, const struct display *display)
+{
+	for (uint32_t i = 0; i < GPU_DISPLAY_OWNERS; i++)
+		if (display && outputs->places[i].display == display)
+			return true;
+	return false;
+}
+
+static void choose(struct gpu_device *device)
+{
+	struct gpu_outputs *outputs = &device->outputs;
+	struct display *before = outputs->active;
+	struct display *session = outputs->places[GPU_DISPLAY_SESSION].display;
+	outputs->active = session ? session : outputs->places[GPU_DISPLAY_VIEWER].display;
+	if (outputs->active == before)
+		return;
+	struct display *left = still_there(outputs, before) ? before : NULL;
+	outputs->modes_known = false;
+	gpu_scanouts_display_changed(device, left);
+	gpu_cursors_display_changed(device, left);
+}
+
+void gpu_outputs_set(struct gpu_device *device, enum gpu_display_owner owner, int sock)
+{
+	struct gpu_display_place *place = &device->outputs.places[owner];
+	struct display *old = place->display;
+	place->display = NULL;
+	if (sock >= 0) {
+		place->display = display_create(device->loop, sock, &display_events, place);
+		if (!place->display)
+			log_limited(LOG_ERROR, "no memory for a display");
+	}
+	choose(device);
+	/* Last, as its open questions are answered now, from what there is without it. */
+	display_destroy(old);
+}
+
+/* The mode of an output when nobody else says: they stand side by side. */
+static struct display_mode own_mode(const struct gpu_device *device, uint32_t id)
+{
+	const struct gpu_device_args *args = &device->args;
+	if (device->outputs.modes_known)
+		return device->outputs.modes[id];
+	if (id >= args->scanouts)
+		return (struct display_mode){ 0 };
+	return (struct display_mode){
+		.rect = { .x = id * args->width, .w = args->width, .h = args->height },
+		.enabled = true,
+	};
+}
+
+static uint32_t answer_info(struct gpu_command *command)
+{
+	struct virtio_gpu_display_one modes[VIRTIO_GPU_MAX_SCANOUTS];
+	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
+		struct display_mode mode = own_mode(command->device, i);
+		modes[i] = (struct virtio_gpu_display_one){
+			.r = { mode.rect.x, mode.rect.y, mode.rect.w, mode.rect.h },
+			.enabled = mode.enabled,
+			.flags = mode.flags,
+		};
+	}
+	return gpu_command_answer(command, VIRTIO_GPU_RESP_OK_DISPLAY_INFO, modes, sizeof(modes));
+}
+
+static void keep_modes(struct gpu_device *device, int status, const struct display_mode *modes)
+{
+	struct gpu_outputs *outputs = &device->outputs;
+	if (status < 0)
+		return;
+	memcpy(outputs->modes, modes, sizeof(outputs->modes));
+	outputs->modes_known = true;
+}
+
+static void info_done(void *data, int status, const struct display_mode *modes)
+{
+	struct gpu_command *command = data;
+	keep_modes(command->device, status, modes);
+	answer_info(command);
+	gpu_command_release(command, 0);
+}
+
+uint32_t gpu_outputs_get_info(struct gpu_command *command)
+{
+	struct display *display = command->device->outputs.active;
+	if (!display || display_get_info(display, info_done, command) < 0)
+		return answer_info(command);
+	gpu_command_hold(command, NULL);
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+static uint32_t answer_edid(struct gpu_command *command, const uint8_t *edid, uint32_t size)
+{
+	struct virtio_gpu_resp_edid reply = { .size = size };
+	memcpy(reply.edid, edid, size);
+	return gpu_command_answer(command, VIRTIO_GPU_RESP_OK_EDID, &reply.size,
+		sizeof(reply) - sizeof(reply.hdr));
+}
+
+static uint32_t answer_own_edid(struct gpu_command *command)
+{
+	const struct gpu_device *device = command->device;
+	uint32_t id = command->fixed.get_edid.scanout;
+	struct display_mode mode = own_mode(device, id);
+	uint8_t edid[EDID_BLOCK_SIZE];
+	bool usable = mode.rect.w > 0 && mode.rect.h > 0;
+	edid_fill(edid, usable ? mode.rect.w : device->args.width,
+		usable ? mode.rect.h : device->args.height, id);
+	return answer_edid(command, edid, sizeof(edid));
+}
+
+static void edid_done(void *data, int status, const uint8_t *edid, uint32_t size)
+{
+	struct gpu_command *command = data;
+	if (status < 0)
+		answer_own_edid(command);
+	else
+		answer_edid(command, edid, size);
+	gpu_command_release(command, 0);
+}
+
+/* A display is only asked for the EDID of an output that it has just said it has, as it may leave
+ * other questions without a reply. */
+static void edid_info_done(void *data, int status, const struct display_mode *modes)
+{
+	struct gpu_command *command = data;
+	struct display *display = command->device->outputs.active;
+	uint32_t id = command->fixed.get_edid.scanout;
+	keep_modes(command->device, status, modes);
+	if (status == 0 && modes[id].enabled && display &&
+		display_get_edid(display, id, edid_done, command) == 0)
+		return;
+	answer_own_edid(command);
+	gpu_command_release(command, 0);
+}
+
+uint32_t gpu_outputs_get_edid(struct gpu_command *command)
+{
+	struct display *display = command->device->outputs.active;
+	if (!display || display_get_info(display, edid_info_done, command) < 0)
+		return answer_own_edid(command);
+	gpu_command_hold(command, NULL);
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "gpu/context.h"
+#include "gpu/resource.h"
+#include "gpu/state.h"
+#include "util/log.h"
+
+static void call_closed(struct gpu_realisation *realisation)
+{
+	realisation->calls--;
+	if (!realisation->resource && realisation->calls == 0)
+		free(realisation);
+}
+
+/* Where the picture is when it cannot be where it was. */
+static struct gpu_realisation *next_home(struct gpu_resource *resource)
+{
+	/* The software renderer's is always the first. */
+	if (list_empty(&resource->realisations))
+		return NULL;
+	return container_of(resource->realisations.next, struct gpu_realisation, resource_link);
+}
+
+void gpu_realisation_drop(struct gpu_realisation *realisation)
+{
+	struct gpu_resource *resource = realisation->resource;
+	gpu_pin_forget(realisation->pin);
+	realisation->pin = NULL;
+	image_unref(realisation->exported);
+	realisation->exported = NULL;
+	list_remove(&realisation->resource_link);
+	list_remove(&realisation->slot_link);
+	realisation->resource = NULL;
+	if (resource->home == realisation)
+		resource->home = next_home(resource);
+	if (realisation->calls == 0)
+		free(realisation);
+}
+
+static void drop_attachments(struct gpu_resource *resource, const struct gpu_slot *slot)
+{
+	list_for_each_safe(link, after, &resource->attachments) {
+		struct gpu_attachment *attachment =
+			container_of(link, struct gpu_attachment, resource_link);
+		if (attachment->context->slot == slot)
+			gpu_attachment_destroy(attachment);
+	}
+}
+
+static void creation_failed(struct gpu_realisation *realisation, int status)
+{
+	struct gpu_resource *resource = realisation->resource;
+	log_limited(LOG_DEBUG, "resource %u: renderer %s: %d", resource->args.id,
+		realisation->slot->name, status);
+	drop_attachments(resource, realisation->slot);
+	gpu_realisation_drop(realisation);
+	if (realisation->creator)
+		gpu_resource_destroy(resource, NULL);
+}
+
+static void create_done(struct renderer_call *call, int status, const struct renderer_reply *reply)
+{
+	struct gpu_realisation *realisation =
+		container_of(call, struct gpu_realisation, create_call);
+	struct gpu_command *creator = realisation->creator;
+	if (status < 0 && realisation->resource)
+		creation_failed(realisation, status);
+	realisation->creator = NULL;
+	call_closed(realisation);
+	gpu_command_release(creator, status);
+}
+
+static void export_done(struct renderer_call *call, int status, const struct renderer_reply *reply)
+{
+	struct gpu_realisation *realisation =
+		container_of(call, struct gpu_realisation, export_call);
+	realisation->exporting = false;
+	if (realisation->resource) {
+		if (status < 0 || !reply || reply->image->kind != IMAGE_DMABUF)
+			realisation->export_failed = true;
+		else
+			realisation->exported = image_ref(reply->image);
+		gpu_scanouts_push(realisation->resource->device);
+	}
+	call_closed(realisation);
+}
+
+static struct gpu_realisation *realisation_new(struct gpu_resource *resource,
+	struct gpu_slot *slot, struct gpu_command *creator)
+{
+	struct gpu_realisation *realisation = calloc(1, sizeof(*realisation));
+	if (!realisation)
+		return NULL;
+	realisation->resource = resource;
+	realisation->slot = slot;
+	realisation->create_call.done = create_done;
+	realisation->export_call.done = export_done;
+	realisation->creator = creator;
+	list_append(&resource->realisations, &realisation->resource_link);
+	list_append(&slot->realisations, &realisation->slot_link);
+	slot->used = true;
+	return realisation;
+}
+
+int gpu_realise(struct gpu_resource *resource, struct gpu_slot *slot, struct gpu_command *creator)
+{
+	struct gpu_realisation *realisation = realisation_new(resource, slot, creator);
+	if (!realisation)
+		return -ENOMEM;
+	if (creator)
+		gpu_command_hold(creator, slot);
+	/* One call is for us here: the other may be finished at once, with failure. */
+	realisation->calls = 2;
+	if (!resource->is_3d || !resource->home)
+		resource->home = realisation;
+	renderer_resource_create(slot->renderer, &resource->args, &realisation->create_call);
+	if (realisation->resource && resource->backing.spans)
+		realisation->pin = gpu_pin_create(slot, resource->args.id,
+			resource->backing.spans, NULL);
+	if (realisation->resource && !resource->is_3d)
+		gpu_realisation_upload(realisation);
+	call_closed(realisation);
+	return 0;
+}
+
+void gpu_realisation_upload(struct gpu_realisation *realisation)
+{
+	const struct renderer_resource_args *args = &realisation->resource->args;
+	if (!realisation->pin)
+		return;
+	const struct renderer_transfer_args transfer = {
+		.direction = RENDERER_TO_HOST,
+		.resource = args->id,
+		.box = { .w = args->width, .h = args->height, .d = 1 },
+	};
+	renderer_transfer(realisation->slot->renderer, &transfer, NULL);
+}
+
+struct gpu_realisation *gpu_realisation_find(const struct gpu_resource *resource,
+	const struct gpu_slot *slot)
+{
+	list_for_each(link, &resource->realisations) {
+		struct gpu_realisation *realisation =
+			container_of(link, struct gpu_realisation, resource_link);
+		if (realisation->slot == slot)
+			return realisation;
+	}
+	return NULL;
+}
+
+void gpu_realisation_lost(struct gpu_realisation *realisation)
+{
+	struct gpu_resource *resource = realisation->resource;
+	bool was_home = resource->home == realisation;
+	gpu_realisation_drop(realisation);
+	if (!was_home || resource->is_3d)
+		return;
+	gpu_realisation_upload(resource->home);
+	gpu_scanouts_damage(resource->device, resource, NULL);
+}
+
+void gpu_realisation_export(struct gpu_realisation *realisation)
+{
+	if (realisation->exporting || realisation->exported || realisation->export_failed)
+		return;
+	realisation->exporting = true;
+	realisation->calls++;
+	renderer_export_image(realisation->slot->renderer, realisation->resource->args.id,
+		&realisation->export_call);
+}

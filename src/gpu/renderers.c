@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "gpu/renderers.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "gpu/context.h"
+#include "gpu/queues.h"
+#include "gpu/resource.h"
+#include "gpu/state.h"
+#include "loop/loop.h"
+#include "renderer/software.h"
+#include "util/log.h"
+
+static void renderer_lost(void *data, struct renderer *renderer);
+static void renderer_room(void *data, struct renderer *renderer);
+
+static const struct renderer_events slot_events = {
+	.lost = renderer_lost,
+	.room = renderer_room,
+};
+
+static void announced(struct gpu_slot *slot)
+{
+	slot->announced = true;
+	loop_defer_arm(slot->device->renderers.tidy);
+}
+
+static void renderer_ready(void *data, struct renderer *renderer)
+{
+	struct gpu_slot *slot = data;
+	if (renderer != slot->renderer)
+		return;
+	if (gpu_capsets_load(&slot->capsets, renderer, slot->device->args.capset_mask) < 0)
+		log_error("renderer %s: no memory for its capability sets", slot->name);
+	announced(slot);
+}
+
+static void renderer_room(void *data, struct renderer *renderer)
+{
+	struct gpu_slot *slot = data;
+	gpu_queues_wake(slot->device);
+}
+
+static uint32_t lose_contexts(struct gpu_slot *slot)
+{
+	uint32_t count = 0;
+	while (!list_empty(&slot->contexts)) {
+		struct gpu_context *context =
+			container_of(slot->contexts.next, struct gpu_context, slot_link);
+		gpu_context_lost(context);
+		count++;
+	}
+	return count;
+}
+
+static void renderer_lost(void *data, struct renderer *renderer)
+{
+	struct gpu_slot *slot = data;
+	if (renderer != slot->renderer)
+		return;
+	/* What it leaves is taken apart below with nothing there that could be called any more. */
+	renderer_destroy(slot->dead);
+	slot->dead = slot->renderer;
+	slot->renderer = NULL;
+	uint32_t contexts = lose_contexts(slot);
+	while (!list_empty(&slot->realisations))
+		gpu_realisation_lost(container_of(slot->realisations.next, struct gpu_realisation,
+			slot_link));
+	gpu_slot_memory_lost(slot);
+	if (slot->capsets.count > 0)
+		log_warn("renderer %s died; %u contexts lost, 2D goes on, a new one starts with the "
+			 "next context", slot->name, contexts);
+	else
+		log_warn("renderer %s could not be started: going on without it", slot->name);
+	announced(slot);
+	gpu_queues_wake(slot->device);
+}
+
+static void tidy(void *data)
+{
+	struct gpu_device *device = data;
+	struct gpu_renderers *renderers = &device->renderers;
+	bool all = true;
+	for (uint32_t i = 0; i < renderers->count; i++) {
+		struct gpu_slot *slot = &renderers->slots[i];
+		renderer_destroy(slot->dead);
+		slot->dead = NULL;
+		all = all && slot->announced;
+	}
+	if (!all || renderers->ready_called)
+		return;
+	renderers->ready_called = true;
+	if (device->args.ready)
+		device->args.ready(device->args.data);
+}
+
+static bool may_start(struct gpu_slot *slot)
+{
+	uint64_t now = loop_now_ms();
+	uint64_t *oldest = &slot->starts[slot->start_count % GPU_RENDERER_STARTS];
+	if (slot->start_count >= GPU_RENDERER_STARTS && now - *oldest < GPU_RENDERER_START_MS) {
+		log_limited(LOG_WARN, "renderer %s died %u times within a minute: no 3D for a while",
+			slot->name, GPU_RENDERER_STARTS);
+		return false;
+	}
+	*oldest = now;
+	slot->start_count++;
+	return true;
+}
+
+struct renderer *gpu_slot_acquire(struct gpu_slot *slot)
+{
+	if (slot->renderer || !may_start(slot))
+		return slot->renderer;
+	const struct gpu_renderer_factory *factory = &slot->device->args.factory;
+	slot->generation++;
+	slot->renderer = factory->start(factory->data, slot->name, &slot_events, renderer_ready,
+		slot);
+	return slot->renderer;
+}
+
+static void slot_init(struct gpu_slot *slot, struct gpu_device *device, const char *name)
+{
+	slot->device = device;
+	slot->name = name;
+	list_init(&slot->realisations);
+	list_init(&slot->contexts);
+}
+
+static int start_software(struct gpu_device *device, struct gpu_slot *slot)
+{
+	slot_init(slot, device, "software");
+	slot->renderer = software_renderer_create(device->args.limits.host_bytes);
+	if (!slot->renderer)
+		return -ENOMEM;
+	slot->generation = 1;
+	slot->announced = true;
+	return 0;
+}
+
+int gpu_renderers_init(struct gpu_device *device)
+{
+	struct gpu_renderers *renderers = &device->renderers;
+	assert(device->args.renderer_count <= GPU_MAX_RENDERERS);
+	renderers->count = 1 + device->args.renderer_count;
+	renderers->tidy = loop_add_deferred(device->loop, tidy, device);
+	if (!renderers->tidy)
+		return -ENOMEM;
+	if (start_software(device, &renderers->slots[GPU_SOFTWARE_SLOT]) < 0) {
+		loop_source_destroy(renderers->tidy);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 1; i < renderers->count; i++) {
+		struct gpu_slot *slot = &renderers->slots[i];
+		slot_init(slot, device, device->args.renderers[i - 1]);
+		if (!gpu_slot_acquire(slot))
+			slot->announced = true;
+	}
+	loop_defer_arm(renderers->tidy);
+	return 0;
+}
+
+void gpu_renderers_finish(struct gpu_device *device)
+{
+	struct gpu_renderers *renderers = &device->renderers;
+	for (uint32_t i = 0; i < renderers->count; i++) {
+		struct gpu_slot *slot = &renderers->slots[i];
+		struct renderer *renderer = slot->renderer;
+		/* What its open calls do when they are finished finds no renderer any more. */
+		slot->renderer = NULL;
+		renderer_destroy(slot->dead);
+		renderer_destroy(renderer);
+		gpu_slot_memory_lost(slot);
+		gpu_capsets_finish(&slot->capsets);
+	}
+	loop_source_destroy(renderers->tidy);
+}
+
+bool gpu_renderers_have_room(const struct gpu_device *device)
+{
+	for (uint32_t i = 0; i < device->renderers.count; i++) {
+		const struct renderer *renderer = device->renderers.slots[i].renderer;
+		if (renderer && !renderer_has_room(renderer))
+			return false;
+	}
+	return true;
+}
+
+void gpu_renderers_reset(struct gpu_device *device)
+{
+	for (uint32_t i = 0; i < device->renderers.count; i++) {
+		struct gpu_slot *slot = &device->renderers.slots[i];
+		if (slot->renderer && slot->used)
+			gpu_slot_memory_reset(slot);
+		slot->used = false;
+	}
+}
+
+struct gpu_slot *gpu_renderers_only(struct gpu_device *device)
+{
+	return device->renderers.count == 2 ? &device->renderers.slots[1] : NULL;
+}
+
+struct gpu_slot *gpu_renderers_software(struct gpu_device *device)
+{
+	return &device->renderers.slots[GPU_SOFTWARE_SLOT];
+}

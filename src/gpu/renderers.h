@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The renderers that a device has: slot 0 is the software renderer of this process, which is always
+ * there; each other slot is a place for one renderer process after another.
+ *
+ * A renderer that is lost takes its contexts and realisations with it. Its slot is empty until the next
+ * context is created in it, which starts a new one; that operation and what follows wait in its ring,
+ * never here. A renderer that keeps dying is not started again for a while.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gpu/capset.h"
+#include "gpu/device.h"
+#include "gpu/memory.h"
+#include "renderer/renderer.h"
+#include "util/list.h"
+
+#define GPU_SOFTWARE_SLOT     0u
+#define GPU_MAX_SLOTS         (1u + GPU_MAX_RENDERERS)
+#define GPU_RENDERER_STARTS   3u     /* at most this many … */
+#define GPU_RENDERER_START_MS 60000u /* … in such a time */
+
+struct gpu_slot {
+	struct gpu_device *device;
+	const char *name;
+	struct renderer *renderer; /* owned; NULL while there is none */
+	struct renderer *dead;     /* owned: lost, to be destroyed at the end of the round */
+	uint32_t generation;       /* how many renderers it has had */
+	bool announced;            /* its first renderer is ready or lost */
+	bool used;                 /* has been given work since the last reset */
+	uint64_t starts[GPU_RENDERER_STARTS]; /* when, in ms; the oldest is next to be replaced */
+	uint32_t start_count;
+	struct gpu_capset_list capsets; /* what the last one that got ready can do */
+	struct gpu_slot_memory memory;
+	struct list realisations; /* gpu_realisation::slot_link */
+	struct list contexts;     /* gpu_context::slot_link */
+};
+
+struct gpu_renderers {
+	struct gpu_slot slots[GPU_MAX_SLOTS];
+	uint32_t count;            /* of slots in use */
+	struct loop_source *tidy;  /* destroys the dead; says once that all have been heard of */
+	bool ready_called;
+};
+
+/* Makes the software renderer and starts the others. -ENOMEM. */
+int gpu_renderers_init(struct gpu_device *device);
+
+/* Destroys all renderers: open calls are finished. */
+void gpu_renderers_finish(struct gpu_device *device);
+
+/* True when every live renderer would take a further command. */
+bool gpu_renderers_have_room(const struct gpu_device *device);
+
+/* Drops everything in all of them: before the resources and contexts are forgotten here. */
+void gpu_renderers_reset(struct gpu_device *device);
+
+/* The slot's renderer, a new one if it has died; NULL when that cannot be had now. */
+struct renderer *gpu_slot_acquire(struct gpu_slot *slot);
+
+/* The one renderer slot when exactly one is configured, else NULL. */
+struct gpu_slot *gpu_renderers_only(struct gpu_device *device);
+
+struct gpu_slot *gpu_renderers_software(struct gpu_device *device);

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "gpu/resource.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "gpu/context.h"
+#include "gpu/state.h"
+
+struct gpu_resource *gpu_resource_find(struct gpu_device *device, uint32_t id)
+{
+	return idmap_find(&device->resources, id);
+}
+
+bool gpu_resource_flat(const struct gpu_resource *resource)
+{
+	const struct renderer_resource_args *args = &resource->args;
+	return (args->target == GPU_TARGET_2D || args->target == GPU_TARGET_RECT) &&
+		args->depth == 1 && args->array_size == 1 && args->nr_samples <= 1;
+}
+
+uint32_t gpu_resource_create(struct gpu_device *device, const struct renderer_resource_args *args,
+	bool is_3d, struct gpu_resource **ret_resource)
+{
+	if (args->id == 0 || gpu_resource_find(device, args->id))
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	if (device->resource_count >= device->args.limits.resources)
+		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+	struct gpu_resource *resource = calloc(1, sizeof(*resource));
+	if (!resource)
+		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+	if (idmap_insert(&device->resources, args->id, resource) < 0) {
+		free(resource);
+		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+	}
+	resource->refs = 1;
+	resource->listed = true;
+	resource->device = device;
+	resource->args = *args;
+	resource->is_3d = is_3d;
+	list_init(&resource->realisations);
+	list_init(&resource->attachments);
+	list_append(&device->resource_list, &resource->link);
+	device->resource_count++;
+	*ret_resource = resource;
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+struct gpu_resource *gpu_resource_ref(struct gpu_resource *resource)
+{
+	resource->refs++;
+	return resource;
+}
+
+void gpu_resource_unref(struct gpu_resource *resource)
+{
+	if (--resource->refs > 0)
+		return;
+	assert(!resource->listed);
+	free(resource);
+}
+
+static void unlist(struct gpu_resource *resource)
+{
+	struct gpu_device *device = resource->device;
+	resource->listed = false;
+	idmap_remove(&device->resources, resource->args.id);
+	list_remove(&resource->link);
+	device->resource_count--;
+	gpu_scanouts_off(device, resource);
+	gpu_cursors_forget(device, resource->args.id);
+}
+
+static void detach_everywhere(struct gpu_resource *resource)
+{
+	while (!list_empty(&resource->attachments)) {
+		struct gpu_attachment *attachment = container_of(resource->attachments.next,
+			struct gpu_attachment, resource_link);
+		gpu_context_detach(attachment->context, resource);
+	}
+}
+
+static struct gpu_realisation *first_realisation(struct gpu_resource *resource)
+{
+	if (list_empty(&resource->realisations))
+		return NULL;
+	return container_of(resource->realisations.next, struct gpu_realisation, resource_link);
+}
+
+void gpu_resource_destroy(struct gpu_resource *resource, struct gpu_command *command)
+{
+	struct gpu_realisation *realisation;
+	unlist(resource);
+	detach_everywhere(resource);
+	while ((realisation = first_realisation(resource))) {
+		gpu_pin_unref_resource(realisation->slot, realisation->pin, resource->args.id, command);
+		realisation->pin = NULL;
+		gpu_realisation_drop(realisation);
+	}
+	gpu_backing_finish(resource);
+	gpu_resource_unref(resource);
+}
+
+void gpu_resource_forget(struct gpu_resource *resource)
+{
+	struct gpu_realisation *realisation;
+	unlist(resource);
+	while (!list_empty(&resource->attachments))
+		gpu_attachment_destroy(container_of(resource->attachments.next,
+			struct gpu_attachment, resource_link));
+	while ((realisation = first_realisation(resource)))
+		gpu_realisation_drop(realisation);
+	gpu_backing_finish(resource);
+	gpu_resource_unref(resource);
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "gpu/scanout.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "display/display.h"
+#include "gpu/frame.h"
+#include "gpu/resource.h"
+#include "gpu/state.h"
+#include "loop/loop.h"
+#include "util/log.h"
+
+struct gpu_scanout_read {
+	struct renderer_call call;
+	struct gpu_device *device;
+	uint32_t id;
+	struct gpu_frame *frame; /* a reference */
+	struct rect rect;        /* of the scanout */
+	bool stale;              /* the scanout shows something else now */
+};
+
+static void damage_all(struct gpu_scanout *scanout)
+{
+	scanout->damage = (struct rect){ .w = scanout->rect.w, .h = scanout->rect.h };
+}
+
+static void set_told(struct gpu_scanout *scanout, enum gpu_scanout_told told)
+{
+	image_unref(scanout->told_image);
+	scanout->told_image = NULL;
+	scanout->told = told;
+}
+
+/* Makes the display expect pixels of the scanout's size. */
+static void tell_size(struct gpu_scanout *scanout, struct display *display, uint32_t id)
+{
+	uint32_t width = scanout->rect.w, height = scanout->rect.h;
+	if (scanout->told == GPU_TOLD_SIZE && scanout->told_width == width &&
+		scanout->told_height == height)
+		return;
+	display_set_scanout(display, id, width, height);
+	set_told(scanout, GPU_TOLD_SIZE);
+	scanout->told_width = width;
+	scanout->told_height = height;
+	damage_all(scanout);
+}
+
+static void push_pixels(struct gpu_scanout *scanout, struct display *display, uint32_t id,
+	struct image *image)
+{
+	tell_size(scanout, display, id);
+	const struct rect damage = scanout->damage;
+	if (display_update(display, id, &damage, image, scanout->rect.x + damage.x,
+		    scanout->rect.y + damage.y) == 0)
+		scanout->damage = (struct rect){ 0 };
+}
+
+static bool same_rect(const struct rect *a, const struct rect *b)
+{
+	return a->x == b->x && a->y == b->y && a->w == b->w && a->h == b->h;
+}
+
+/* False when the display does not take it. */
+static bool tell_dmabuf(struct gpu_scanout *scanout, struct display *display, uint32_t id,
+	struct image *image)
+{
+	if (scanout->told == GPU_TOLD_DMABUF && scanout->told_image == image &&
+		same_rect(&scanout->told_view, &scanout->rect))
+		return true;
+	if (display_set_dmabuf(display, id, image, &scanout->rect) < 0) {
+		scanout->no_dmabuf = true;
+		return false;
+	}
+	set_told(scanout, GPU_TOLD_DMABUF);
+	scanout->told_image = image_ref(image);
+	scanout->told_view = scanout->rect;
+	damage_all(scanout);
+	return true;
+}
+
+/* True when the damage has gone this way, or will when the renderer has exported the image. */
+static bool push_dmabuf(struct gpu_scanout *scanout, struct display *display, uint32_t id)
+{
+	struct gpu_realisation *home = scanout->resource->home;
+	if (scanout->no_dmabuf || !home->slot->renderer->can_export)
+		return false;
+	gpu_realisation_export(home);
+	if (home->exporting)
+		return true;
+	if (!home->exported || !tell_dmabuf(scanout, display, id, home->exported))
+		return false;
+	const struct rect damage = scanout->damage;
+	if (display_update_dmabuf(display, id, &damage) == 0)
+		scanout->damage = (struct rect){ 0 };
+	return true;
+}
+
+static void show_read(struct gpu_scanout *scanout, const struct gpu_scanout_read *read)
+{
+	struct display *display = read->device->outputs.active;
+	const struct rect *rect = &read->rect;
+	if (scanout->told == GPU_TOLD_SIZE && display &&
+		display_scanout_ready(display, read->id) &&
+		display_update(display, read->id, rect, read->frame->image, rect->x, rect->y) == 0)
+		return;
+	scanout->damage = rect_union(&scanout->damage, rect);
+}
+
+static void read_done(struct renderer_call *call, int status, const struct renderer_reply *reply)
+{
+	struct gpu_scanout_read *read = container_of(call, struct gpu_scanout_read, call);
+	struct gpu_device *device = read->device;
+	struct gpu_scanout *scanout = &device->scanouts[read->id];
+	scanout->read = NULL;
+	/* On failure it is left at the last picture: trying again would not end. */
+	if (status < 0)
+		log_limited(LOG_DEBUG, "scanout %u cannot be read back: %d", read->id, status);
+	else if (!read->stale)
+		show_read(scanout, read);
+	gpu_frame_unref(read->frame);
+	free(read);
+	gpu_scanouts_push(device);
+}
+
+static bool ensure_frame(struct gpu_scanout *scanout, struct gpu_device *device)
+{
+	if (scanout->frame)
+		return true;
+	scanout->frame = gpu_frame_create(device, scanout->rect.w, scanout->rect.h);
+	if (!scanout->frame)
+		log_limited(LOG_WARN, "no memory for a frame of %u x %u pixels: not shown",
+			scanout->rect.w, scanout->rect.h);
+	return scanout->frame;
+}
+
+static void push_read_back(struct gpu_scanout *scanout, struct display *display, uint32_t id)
+{
+	struct gpu_resource *resource = scanout->resource;
+	if (scanout->read || !ensure_frame(scanout, resource->device))
+		return;
+	struct gpu_scanout_read *read = calloc(1, sizeof(*read));
+	if (!read)
+		return;
+	tell_size(scanout, display, id);
+	*read = (struct gpu_scanout_read){
+		.call.done = read_done,
+		.device = resource->device,
+		.id = id,
+		.frame = gpu_frame_ref(scanout->frame),
+		.rect = scanout->damage,
+	};
+	scanout->damage = (struct rect){ 0 };
+	scanout->read = read;
+	const struct gpu_frame_read args = {
+		.slot = resource->home->slot,
+		.resource = resource->args.id,
+		.rect = { scanout->rect.x + read->rect.x, scanout->rect.y + read->rect.y,
+			read->rect.w, read->rect.h },
+		.x = read->rect.x,
+		.y = read->rect.y,
+	};
+	gpu_frame_read_back(read->frame, &args, &read->call);
+}
+
+static void push(struct gpu_device *device, uint32_t id)
+{
+	struct gpu_scanout *scanout = &device->scanouts[id];
+	struct display *display = device->outputs.active;
+	if (!scanout->resource || rect_empty(&scanout->damage) ||
+		!display_scanout_ready(display, id))
+		return;
+	struct gpu_realisation *home = scanout->resource->home;
+	if (!home)
+		return;
+	struct image *image = renderer_image(home->slot->renderer, scanout->resource->args.id);
+	if (image)
+		push_pixels(scanout, display, id, image);
+	else if (!push_dmabuf(scanout, display, id))
+		push_read_back(scanout, display, id);
+}
+
+static void push_all(void *data)
+{
+	struct gpu_device *device = data;
+	for (uint32_t i = 0; device->outputs.active && i < VIRTIO_GPU_MAX_SCANOUTS; i++)
+		push(device, i);
+}
+
+int gpu_scanouts_init(struct gpu_device *device)
+{
+	device->push = loop_add_deferred(device->loop, push_all, device);
+	return device->push ? 0 : -ENOMEM;
+}
+
+void gpu_scanouts_finish(struct gpu_device *device)
+{
+	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
+		assert(!device->scanouts[i].resource && !device->scanouts[i].read);
+		set_told(&device->scanouts[i], GPU_TOLD_NOTHING);
+	}
+	loop_source_destroy(device->push);
+}
+
+void gpu_scanouts_push(struct gpu_device *device)
+{
+	loop_defer_arm(device->push);
+}
+
+static void switch_off(struct gpu_scanout *scanout, struct display *display, uint32_t id)
+{
+	if (scanout->told != GPU_TOLD_NOTHING && display)
+		display_set_scanout(display, id, 0, 0);
+	set_told(scanout, GPU_TOLD_NOTHING);
+}
+
+static void forget(struct gpu_scanout *scanout)
+{
+	if (scanout->read)
+		scanout->read->stale = true;
+	if (scanout->resource)
+		gpu_resource_unref(scanout->resource);
+	scanout->resource = NULL;
+	scanout->no_dmabuf = false;
+	scanout->damage = (struct rect){ 0 };
+}
+
+static void drop_frame(struct gpu_scanout *scanout)
+{
+	gpu_frame_unref(scanout->frame);
+	scanout->frame = NULL;
+}
+
+void gpu_scanout_set(struct gpu_device *device, uint32_t id, struct gpu_resource *resource,
+	const struct rect *rect)
+{
+	struct gpu_scanout *scanout = &device->scanouts[id];
+	if (!resource) {
+		forget(scanout);
+		drop_frame(scanout);
+		switch_off(scanout, device->outputs.active, id);
+		return;
+	}
+	if (scanout->resource == resource && same_rect(&scanout->rect, rect))
+		return;
+	gpu_resource_ref(resource);
+	forget(scanout);
+	if (scanout->rect.w != rect->w || scanout->rect.h != rect->h)
+		drop_frame(scanout);
+	scanout->resource = resource;
+	scanout->rect = *rect;
+	damage_all(scanout);
+	gpu_scanouts_push(device);
+}
+
+void gpu_scanouts_damage(struct gpu_device *device, const struct gpu_resource *resource,
+	const struct rect *rect)
+{
+	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
+		struct gpu_scanout *scanout = &device->scanouts[i];
+		if (scanout->resource != resource)
+			continue;
+		struct rect part = rect ? rect_intersect(rect, &scanout->rect) : scanout->rect;
+		if (rect_empty(&part))
+			continue;
+		part.x -= scanout->rect.x;
+		part.y -= scanout->rect.y;
+		scanout->damage = rect_union(&scanout->damage, &part);
+		gpu_scanouts_push(device);
+	}
+}
+
+void gpu_scanouts_off(struct gpu_device *device, const struct gpu_resource *resource)
+{
+	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
+		struct gpu_scanout *scanout = &device->scanouts[i];
+		if (scanout->resource && (!resource || scanout->resource == resource))
+			gpu_scanout_set(device, i, NULL, NULL);
+	}
+}
+
+void gpu_scanouts_display_changed(struct gpu_device *device, struct display *left)
+{
+	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
+		struct gpu_scanout *scanout = &device->scanouts[i];
+		switch_off(scanout, left, i);
+		scanout->no_dmabuf = false;
+		if (scanout->resource)
+			damage_all(scanout);
+	}
+	gpu_scanouts_push(device);
+}
