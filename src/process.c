@@ -101,7 +101,7 @@ pid_t process_start_renderer(const struct renderer_type *type, int sock, int ren
 		return ret;
 
 	bool with_node = type->render_node && render_node >= 0;
-	const char *argv[] = { type->program, "--fd", "3", "--name", type->name, "--log-level",
+	const char *argv[] = { type->program, "--fd", "3", "--name", type->name, "--debug",
 		levels[log_level], with_node ? "--render-node-fd" : NULL, "4", NULL };
 	pid_t parent = getpid();
 	pid_t pid = fork();
