@@ -26,8 +26,12 @@ int vhost_session_violation(struct vhost_session *session, const char *format, .
 
 int vhost_session_refusal(struct vhost_session *session, int error, const char *text)
 {
-	const char *after = session->answer_wanted ? "" : "; closing the session";
-	log_error("vhost-user: %s: %s: %s%s", session->request_name, text, strerror(error), after);
+	if (session->answer_wanted)
+		log_limited(LOG_WARN, "vhost-user: %s: %s: %s", session->request_name, text,
+			strerror(error));
+	else
+		log_error("vhost-user: %s: %s: %s; closing the session", session->request_name, text,
+			strerror(error));
 	return -error;
 }
 

@@ -57,7 +57,8 @@ static void on_kick(void *data, uint32_t events)
 		return;
 	if (got != (ssize_t)sizeof(count)) {
 		/* Not an eventfd: it would be readable for ever. */
-		log_error("vhost-user: the kick of queue %u cannot be read", queue->virtqueue.index);
+		log_limited(LOG_ERROR, "vhost-user: the kick of queue %u cannot be read",
+			queue->virtqueue.index);
 		unwatch_kick(queue);
 		return;
 	}
@@ -220,8 +221,8 @@ static void hurry_queue(struct vhost_queue *queue)
 	if (queue->virtqueue.in_flight > 0)
 		session->impl->queue_stop(session->device, &queue->virtqueue, true);
 	if (queue->virtqueue.in_flight > 0)
-		log_error("vhost-user: %u requests of queue %u do not end", queue->virtqueue.in_flight,
-			queue->virtqueue.index);
+		log_limited(LOG_ERROR, "vhost-user: %u requests of queue %u do not end",
+			queue->virtqueue.in_flight, queue->virtqueue.index);
 }
 
 bool vhost_session_reset_device(struct vhost_session *session)
@@ -302,7 +303,8 @@ void vhost_session_set_memory(struct vhost_session *session, struct vhost_memory
 			continue;
 		bool usable = queue->virtqueue.descriptors;
 		if (virtqueue_set_memory(&queue->virtqueue, memory) < 0)
-			log_warn("vhost-user: the rings of queue %u have left the guest's memory",
+			log_limited(LOG_WARN,
+				"vhost-user: the rings of queue %u have left the guest's memory",
 				queue->virtqueue.index);
 		else if (!usable)
 			ready_soon(queue);

@@ -117,15 +117,6 @@ int virtqueue_set_size(struct virtqueue *queue, uint32_t size)
 	return 0;
 }
 
-void virtqueue_set_call(struct virtqueue *queue, int fd)
-{
-	fd_close(&queue->call_fd);
-	queue->call_fd = fd;
-	/* The flag is shared with the VMM, so it is not ours to change. */
-	int flags = fd >= 0 ? fcntl(fd, F_GETFL) : O_NONBLOCK;
-	queue->call_may_block = flags < 0 || !(flags & O_NONBLOCK);
-}
-
 static uint8_t *translate_ring(const struct virtqueue *queue, const struct vhost_memory *memory,
 	uint64_t address, uint64_t length)
 {
@@ -450,9 +441,19 @@ static bool interrupt_wanted(struct virtqueue *queue)
 
 void virtqueue_notify(struct virtqueue *queue)
 {
-	if (!queue->unsignalled || !queue->available)
+	if (!queue->unsignalled || !queue->available || queue->call_fd < 0)
 		return;
 	queue->unsignalled = false;
 	if (interrupt_wanted(queue))
 		signal_event(queue->call_fd, queue->call_may_block);
+}
+
+void virtqueue_set_call(struct virtqueue *queue, int fd)
+{
+	fd_close(&queue->call_fd);
+	queue->call_fd = fd;
+	/* The flag is shared with the VMM, so it is not ours to change. */
+	int flags = fd >= 0 ? fcntl(fd, F_GETFL) : O_NONBLOCK;
+	queue->call_may_block = flags < 0 || !(flags & O_NONBLOCK);
+	virtqueue_notify(queue);
 }

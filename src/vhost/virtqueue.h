@@ -99,7 +99,8 @@ void virtqueue_finish(struct virtqueue *queue);
 /* SET_VRING_NUM: a power of two up to VIRTQUEUE_MAX_SIZE, else -EINVAL. -EBUSY once started. */
 int virtqueue_set_size(struct virtqueue *queue, uint32_t size);
 
-/* SET_VRING_CALL: takes fd (-1: no interrupts) in place of the one before. */
+/* SET_VRING_CALL: takes fd (-1: no interrupts) in place of the one before. An interrupt that fell due
+ * while there was none is made up for. */
 void virtqueue_set_call(struct virtqueue *queue, int fd);
 
 /* (Re-)translates the ring addresses with a table (NULL: none) and takes a reference to it. -EFAULT

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/* One virtqueue at the start of one memory region, and its driver, for tests. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vhost/virtqueue.h"
+#include "vring.h"
+
+#define GUEST  UINT64_C(0x40000000)
+#define USER   UINT64_C(0x7f0000000000)
+#define MEMORY UINT64_C(0x400000)
+#define DATA   (GUEST + 0x200000) /* of the requests that queue_offer() makes */
+
+struct queue_rig {
+	struct vhost_memory *memory;
+	uint8_t *base;
+	struct vring ring;
+	struct virtqueue queue;
+	int call; /* the driver's end of its interrupt */
+};
+
+extern struct queue_rig queue_rig;
+
+/* A queue of this size, ready to be started. */
+void queue_setup(uint32_t size);
+
+/* The driver's and the device's indices both begin at index. */
+void queue_start(uint16_t index);
+
+/* Checks that nothing is left over. */
+void queue_teardown(void);
+
+/* Makes one chain of 8 bytes to read and room for 8 bytes available. */
+void queue_offer(uint16_t head);
+
+/* The next request, which has to be there. */
+struct vq_request *queue_pop(void);
+
+/* What virtqueue_pop() says when it gives no request. */
+int queue_pop_nothing(void);
+
+/* True when an interrupt came since the last look. */
+bool queue_interrupted(void);
+
+/* Offers and completes so many chains, then notifies once. */
+void queue_complete_some(uint32_t count);
