@@ -55,7 +55,8 @@ class VM:
     """
 
     def __init__(self, gpu: str = "vhost-user-gpu-pci", *, artefacts: Path, daemon: Daemon | None = None,
-                 display: str = "none", session: bool = False, pointer: bool = False, gpu_options: str = "", kernel_args: str = "", qemu_args: Sequence[str] = (), memory_mib: int = 2048, cpus: int = 2,
+                 display: str = "none", session: bool = False, pointer: bool = False, gpu_options: str = "",
+                 kernel_args: str = "", qemu_args: Sequence[str] = (), memory_mib: int = 2048, cpus: int = 2,
                  accel: str | None = None, guest: Guest | None = None, serial_stdio: bool = False) -> None:
         self.device = GPU_DEVICES[gpu]
         if self.device.vhost_user and daemon is None:

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+"""What tests with virtual machines (tests/qemu/test_*.py) are given."""
+
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from .daemon import Daemon
+from .vm import VM
+
+
+class Skip(Exception):
+    """Raised by a test that cannot run here; the text says what is missing."""
+
+
+class Context:
+    """Where a test finds and leaves things. What it starts through this is ended after the test (or,
+    for what a file's ``machine`` starts, after the file)."""
+
+    def __init__(self, build: Path, artefacts: Path) -> None:
+        self.build = build
+        self.artefacts = artefacts
+        self._started = ExitStack()
+        artefacts.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def program(self) -> Path:
+        """The daemon, as built."""
+        path = self.build / "virtiogpud"
+        if not path.exists():
+            raise Skip(f"{path} is not built")
+        return path
+
+    def need_program(self, name: str) -> Path:
+        """A program of the lab or the host."""
+        found = shutil.which(name)
+        if not found:
+            raise Skip(f"{name} is not installed")
+        return Path(found)
+
+    def need_file(self, path: str) -> Path:
+        """A file or device of the host, for example /dev/udmabuf."""
+        if not Path(path).exists():
+            raise Skip(f"{path} is not there")
+        return Path(path)
+
+    def daemon(self, *options: str, **arguments: Any) -> Daemon:
+        """Starts the daemon with some options: see Daemon."""
+        return self._started.enter_context(
+            Daemon(self.program, options, artefacts=self.artefacts, **arguments))
+
+    def vm(self, gpu: str, **arguments: Any) -> VM:
+        """Starts a virtual machine: see VM. Does not wait for the guest."""
+        return self._started.enter_context(VM(gpu, artefacts=self.artefacts, **arguments))
+
+    def close(self) -> None:
+        """Ends what was started, the last first."""
+        self._started.close()
