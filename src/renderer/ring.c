@@ -16,51 +16,27 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdalign.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "renderer/ring_layout.h"
 #include "util/fd.h"
 
-#define CACHE_LINE  64u
-#define RECORD_SIZE 128u
-#define SEALS       (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
-static_assert(sizeof(struct wire_submission) == RECORD_SIZE, "one kind of queue");
-static_assert(sizeof(struct wire_completion) == RECORD_SIZE, "one kind of queue");
+static_assert(sizeof(struct wire_submission) == RING_RECORD_SIZE, "one kind of queue");
+static_assert(sizeof(struct wire_completion) == RING_RECORD_SIZE, "one kind of queue");
 static_assert((RING_SUBMISSIONS & (RING_SUBMISSIONS - 1)) == 0, "indices are masked");
 static_assert((RING_COMPLETIONS & (RING_COMPLETIONS - 1)) == 0, "indices are masked");
-static_assert(RING_DATA_SIZE % CACHE_LINE == 0, "blocks are aligned");
+static_assert(RING_DATA_SIZE % RING_CACHE_LINE == 0, "blocks are aligned");
 static_assert(ATOMIC_INT_LOCK_FREE == 2, "shared between processes");
-
-/* Each on a cache line of its own: they are written by different sides. */
-struct shared_indices {
-	alignas(CACHE_LINE) _Atomic uint32_t produced;
-	alignas(CACHE_LINE) _Atomic uint32_t consumed;
-};
-
-/* What a side wants, taken back by the other side when it does it. */
-struct shared_wishes {
-	alignas(CACHE_LINE) _Atomic uint32_t armed;
-	_Atomic uint32_t room;
-};
-
-struct ring_shared {
-	struct shared_indices submissions;
-	struct shared_indices completions;
-	struct shared_wishes wishes[2]; /* by enum ring_side */
-	alignas(4096) uint8_t submission_records[RING_SUBMISSIONS * RECORD_SIZE];
-	uint8_t completion_records[RING_COMPLETIONS * RECORD_SIZE];
-	uint8_t data[RING_DATA_SIZE];
-};
 
 /* One side's view of a queue. */
 struct queue {
-	struct shared_indices *shared;
+	struct ring_indices *shared;
 	uint8_t *records;
 	uint32_t size;
 	uint32_t mine;      /* produced, or popped */
@@ -273,7 +249,7 @@ static void push(struct ring *ring, const void *record)
 {
 	struct queue *queue = &ring->push;
 	uint32_t index = queue->mine & (queue->size - 1);
-	memcpy(queue->records + index * RECORD_SIZE, record, RECORD_SIZE);
+	memcpy(queue->records + index * RING_RECORD_SIZE, record, RING_RECORD_SIZE);
 	queue->mine++;
 	atomic_store_explicit(&queue->shared->produced, queue->mine, memory_order_release);
 	ring->pushed = true;
@@ -300,7 +276,7 @@ static int pop(struct ring *ring, void *ret_record)
 	if (queue->theirs == queue->mine)
 		return 0;
 	uint32_t index = queue->mine & (queue->size - 1);
-	memcpy(ret_record, queue->records + index * RECORD_SIZE, RECORD_SIZE);
+	memcpy(ret_record, queue->records + index * RING_RECORD_SIZE, RING_RECORD_SIZE);
 	/* From here on only the copy counts: no compiler may read the shared record again. */
 	atomic_signal_fence(memory_order_seq_cst);
 	queue->mine++;
@@ -369,7 +345,7 @@ void ring_notify(struct ring *ring)
 {
 	if (!ring->pushed && !ring->popped)
 		return;
-	struct shared_wishes *wishes = &ring->shared->wishes[ring->side ^ 1u];
+	struct ring_wishes *wishes = &ring->shared->wishes[ring->side ^ 1u];
 	atomic_thread_fence(memory_order_seq_cst);
 	bool wake = ring->pushed && take_wish(&wishes->armed);
 	wake |= ring->popped && take_wish(&wishes->room);
@@ -381,7 +357,7 @@ void ring_notify(struct ring *ring)
 
 bool ring_arm(struct ring *ring)
 {
-	struct shared_wishes *wishes = &ring->shared->wishes[ring->side];
+	struct ring_wishes *wishes = &ring->shared->wishes[ring->side];
 	atomic_store_explicit(&wishes->armed, 1, memory_order_relaxed);
 	atomic_thread_fence(memory_order_seq_cst);
 	refresh_pop(ring);
@@ -390,14 +366,14 @@ bool ring_arm(struct ring *ring)
 
 void ring_disarm(struct ring *ring)
 {
-	struct shared_wishes *wishes = &ring->shared->wishes[ring->side];
+	struct ring_wishes *wishes = &ring->shared->wishes[ring->side];
 	atomic_store_explicit(&wishes->armed, 0, memory_order_relaxed);
 	fd_eventfd_drain(ring->wake_fd);
 }
 
 void ring_want_room(struct ring *ring)
 {
-	struct shared_wishes *wishes = &ring->shared->wishes[ring->side];
+	struct ring_wishes *wishes = &ring->shared->wishes[ring->side];
 	atomic_store_explicit(&wishes->room, 1, memory_order_relaxed);
 	atomic_thread_fence(memory_order_seq_cst);
 	refresh_push(ring);
@@ -422,7 +398,7 @@ void *ring_data_reserve(struct ring *ring, uint32_t size, uint64_t *ret_position
 	assert(ring->side == RING_DEVICE);
 	refresh_push(ring);
 	rewind_data(ring);
-	uint64_t total = round_up((uint64_t)size + RENDERER_SUBMIT_PADDING, CACHE_LINE);
+	uint64_t total = round_up((uint64_t)size + RENDERER_SUBMIT_PADDING, RING_CACHE_LINE);
 	uint64_t position = ring->head;
 	if (position % RING_DATA_SIZE + total > RING_DATA_SIZE)
 		position = round_up(position, RING_DATA_SIZE);
@@ -454,7 +430,7 @@ void *ring_data(struct ring *ring, const struct wire_submission *record)
 {
 	uint64_t offset = record->data_position % RING_DATA_SIZE;
 	uint64_t total = (uint64_t)record->data_size + RENDERER_SUBMIT_PADDING;
-	if (record->data_size == 0 || offset % CACHE_LINE != 0 || offset + total > RING_DATA_SIZE)
+	if (record->data_size == 0 || offset % RING_CACHE_LINE != 0 || offset + total > RING_DATA_SIZE)
 		return NULL;
 	return ring->shared->data + offset;
 }
