@@ -15,8 +15,8 @@ struct ops_target {
 
 struct ops_request {
 	const struct wire_submission *record;
-	void *data;                 /* record->data_size bytes; NULL when that is 0 */
-	int fd;                     /* -1: none; the caller's */
+	void *data; /* record->data_size bytes; NULL when that is 0 */
+	int fd; /* -1: none; the caller's */
 	struct renderer_call *call; /* may be NULL */
 };
 

@@ -4,8 +4,8 @@
  * until there are none: so what the renderer itself waits for is looked at in between, and nothing
  * sleeps while there is work.
  *
- * The device is woken once after a batch, but earlier when something it surely waits for would
- * otherwise sit behind an operation that may take long.
+ * The device is woken once after a batch, but earlier when several things it could go on with, or one that
+ * it surely waits for, would otherwise sit behind an operation that may take long.
  */
 #include <assert.h>
 #include <errno.h>
@@ -14,8 +14,8 @@
 #include <string.h>
 
 #include "host/host.h"
-#include "loop/loop.h"
 #include "host/ops.h"
+#include "loop/loop.h"
 #include "renderer/renderer.h"
 #include "renderer/ring.h"
 #include "util/checked.h"
@@ -24,6 +24,7 @@
 #include "util/list.h"
 
 #define BATCH         64u
+#define UNTOLD_MAX    8u
 #define HELLO_WAIT_MS 10000
 
 struct host {
@@ -36,9 +37,10 @@ struct host {
 	struct loop_source *wake_source;
 	struct loop_source *turn;
 	struct list free_calls; /* host_call::link */
-	struct list held;       /* held_completion::link, in order: did not fit */
-	bool sock_full;         /* the first of them waits for the socket */
-	bool awaited;           /* a completion that somebody waits for has been pushed */
+	struct list held; /* held_completion::link, in order: did not fit */
+	bool sock_full; /* the first of them waits for the socket */
+	uint32_t untold; /* completions pushed since the device was woken */
+	bool awaited; /* somebody waits for one of them */
 };
 
 struct host_call {
@@ -74,7 +76,15 @@ static int send_completion(struct host *host, const struct wire_completion *reco
 		if (error)
 			return error == -EAGAIN ? 0 : error;
 	}
+	host->untold++;
 	return ring_push_completion(host->ring, record);
+}
+
+static void tell_device(struct host *host)
+{
+	host->untold = 0;
+	host->awaited = false;
+	ring_notify(host->ring);
 }
 
 static int hold_completion(struct host *host, const struct wire_completion *record, int fd)
@@ -105,7 +115,7 @@ static void flush_held(struct host *host)
 {
 	while (!list_empty(&host->held)) {
 		struct held_completion *held =
-			container_of(host->held.next, struct held_completion, link);
+		        container_of(host->held.next, struct held_completion, link);
 		int result = send_completion(host, &held->record, held->fd);
 		if (result < 0)
 			stop(host, result, "the device cannot be told that something is done");
@@ -153,7 +163,7 @@ static void on_call_done(struct renderer_call *base, int status, const struct re
 			record.status = -EIO;
 	}
 	host->awaited |= call->op == WIRE_FENCE || call->op == WIRE_READ_BACK ||
-		call->op == WIRE_EXPORT_IMAGE;
+	        call->op == WIRE_EXPORT_IMAGE;
 	list_insert(&host->free_calls, &call->link);
 	complete(host, &record, fd);
 }
@@ -195,7 +205,7 @@ static int take_fd(struct host *host)
 static bool may_take_long(uint32_t op)
 {
 	return op == WIRE_SUBMIT || op == WIRE_TRANSFER || op == WIRE_READ_BACK ||
-		op == WIRE_CONTEXT_CREATE || op == WIRE_RESET;
+	        op == WIRE_CONTEXT_CREATE || op == WIRE_RESET;
 }
 
 static void start_submission(struct host *host, const struct wire_submission *record)
@@ -213,10 +223,8 @@ static void start_submission(struct host *host, const struct wire_submission *re
 			return;
 		}
 	}
-	if (host->awaited && may_take_long(record->op)) {
-		host->awaited = false;
-		ring_notify(host->ring);
-	}
+	if (may_take_long(record->op) && (host->awaited || host->untold >= UNTOLD_MAX))
+		tell_device(host);
 	const struct ops_target target = { host->renderer, &host->regions };
 	const struct ops_request request = {
 		.record = record,
@@ -253,8 +261,7 @@ static void on_turn(void *data)
 		flush_held(host);
 	}
 	loop_source_watch(host->sock_source, host->sock_full ? (uint32_t)LOOP_WRITABLE : 0);
-	host->awaited = false;
-	ring_notify(host->ring);
+	tell_device(host);
 	if (more)
 		loop_defer_arm(host->turn);
 }
@@ -310,7 +317,7 @@ static int receive_hello(struct host *host)
 		return (int)length;
 	struct ring_fds ring_fds = { fds[0], fds[1], fds[2] };
 	if (length == (ssize_t)sizeof(packet) && packet.type == WIRE_HELLO &&
-		packet.version == RENDERER_WIRE_VERSION && fds[2] >= 0) {
+	        packet.version == RENDERER_WIRE_VERSION && fds[2] >= 0) {
 		host->ring = ring_open(&ring_fds);
 		return host->ring ? 1 : -errno;
 	}
@@ -360,8 +367,8 @@ static int send_ready(const struct host *host)
 static int add_sources(struct host *host)
 {
 	host->sock_source = loop_add_fd(host->loop, host->sock, 0, on_socket, host);
-	host->wake_source = loop_add_fd(host->loop, ring_wake_fd(host->ring), LOOP_READABLE,
-		on_wake, host);
+	host->wake_source =
+	        loop_add_fd(host->loop, ring_wake_fd(host->ring), LOOP_READABLE, on_wake, host);
 	host->turn = loop_add_deferred(host->loop, on_turn, host);
 	if (!host->sock_source || !host->wake_source || !host->turn)
 		return -ENOMEM;
@@ -373,9 +380,9 @@ static void finish_host(struct host *host)
 {
 	renderer_destroy(host->renderer); /* finishes its calls: the rest must still be there */
 	ops_unmap_regions(&host->regions);
-	list_for_each_safe(link, after, &host->free_calls)
+	list_for_each_safe (link, after, &host->free_calls)
 		free(container_of(link, struct host_call, link));
-	list_for_each_safe(link, after, &host->held) {
+	list_for_each_safe (link, after, &host->held) {
 		struct held_completion *held = container_of(link, struct held_completion, link);
 		fd_close(&held->fd);
 		free(held);
@@ -388,8 +395,8 @@ static void finish_host(struct host *host)
 	fd_close(&host->sock);
 }
 
-static int set_up(struct host *host, struct host_options *options,
-	const struct host_program *program)
+static int set_up(
+        struct host *host, struct host_options *options, const struct host_program *program)
 {
 	static const struct renderer_events events = {
 		.lost = on_renderer_lost,

@@ -23,8 +23,8 @@ struct null_renderer {
 	uint64_t bytes; /* of all resources */
 	struct regions regions;
 	struct idmap resources; /* struct null_resource */
-	struct idmap contexts;  /* struct null_context */
-	struct list fences;     /* null_fence::link, oldest first */
+	struct idmap contexts; /* struct null_context */
+	struct list fences; /* null_fence::link, oldest first */
 	struct loop_source *timer;
 	void *submit_buffer;
 	uint32_t submit_room;
@@ -48,7 +48,7 @@ static bool is_due(const struct null_renderer *null, const struct null_fence *fe
 {
 	if (fence->never != 0 || fence->due_ms > now)
 		return false;
-	list_for_each(link, &null->fences) {
+	list_for_each (link, &null->fences) {
 		const struct null_fence *before = container_of(link, struct null_fence, link);
 		if (before == fence)
 			break;
@@ -70,7 +70,7 @@ static void finish_fence(struct null_fence *fence)
 static bool finish_one_due(struct null_renderer *null)
 {
 	uint64_t now = loop_now_ms();
-	list_for_each(link, &null->fences) {
+	list_for_each (link, &null->fences) {
 		struct null_fence *fence = container_of(link, struct null_fence, link);
 		if (is_due(null, fence, now)) {
 			finish_fence(fence);
@@ -84,7 +84,7 @@ static void arm_timer(struct null_renderer *null)
 {
 	uint64_t now = loop_now_ms();
 	uint64_t next = UINT64_MAX;
-	list_for_each(link, &null->fences) {
+	list_for_each (link, &null->fences) {
 		const struct null_fence *fence = container_of(link, struct null_fence, link);
 		if (fence->never == 0 && fence->due_ms < next)
 			next = fence->due_ms;
@@ -143,7 +143,7 @@ static int create_context(struct null_renderer *null, const struct renderer_cont
 }
 
 static void null_create_context(struct renderer *renderer, const struct renderer_context_args *args,
-	struct renderer_call *call)
+        struct renderer_call *call)
 {
 	renderer_call_done(call, create_context(null_from(renderer), args), NULL);
 }
@@ -155,7 +155,7 @@ static void null_destroy_context(struct renderer *renderer, uint32_t id, struct 
 	if (context) {
 		null_context_destroy(context);
 		finish_fences(null, id);
-		list_for_each(link, &null->fences) {
+		list_for_each (link, &null->fences) {
 			struct null_fence *fence = container_of(link, struct null_fence, link);
 			if (fence->never == id)
 				fence->never = 0;
@@ -176,14 +176,14 @@ static int attach(struct null_renderer *null, uint32_t context_id, uint32_t reso
 	return idmap_insert(&context->attached, resource_id, resource);
 }
 
-static void null_attach(struct renderer *renderer, uint32_t context, uint32_t resource,
-	struct renderer_call *call)
+static void null_attach(
+        struct renderer *renderer, uint32_t context, uint32_t resource, struct renderer_call *call)
 {
 	renderer_call_done(call, attach(null_from(renderer), context, resource), NULL);
 }
 
 static void null_detach(struct renderer *renderer, uint32_t context_id, uint32_t resource,
-	struct renderer_call *call)
+        struct renderer_call *call)
 {
 	struct null_context *context = idmap_find(&null_from(renderer)->contexts, context_id);
 	bool attached = context && idmap_remove(&context->attached, resource);
@@ -204,15 +204,15 @@ static void *null_submit_buffer(struct renderer *renderer, uint32_t size)
 }
 
 static void null_submit_stream(struct renderer *renderer, uint32_t context_id, void *stream,
-	uint32_t size, struct renderer_call *call)
+        uint32_t size, struct renderer_call *call)
 {
 	struct null_context *context = idmap_find(&null_from(renderer)->contexts, context_id);
 	int status = context ? null_context_run(context, stream, size / 4) : -ENOENT;
 	renderer_call_done(call, status, NULL);
 }
 
-static void null_submit(struct renderer *renderer, uint32_t context, uint32_t size,
-	struct renderer_call *call)
+static void null_submit(
+        struct renderer *renderer, uint32_t context, uint32_t size, struct renderer_call *call)
 {
 	null_submit_stream(renderer, context, null_from(renderer)->submit_buffer, size, call);
 }
@@ -227,7 +227,7 @@ static int create_resource(struct null_renderer *null, const struct renderer_res
 		return error;
 	uint64_t bytes = null_resource_bytes(resource);
 	if (bytes > NULL_MAX_BYTES - null->bytes ||
-		idmap_insert(&null->resources, args->id, resource) < 0) {
+	        idmap_insert(&null->resources, args->id, resource) < 0) {
 		null_resource_destroy(resource);
 		return -ENOMEM;
 	}
@@ -236,7 +236,7 @@ static int create_resource(struct null_renderer *null, const struct renderer_res
 }
 
 static void null_create_resource(struct renderer *renderer,
-	const struct renderer_resource_args *args, struct renderer_call *call)
+        const struct renderer_resource_args *args, struct renderer_call *call)
 {
 	renderer_call_done(call, create_resource(null_from(renderer), args), NULL);
 }
@@ -257,7 +257,7 @@ static void null_unref_resource(struct renderer *renderer, uint32_t id, struct r
 }
 
 static void null_set_backing(struct renderer *renderer, uint32_t id,
-	const struct renderer_span *spans, uint32_t count, struct renderer_call *call)
+        const struct renderer_span *spans, uint32_t count, struct renderer_call *call)
 {
 	struct null_renderer *null = null_from(renderer);
 	struct null_resource *resource = idmap_find(&null->resources, id);
@@ -268,10 +268,10 @@ static void null_set_backing(struct renderer *renderer, uint32_t id,
 }
 
 static void null_transfer(struct renderer *renderer, const struct renderer_transfer_args *args,
-	struct renderer_call *call)
+        struct renderer_call *call)
 {
 	struct null_resource *resource =
-		idmap_find(&null_from(renderer)->resources, args->resource);
+	        idmap_find(&null_from(renderer)->resources, args->resource);
 	int status = resource ? null_resource_transfer(resource, args) : -ENOENT;
 	renderer_call_done(call, status, NULL);
 }
@@ -291,7 +291,7 @@ static int read_back(struct null_renderer *null, const struct renderer_read_back
 }
 
 static void null_read_back(struct renderer *renderer, const struct renderer_read_back_args *args,
-	struct renderer_call *call)
+        struct renderer_call *call)
 {
 	renderer_call_done(call, read_back(null_from(renderer), args), NULL);
 }
@@ -326,8 +326,8 @@ static void find_delay(const struct null_renderer *null, struct null_fence *fenc
 	fence->due_ms = delay_ms ? loop_now_ms() + delay_ms : 0;
 }
 
-static void null_fence(struct renderer *renderer, uint32_t context, int32_t ring,
-	struct renderer_call *call)
+static void null_fence(
+        struct renderer *renderer, uint32_t context, int32_t ring, struct renderer_call *call)
 {
 	struct null_renderer *null = null_from(renderer);
 	if (ring != RENDERER_GLOBAL_RING && !idmap_find(&null->contexts, context)) {
@@ -414,8 +414,8 @@ static const struct renderer_impl null_impl = {
 	.reset = null_reset,
 };
 
-struct renderer *null_renderer_create(struct loop *loop, bool exports,
-	const struct renderer_events *events, void *events_data)
+struct renderer *null_renderer_create(
+        struct loop *loop, bool exports, const struct renderer_events *events, void *events_data)
 {
 	struct null_renderer *null = calloc(1, sizeof(*null));
 	if (!null)
@@ -432,8 +432,9 @@ struct renderer *null_renderer_create(struct loop *loop, bool exports,
 	for (uint32_t i = 0; i < NULL_CAPSET_SIZE; i++)
 		capset[i] = null_capset_byte(i);
 	null->timer = loop_add_timer(loop, on_timer, null);
-	if (!null->timer || renderer_add_capset(&null->base, NULL_CAPSET, NULL_CAPSET_VERSION,
-		capset, sizeof(capset)) < 0) {
+	if (!null->timer ||
+	        renderer_add_capset(&null->base, NULL_CAPSET, NULL_CAPSET_VERSION, capset,
+	                sizeof(capset)) < 0) {
 		null_destroy(&null->base);
 		return NULL;
 	}

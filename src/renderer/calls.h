@@ -13,7 +13,7 @@ struct renderer_call;
 #define CALLS_MAX (1u << 20)
 
 enum calls_kind {
-	CALLS_WORK,  /* a renderer that lives finishes these soon */
+	CALLS_WORK, /* a renderer that lives finishes these soon */
 	CALLS_FENCE, /* may take as long as the guest likes */
 	CALLS_KINDS
 };
@@ -21,7 +21,7 @@ enum calls_kind {
 struct calls {
 	struct calls_slot *slots; /* may be NULL */
 	uint32_t size;
-	uint32_t free;                /* index + 1 of the first free slot; 0: none */
+	uint32_t free; /* index + 1 of the first free slot; 0: none */
 	uint32_t oldest[CALLS_KINDS]; /* index + 1, in the order they were opened; 0: none */
 	uint32_t newest[CALLS_KINDS];
 };
@@ -34,7 +34,7 @@ void calls_finish(struct calls *calls);
 /* Adds a call. tag is the caller's, for calls_close(). Returns 0 and a cookie that is not 0, -ENOMEM, or
  * -ENOSPC with CALLS_MAX open. */
 int calls_open(struct calls *calls, struct renderer_call *call, enum calls_kind kind, uint32_t tag,
-	uint64_t *ret_cookie);
+        uint64_t *ret_cookie);
 
 /* Takes a call out; NULL when the cookie is not that of an open one. */
 struct renderer_call *calls_close(struct calls *calls, uint64_t cookie, uint32_t *ret_tag);

@@ -27,7 +27,8 @@
 
 /* What has_room() promises: this many records, and one command stream with its resources' backing. */
 #define ROOM_RECORDS 64u
-#define ROOM_DATA    (RENDERER_MAX_SUBMIT + RENDERER_MAX_SPANS * (uint32_t)sizeof(struct renderer_span))
+#define ROOM_DATA                                                                                  \
+	(RENDERER_MAX_SUBMIT + RENDERER_MAX_SPANS * (uint32_t)sizeof(struct renderer_span))
 
 struct remote {
 	struct renderer base;
@@ -43,7 +44,7 @@ struct remote {
 	uint64_t dropped;
 	uint32_t entered; /* callbacks of ours on the stack: not freed before they end */
 	bool ready;
-	bool failed;      /* the peer is gone: operations end at once */
+	bool failed; /* the peer is gone: operations end at once */
 	bool lost_told;
 	bool room_is_low; /* has_room() may have been false: the room event is due when it is not */
 	bool destroyed;
@@ -125,9 +126,9 @@ static void remote_destroy(struct renderer *renderer)
 static bool has_room_now(const struct remote *remote)
 {
 	return remote->failed ||
-		(!sender_holds(&remote->sender) &&
-			ring_submission_room(remote->ring) >= ROOM_RECORDS &&
-			ring_data_room(remote->ring) >= ROOM_DATA);
+	        (!sender_holds(&remote->sender) &&
+	                ring_submission_room(remote->ring) >= ROOM_RECORDS &&
+	                ring_data_room(remote->ring) >= ROOM_DATA);
 }
 
 static bool remote_has_room(const struct renderer *renderer)
@@ -150,8 +151,8 @@ static void refuse(struct remote *remote, struct renderer_call *call, uint64_t c
 
 /* What cannot be kept for lack of memory fails alone when somebody is told; else the renderer would go
  * on without it. */
-static void start_fd(struct remote *remote, struct wire_submission *record, int fd,
-	struct renderer_call *call)
+static void start_fd(
+        struct remote *remote, struct wire_submission *record, int fd, struct renderer_call *call)
 {
 	enum calls_kind kind = record->op == WIRE_FENCE ? CALLS_FENCE : CALLS_WORK;
 	int error = remote->failed ? -ECONNRESET : 0;
@@ -178,8 +179,8 @@ static void start(struct remote *remote, struct wire_submission *record, struct 
 	start_fd(remote, record, -1, call);
 }
 
-static void start_ids(struct renderer *renderer, enum wire_op op, struct wire_ids ids,
-	struct renderer_call *call)
+static void start_ids(
+        struct renderer *renderer, enum wire_op op, struct wire_ids ids, struct renderer_call *call)
 {
 	struct wire_submission record = { .op = op, .ids = ids };
 	start(remote_from_renderer(renderer), &record, call);
@@ -205,27 +206,27 @@ static void remote_region_remove(struct renderer *renderer, uint32_t id)
 }
 
 static void remote_context_create(struct renderer *renderer,
-	const struct renderer_context_args *args, struct renderer_call *call)
+        const struct renderer_context_args *args, struct renderer_call *call)
 {
 	struct wire_submission record = { .op = WIRE_CONTEXT_CREATE, .context = *args };
 	start(remote_from_renderer(renderer), &record, call);
 }
 
-static void remote_context_destroy(struct renderer *renderer, uint32_t context,
-	struct renderer_call *call)
+static void remote_context_destroy(
+        struct renderer *renderer, uint32_t context, struct renderer_call *call)
 {
 	start_ids(renderer, WIRE_CONTEXT_DESTROY, (struct wire_ids){ .context = context }, call);
 }
 
-static void remote_context_attach(struct renderer *renderer, uint32_t context, uint32_t resource,
-	struct renderer_call *call)
+static void remote_context_attach(
+        struct renderer *renderer, uint32_t context, uint32_t resource, struct renderer_call *call)
 {
 	const struct wire_ids ids = { .context = context, .resource = resource };
 	start_ids(renderer, WIRE_CONTEXT_ATTACH, ids, call);
 }
 
-static void remote_context_detach(struct renderer *renderer, uint32_t context, uint32_t resource,
-	struct renderer_call *call)
+static void remote_context_detach(
+        struct renderer *renderer, uint32_t context, uint32_t resource, struct renderer_call *call)
 {
 	const struct wire_ids ids = { .context = context, .resource = resource };
 	start_ids(renderer, WIRE_CONTEXT_DETACH, ids, call);
@@ -236,8 +237,8 @@ static void *remote_submit_buffer(struct renderer *renderer, uint32_t size)
 	return sender_reserve(&remote_from_renderer(renderer)->sender, size);
 }
 
-static void remote_submit(struct renderer *renderer, uint32_t context, uint32_t size,
-	struct renderer_call *call)
+static void remote_submit(
+        struct renderer *renderer, uint32_t context, uint32_t size, struct renderer_call *call)
 {
 	struct wire_submission record = {
 		.op = WIRE_SUBMIT,
@@ -248,20 +249,20 @@ static void remote_submit(struct renderer *renderer, uint32_t context, uint32_t 
 }
 
 static void remote_resource_create(struct renderer *renderer,
-	const struct renderer_resource_args *args, struct renderer_call *call)
+        const struct renderer_resource_args *args, struct renderer_call *call)
 {
 	struct wire_submission record = { .op = WIRE_RESOURCE_CREATE, .resource = *args };
 	start(remote_from_renderer(renderer), &record, call);
 }
 
-static void remote_resource_unref(struct renderer *renderer, uint32_t resource,
-	struct renderer_call *call)
+static void remote_resource_unref(
+        struct renderer *renderer, uint32_t resource, struct renderer_call *call)
 {
 	start_ids(renderer, WIRE_RESOURCE_UNREF, (struct wire_ids){ .resource = resource }, call);
 }
 
 static void remote_resource_set_backing(struct renderer *renderer, uint32_t resource,
-	const struct renderer_span *spans, uint32_t count, struct renderer_call *call)
+        const struct renderer_span *spans, uint32_t count, struct renderer_call *call)
 {
 	struct remote *remote = remote_from_renderer(renderer);
 	if (count > RENDERER_MAX_SPANS) {
@@ -285,30 +286,30 @@ static void remote_resource_set_backing(struct renderer *renderer, uint32_t reso
 }
 
 static void remote_transfer(struct renderer *renderer, const struct renderer_transfer_args *args,
-	struct renderer_call *call)
+        struct renderer_call *call)
 {
 	struct wire_submission record = { .op = WIRE_TRANSFER, .transfer = *args };
 	start(remote_from_renderer(renderer), &record, call);
 }
 
 static void remote_read_back(struct renderer *renderer, const struct renderer_read_back_args *args,
-	struct renderer_call *call)
+        struct renderer_call *call)
 {
 	struct wire_submission record = { .op = WIRE_READ_BACK, .read_back = *args };
 	start(remote_from_renderer(renderer), &record, call);
 }
 
-static void remote_export_image(struct renderer *renderer, uint32_t resource,
-	struct renderer_call *call)
+static void remote_export_image(
+        struct renderer *renderer, uint32_t resource, struct renderer_call *call)
 {
 	start_ids(renderer, WIRE_EXPORT_IMAGE, (struct wire_ids){ .resource = resource }, call);
 }
 
-static void remote_fence(struct renderer *renderer, uint32_t context, int32_t ring,
-	struct renderer_call *call)
+static void remote_fence(
+        struct renderer *renderer, uint32_t context, int32_t ring, struct renderer_call *call)
 {
-	start_ids(renderer, WIRE_FENCE, (struct wire_ids){ .context = context, .ring = ring },
-		call);
+	start_ids(
+	        renderer, WIRE_FENCE, (struct wire_ids){ .context = context, .ring = ring }, call);
 }
 
 static void remote_reset(struct renderer *renderer, struct renderer_call *call)
@@ -352,7 +353,7 @@ static bool handle_completion(struct remote *remote, const struct wire_completio
 	if (!call) {
 		remote->dropped++;
 		log_limited(LOG_WARN, "renderer %s: finished something that was not under way",
-			remote->name);
+		        remote->name);
 		return true;
 	}
 	bool brings_image = op == WIRE_EXPORT_IMAGE && completion->status == 0;
@@ -419,7 +420,7 @@ static void tell_lost(struct remote *remote)
 static void watch_socket(struct remote *remote)
 {
 	uint32_t events = (remote->ready ? 0 : (uint32_t)LOOP_READABLE) |
-		(remote->sender.sock_full ? (uint32_t)LOOP_WRITABLE : 0);
+	        (remote->sender.sock_full ? (uint32_t)LOOP_WRITABLE : 0);
 	loop_source_watch(remote->sock_source, events);
 }
 
@@ -497,8 +498,8 @@ static int send_hello(const struct remote *remote)
 static bool add_sources(struct remote *remote, struct loop *loop)
 {
 	remote->sock_source = loop_add_fd(loop, remote->sock, LOOP_READABLE, on_socket, remote);
-	remote->wake_source = loop_add_fd(loop, ring_wake_fd(remote->ring), LOOP_READABLE, on_wake,
-		remote);
+	remote->wake_source =
+	        loop_add_fd(loop, ring_wake_fd(remote->ring), LOOP_READABLE, on_wake, remote);
 	remote->turn = loop_add_deferred(loop, on_turn, remote);
 	return remote->sock_source && remote->wake_source && remote->turn;
 }

@@ -42,7 +42,7 @@ struct ring;
 struct ring_fds {
 	int memory;
 	int to_renderer; /* the renderer's end, to read, of the pipe that wakes it */
-	int to_device;   /* the renderer's end, to write, of the pipe that wakes the device */
+	int to_device; /* the renderer's end, to write, of the pipe that wakes the device */
 };
 
 /* The device's side: makes memory and pipes. NULL and errno when that fails. */

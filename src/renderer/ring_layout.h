@@ -21,7 +21,7 @@ struct ring_indices {
 /* What a side wants: not 0 when it does, taken back by the other side when it does it. */
 struct ring_wishes {
 	alignas(RING_CACHE_LINE) _Atomic uint32_t armed; /* to be woken by a record */
-	_Atomic uint32_t room;                           /* to be woken by room for one */
+	_Atomic uint32_t room; /* to be woken by room for one */
 };
 
 struct ring_shared {

@@ -14,7 +14,7 @@ struct held {
 	struct list link; /* sender::held */
 	struct wire_submission record;
 	uint8_t *data; /* of record.data_size bytes; NULL without */
-	int fd;        /* -1 without, or when it has been sent */
+	int fd; /* -1 without, or when it has been sent */
 };
 
 void sender_init(struct sender *sender, struct ring *ring, int sock)
@@ -41,7 +41,7 @@ static void drop_reserved(struct sender *sender)
 
 void sender_finish(struct sender *sender)
 {
-	list_for_each_safe(link, after, &sender->held)
+	list_for_each_safe (link, after, &sender->held)
 		free_held(container_of(link, struct held, link));
 	drop_reserved(sender);
 }
@@ -129,8 +129,8 @@ static int send_held(struct sender *sender, struct held *held)
 {
 	struct wire_submission *record = &held->record;
 	if (held->data) {
-		void *data = ring_data_reserve(sender->ring, record->data_size,
-			&record->data_position);
+		void *data =
+		        ring_data_reserve(sender->ring, record->data_size, &record->data_position);
 		if (!data)
 			return 0;
 		memcpy(data, held->data, record->data_size);

@@ -15,13 +15,13 @@ struct ring;
 
 struct sender {
 	struct ring *ring; /* the caller's */
-	int sock;          /* the caller's, non-blocking */
-	struct list held;  /* struct held, in order */
-	bool sock_full;    /* the first of them waits for the socket, not for the ring */
+	int sock; /* the caller's, non-blocking */
+	struct list held; /* struct held, in order */
+	bool sock_full; /* the first of them waits for the socket, not for the ring */
 
 	/* What sender_reserve() gave last */
 	uint8_t *reserved; /* NULL: nothing */
-	uint8_t *heap;     /* the same when it does not lie in the ring */
+	uint8_t *heap; /* the same when it does not lie in the ring */
 	uint64_t position; /* when it does */
 	uint32_t reserved_size;
 };

@@ -32,8 +32,8 @@ struct rig_call {
 	struct renderer_call base;
 	bool done;
 	int status;
-	uint32_t order;      /* how many calls were done before this one, of all with the same counter */
-	uint32_t *counter;   /* may be NULL */
+	uint32_t order; /* how many calls were done before this one, of all with the same counter */
+	uint32_t *counter; /* may be NULL */
 	struct image *image; /* a reference of its own, or NULL */
 };
 
@@ -65,5 +65,4 @@ struct renderer_resource_args rig_texture(uint32_t id, uint32_t w, uint32_t h);
 void rig_add_canvas(struct rig *rig, uint32_t w, uint32_t h);
 
 /* Submits words to context 1. */
-void rig_submit(struct rig *rig, const uint32_t *words, uint32_t count,
-	struct renderer_call *call);
+void rig_submit(struct rig *rig, const uint32_t *words, uint32_t count, struct renderer_call *call);

@@ -45,7 +45,7 @@ static void says_what_it_can_do(void)
 	for (int exports = 0; exports < 2; exports++) {
 		rig_start(&rig, exports ? "null-export" : "null");
 		const struct renderer_capset *capset =
-			renderer_find_capset(rig.renderer, NULL_CAPSET);
+		        renderer_find_capset(rig.renderer, NULL_CAPSET);
 		CHECK(capset);
 		CHECK_INT(capset->max_version, NULL_CAPSET_VERSION);
 		CHECK_INT(capset->size, NULL_CAPSET_SIZE);
@@ -131,9 +131,18 @@ static void draws(void)
 	rig_add_region(&rig, &frame, 1, PAGE);
 	rig_add_canvas(&rig, 8, 8);
 	const uint32_t stream[] = {
-		NULL_COMMAND(NULL_FILL, 2), 1, 0x00112233,
-		NULL_COMMAND(NULL_NOP, 1), 99,
-		NULL_COMMAND(NULL_FILL_RECT, 6), 1, 0x00aabbcc, 2, 3, 4, 5,
+		NULL_COMMAND(NULL_FILL, 2),
+		1,
+		0x00112233,
+		NULL_COMMAND(NULL_NOP, 1),
+		99,
+		NULL_COMMAND(NULL_FILL_RECT, 6),
+		1,
+		0x00aabbcc,
+		2,
+		3,
+		4,
+		5,
 	};
 	rig_submit(&rig, stream, ARRAY_SIZE(stream), rig_call(&call, NULL));
 	CHECK_INT(rig_finish(&rig, &call), 0);
@@ -359,8 +368,8 @@ static void holds_back_what_does_not_fit(void)
 	for (uint32_t i = 0; i < RESOURCES; i++) {
 		const struct renderer_resource_args args = rig_texture(i + 1, 8, 8);
 		renderer_resource_create(rig.renderer, &args, rig_call(&calls[i * 2], NULL));
-		renderer_resource_set_backing(rig.renderer, i + 1, spans, SPANS,
-			rig_call(&calls[i * 2 + 1], NULL));
+		renderer_resource_set_backing(
+		        rig.renderer, i + 1, spans, SPANS, rig_call(&calls[i * 2 + 1], NULL));
 	}
 	CHECK(!renderer_has_room(rig.renderer));
 	for (uint32_t i = 0; i < RESOURCES * 2; i++)
@@ -444,8 +453,12 @@ static void command_lines_are_parsed(void)
 	CHECK_INT(options.render_node_fd, -1);
 
 	static const char *const wrong[][3] = {
-		{ "p", "--name", "x" }, { "p", "--fd", "-1" }, { "p", "--fd", "3x" },
-		{ "p", "--fd=3", "x" }, { "p", "--fd=3", "--debug=loud" }, { "p", "--fd=3", "--x" },
+		{ "p", "--name", "x" },
+		{ "p", "--fd", "-1" },
+		{ "p", "--fd", "3x" },
+		{ "p", "--fd=3", "x" },
+		{ "p", "--fd=3", "--debug=loud" },
+		{ "p", "--fd=3", "--x" },
 	};
 	CHECK(freopen("/dev/null", "w", stderr));
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)

@@ -7,8 +7,8 @@
 
 #include "fake_renderer.h"
 #include "loop/loop.h"
-#include "renderer_rig.h"
 #include "renderer/ring_layout.h"
+#include "renderer_rig.h"
 #include "test.h"
 #include "util/fd.h"
 #include "util/list.h"
@@ -61,7 +61,8 @@ static void start_all(struct renderer *renderer, struct renderer_call *call)
 	const struct renderer_resource_args resource = { .id = 3, .format = 4, .flags = 5 };
 	const struct renderer_span spans[] = { { 6, 0, 7, 8 }, { 9, 0, 10, 11 } };
 	const struct renderer_transfer_args transfer = {
-		.direction = RENDERER_FROM_HOST, .resource = 12, .box = { .d = 13 } };
+		.direction = RENDERER_FROM_HOST, .resource = 12, .box = { .d = 13 }
+	};
 	const struct renderer_read_back_args read_back = { .resource = 14, .offset = 15 };
 	renderer_context_create(renderer, &context, call);
 	renderer_context_destroy(renderer, 16, call);
@@ -82,7 +83,8 @@ static void start_all(struct renderer *renderer, struct renderer_call *call)
 
 static uint32_t finished;
 
-static void count_finished(struct renderer_call *call, int status, const struct renderer_reply *reply)
+static void count_finished(
+        struct renderer_call *call, int status, const struct renderer_reply *reply)
 {
 	finished++;
 }
@@ -203,7 +205,8 @@ struct chain_call {
 	int status;
 };
 
-static void on_chain_done(struct renderer_call *base, int status, const struct renderer_reply *reply)
+static void on_chain_done(
+        struct renderer_call *base, int status, const struct renderer_reply *reply)
 {
 	struct chain_call *chain = container_of(base, struct chain_call, base);
 	chain->status = status;
@@ -290,7 +293,7 @@ static void regions_take_their_descriptors_along(void)
 		CHECK_INT(record.region.offset, 4096);
 		CHECK_INT(record.region.size, 4096 + i);
 		CHECK_INT(fd_recv_packet(fake.sock, &packet, sizeof(packet), &got, 1),
-			sizeof(packet));
+		        sizeof(packet));
 		CHECK_INT(packet.type, WIRE_FD);
 		CHECK_INT(fstat(got, &st), 0);
 		CHECK_INT(st.st_size, i % 2 ? 12288 : 8192);

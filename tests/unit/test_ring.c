@@ -27,10 +27,11 @@ static void open_pair(struct pair *pair)
 	pair->device = ring_create();
 	CHECK(pair->device);
 	const struct ring_fds fds = ring_get_fds(pair->device);
-	struct ring_fds sent = { fd_dup(fds.memory), fd_dup(fds.to_renderer), fd_dup(fds.to_device) };
+	struct ring_fds sent = { fd_dup(fds.memory), fd_dup(fds.to_renderer),
+		fd_dup(fds.to_device) };
 	pair->renderer_fds = sent;
-	pair->shared = mmap(NULL, sizeof(*pair->shared), PROT_READ | PROT_WRITE, MAP_SHARED,
-		fds.memory, 0);
+	pair->shared = mmap(
+	        NULL, sizeof(*pair->shared), PROT_READ | PROT_WRITE, MAP_SHARED, fds.memory, 0);
 	CHECK(pair->shared != MAP_FAILED);
 	pair->renderer = ring_open(&sent);
 	CHECK(pair->renderer);
@@ -123,11 +124,15 @@ static void a_full_queue_refuses(void)
 static void impossible_completions_are_found(void)
 {
 	static const struct {
-		uint32_t first;  /* completions that are there and popped */
+		uint32_t first; /* completions that are there and popped */
 		uint32_t wanted; /* what the renderer then says to have produced */
 	} tables[] = {
-		{ 0, RING_COMPLETIONS + 1 }, { 5, 4 }, { 5, 0 }, { 5, 6 + RING_COMPLETIONS },
-		{ 5, UINT32_MAX }, { 0, UINT32_MAX },
+		{ 0, RING_COMPLETIONS + 1 },
+		{ 5, 4 },
+		{ 5, 0 },
+		{ 5, 6 + RING_COMPLETIONS },
+		{ 5, UINT32_MAX },
+		{ 0, UINT32_MAX },
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
 		struct pair pair;
@@ -195,13 +200,15 @@ static void only_a_ring_is_opened(void)
 	const struct ring_fds good = ring_get_fds(device);
 	int before = test_open_fds();
 	struct ring_fds fds = {
-		memfd_create("small", MFD_ALLOW_SEALING), fd_dup(good.to_renderer),
+		memfd_create("small", MFD_ALLOW_SEALING),
+		fd_dup(good.to_renderer),
 		fd_dup(good.to_device),
 	};
 	CHECK(!ring_open(&fds));
 	CHECK_INT(errno, EINVAL);
 	fds = (struct ring_fds){
-		memfd_create("unsealed", MFD_ALLOW_SEALING), fd_dup(good.to_renderer),
+		memfd_create("unsealed", MFD_ALLOW_SEALING),
+		fd_dup(good.to_renderer),
 		fd_dup(good.to_device),
 	};
 	CHECK_INT(ftruncate(fds.memory, sizeof(struct ring_shared)), 0);
@@ -368,7 +375,7 @@ static void no_wake_up_is_lost(void)
 			continue;
 		ring_want_room(pair.device);
 		if (!ring_arm(pair.device) &&
-			(pushed == RACES || ring_submission_room(pair.device) == 0)) {
+		        (pushed == RACES || ring_submission_room(pair.device) == 0)) {
 			wait_awake(ring_wake_fd(pair.device));
 			ring_disarm(pair.device);
 		}

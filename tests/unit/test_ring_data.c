@@ -16,7 +16,8 @@ static void open_rings(void)
 	device = ring_create();
 	CHECK(device);
 	const struct ring_fds fds = ring_get_fds(device);
-	struct ring_fds sent = { fd_dup(fds.memory), fd_dup(fds.to_renderer), fd_dup(fds.to_device) };
+	struct ring_fds sent = { fd_dup(fds.memory), fd_dup(fds.to_renderer),
+		fd_dup(fds.to_device) };
 	renderer = ring_open(&sent);
 	CHECK(renderer);
 }
