@@ -74,6 +74,7 @@ set_environment()
 	export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 	export LANG=C.UTF-8 HOME=$cache/home TMPDIR=/tmp XDG_RUNTIME_DIR=/run/user/$UID
 	export XDG_CACHE_HOME=$cache/home/.cache VIRTIOGPUD_CACHE=$cache VIRTIOGPUD_IN_LAB=1
+	export VIRTIOGPUD_LAB=${lab##*/}
 	# The checkout may belong to somebody else than who runs the lab.
 	export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory 'GIT_CONFIG_VALUE_0=*'
 }

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
+# The short way to everything. What happens is in tools/ and meson.build; NATIVE=1 uses the host's own
+# compilers and libraries instead of the lab.
+
+LAB = tools/lab
+export NATIVE
+
+help:
+	@echo 'make demo         a virtual machine on virtiogpud: boots it, draws in it, saves the pictures'
+	@echo 'make check        all checks and tests, as CI runs them'
+	@echo 'make check-fast   those that take seconds'
+	@echo 'make build        only build'
+	@echo 'make bench        measures against QEMU'"'"'s own GPU'
+	@echo 'make shell        a shell in the lab'
+	@echo 'make clean        remove what was built here (tools/lab clean: the lab too)'
+	@echo 'NATIVE=1          without the lab, on what the host has'
+
+build:
+	$(LAB) run -- tools/check build
+
+demo:
+	$(LAB) run --guest -- tools/check build
+	$(LAB) run --guest -- tools/demo $(ARGS)
+
+check:
+	$(LAB) run --guest -- tools/check $(ARGS)
+
+check-fast:
+	$(LAB) run -- tools/check --fast $(ARGS)
+
+bench:
+	$(LAB) run --guest -- tools/check build
+	$(LAB) run --guest -- tools/bench $(ARGS)
+
+shell:
+	$(LAB) shell
+
+clean:
+	rm -rf build-lab* build-native*
+
+.PHONY: help build demo check check-fast bench shell clean
