@@ -94,10 +94,8 @@ static void call_ready(struct display *display)
 		if (!(display->ready_due & bit))
 			continue;
 		display->ready_due &= ~bit;
-		if (display_scanout_ready(display, i))
+		if (display_scanout_ready(display, i)) /* also: not destroyed by the one before */
 			display->events->ready(display->data, i);
-		if (!display_open(display))
-			return;
 	}
 }
 

@@ -99,8 +99,8 @@ int display_set_dmabuf(struct display *display, uint32_t scanout, const struct i
 int display_update_dmabuf(struct display *display, uint32_t scanout, const struct rect *rect);
 
 /* Cursor. Pixels are a8r8g8b8, VHOST_USER_GPU_CURSOR_SIDE squared, and copied. Positions and images
- * not yet sent are replaced by newer ones. An update also shows the cursor. The hot point belongs to
- * the image: move and hide do not look at it. */
+ * not yet sent are replaced by newer ones. An update also shows the cursor. The hot point belongs
+ * to the image: move and hide do not look at it. */
 struct display_cursor {
 	uint32_t scanout;
 	uint32_t x, y;

@@ -12,7 +12,6 @@
  * without a size before it, which no peer has to expect.
  */
 #include <assert.h>
-#include <drm/drm_fourcc.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -213,6 +212,7 @@ static size_t describe_body(struct display_outgoing *out, struct iovec *iov, siz
 	if (from->stride == row_size) {
 		chunk *= rows;
 		rows = 1;
+		chunk = min_size(chunk, skip + TURN_BYTES); /* a big socket would take it all */
 	}
 	size_t count = 0;
 	for (; count < max && count < rows; count++, skip = 0) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A display and its peer in one process, for the tests of src/display: the test plays the peer on the
- * other end of the socket and runs the loop in between. All of this ends the case when it fails.
+ * A display and its peer in one process, for the tests of src/display: the test plays the peer on
+ * the other end of the socket and runs the loop in between. All of this ends the case when it
+ * fails.
  */
 #pragma once
 

@@ -2,6 +2,8 @@
 /* What a display tells its peer: features, sizes, pixels, cursors. */
 #include <drm/drm_fourcc.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "display_peer.h"
 #include "util/fd.h"
@@ -132,7 +134,8 @@ static void says_off_once(void)
 static void sends_any_stride(void)
 {
 	static uint8_t pixels[700 * 300 * 4];
-	const struct rect rects[] = { { 0, 0, 300, 700 }, { 1, 2, 255, 333 }, { 0, 5, 256, 600 } };
+	const struct rect rects[] = { { 0, 0, 300, 700 }, { 1, 2, 255, 333 }, { 0, 5, 256, 600 },
+		{ 7, 9, 201, 77 } };
 	struct peer peer;
 	for (size_t i = 0; i < sizeof(pixels); i++)
 		pixels[i] = (uint8_t)(i % 251);
@@ -143,12 +146,14 @@ static void sends_any_stride(void)
 	for (size_t i = 0; i < ARRAY_SIZE(rects); i++) {
 		struct image *image = image_create_foreign(&like, NULL, NULL);
 		image->width = rects[i].x + rects[i].w;
-		CHECK_INT(display_update(peer.display, 0, &rects[i], image, rects[i].x, rects[i].y), 0);
+		const struct rect *r = &rects[i];
+		CHECK_INT(display_update(peer.display, 0, r, image, r->x, r->y), 0);
 		image_unref(image); /* the display has its own reference */
 		if (i == 0)
 			expect_size(&peer, 0, 300, 700);
-		expect_update(&peer, 0, &rects[i], &like, rects[i].x, rects[i].y);
+		expect_update(&peer, 0, r, &like, r->x, r->y);
 		peer_run(&peer);
+		peer_narrow(&peer); /* from now on in parts that end anywhere */
 	}
 	peer_finish(&peer);
 }
@@ -302,6 +307,30 @@ static void drops_updates_out_of_date(void)
 	peer_finish(&peer);
 }
 
+/* However much the socket takes, others have a turn in between. */
+static void writes_in_turns(void)
+{
+	const struct rect all = { 0, 0, 1024, 1536 };
+	int room = 0, pending = 0;
+	socklen_t size = sizeof(room);
+	struct peer peer;
+	struct image *image = create_image(1024, 1536, DRM_FORMAT_XRGB8888);
+	peer_open_with(&peer, PEER_FEATURES_ALL);
+	CHECK_INT(getsockopt(peer.display_sock, SOL_SOCKET, SO_SNDBUF, &room, &size), 0);
+	if (room < 8 * 1024 * 1024)
+		test_skip("sockets hold only %d bytes", room);
+	display_set_scanout(peer.display, 0, 1024, 1536);
+	CHECK_INT(display_update(peer.display, 0, &all, image, 0, 0), 0);
+	CHECK_INT(loop_round(peer.loop, 0), 0);
+	CHECK_INT(ioctl(peer.sock, FIONREAD, &pending), 0);
+	CHECK(pending > 0 && pending < 3 * 1024 * 1024);
+	CHECK(!display_scanout_ready(peer.display, 0));
+	expect_size(&peer, 0, 1024, 1536);
+	expect_update(&peer, 0, &all, image, 0, 0);
+	image_unref(image);
+	peer_finish(&peer);
+}
+
 static void update_again(struct peer *peer, uint32_t scanout)
 {
 	static struct image *image; /* lives as the process */
@@ -347,9 +376,9 @@ static void sends_cursors(void)
 	expect_cursor(&peer, VHOST_USER_GPU_CURSOR_UPDATE, 10, 20);
 	CHECK_MEM(peer.payload + 12, hot, sizeof(hot));
 	CHECK_MEM(peer.payload + 20, pixels, sizeof(pixels));
-	display_cursor_move(peer.display, &(struct display_cursor){ .scanout = 4, .x = 11, .y = 22 });
+	display_cursor_move(peer.display, &(struct display_cursor){ 4, 11, 22, 0, 0 });
 	expect_cursor(&peer, VHOST_USER_GPU_CURSOR_POS, 11, 22);
-	display_cursor_hide(peer.display, &(struct display_cursor){ .scanout = 4, .x = 12, .y = 23 });
+	display_cursor_hide(peer.display, &(struct display_cursor){ 4, 12, 23, 0, 0 });
 	expect_cursor(&peer, VHOST_USER_GPU_CURSOR_POS_HIDE, 12, 23);
 	peer_finish(&peer);
 }
@@ -440,6 +469,7 @@ int main(int argc, char **argv)
 		TEST_CASE(refuses_updates_beyond_a_message),
 		TEST_CASE(waits_for_slow_peers),
 		TEST_CASE(drops_updates_out_of_date),
+		TEST_CASE(writes_in_turns),
 		TEST_CASE(goes_on_from_ready),
 		TEST_CASE(sends_cursors),
 		TEST_CASE(merges_unsent_cursors),

@@ -280,10 +280,27 @@ static void drops_late_answers(void)
 	peer_finish(&peer);
 }
 
+static void refuses_answers_after_the_barrier(void)
+{
+	struct peer peer;
+	struct outcome late = outcome_for(&peer);
+	peer_open_with(&peer, PEER_FEATURES_ALL);
+	CHECK_INT(display_get_edid(peer.display, 7, got_edid, &late), 0);
+	expect_edid_question(&peer, 7);
+	peer_wait(&peer, DISPLAY_REPLY_MS + 100);
+	peer_expect(&peer, VHOST_USER_GPU_GET_PROTOCOL_FEATURES, 0);
+	answer_features(&peer);
+	CHECK_INT(peer.closed, 0);
+	answer_edid(&peer, 128);
+	CHECK_INT(peer.closed, 1);
+	peer_finish(&peer);
+}
+
 static void survives_silence(void)
 {
 	struct peer peer;
-	struct outcome first = outcome_for(&peer), second = outcome_for(&peer), third = outcome_for(&peer);
+	struct outcome first = outcome_for(&peer), second = outcome_for(&peer);
+	struct outcome third = outcome_for(&peer);
 	peer_open(&peer);
 	CHECK_INT(display_get_info(peer.display, got_info, &first), 0);
 	CHECK_INT(display_get_edid(peer.display, 0, got_edid, &second), 0);
@@ -379,14 +396,15 @@ static void refuses_late_answers_twice(void)
 
 static void ignores_descriptors(void)
 {
-	uint8_t answer[12] = { VHOST_USER_GPU_GET_PROTOCOL_FEATURES, 0, 0, 0, 4, 0, 0, 0, 8, 0, 0, 0 };
+	const struct vhost_user_gpu_header answer = { VHOST_USER_GPU_GET_PROTOCOL_FEATURES,
+		VHOST_USER_GPU_FLAG_REPLY, 8 };
 	const uint64_t features = PEER_FEATURES_ALL;
 	struct peer peer;
 	int fds[2] = { fd_eventfd(), fd_eventfd() };
 	peer_open(&peer);
 	int before = test_open_fds();
 	peer_expect(&peer, VHOST_USER_GPU_GET_PROTOCOL_FEATURES, 0);
-	CHECK_INT(fd_send_packet(peer.sock, answer, sizeof(answer), fds, 2), 0);
+	CHECK_INT(fd_send_packet(peer.sock, &answer, sizeof(answer), fds, 2), 0);
 	peer_send(&peer, &features, sizeof(features));
 	peer_expect(&peer, VHOST_USER_GPU_SET_PROTOCOL_FEATURES, 8);
 	CHECK_INT(test_open_fds(), before);
@@ -452,6 +470,7 @@ int main(int argc, char **argv)
 		TEST_CASE(takes_answers_byte_by_byte),
 		TEST_CASE(bounds_open_questions),
 		TEST_CASE(drops_late_answers),
+		TEST_CASE(refuses_answers_after_the_barrier),
 		TEST_CASE(survives_silence),
 		TEST_CASE(ends_at_odd_answers),
 		TEST_CASE(refuses_late_answers_twice),

@@ -3,6 +3,7 @@
 
 #include <drm/drm_fourcc.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "util/fd.h"
 #include "util/image.h"
@@ -209,6 +210,29 @@ static void converts_unaligned(void)
 	check_conversions(2, 2, 5);
 }
 
+/* Rows so far apart that 31 bits do not count the words in between. */
+static void copies_rows_far_apart(void)
+{
+	const size_t stride = (size_t)1 << 30, size = 9 * stride;
+	const struct rect all = { 0, 0, 4, 9 };
+	struct image like = { .kind = IMAGE_PIXELS, .width = 4, .height = 9, .stride = stride,
+		.fourcc = DRM_FORMAT_RGBA8888 };
+	like.pixels = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (like.pixels == MAP_FAILED)
+		test_skip("address space for %zu bytes", size);
+	struct image *src = image_create_foreign(&like, NULL, NULL);
+	struct image *dst = image_create(4, 9, DRM_FORMAT_BGRA8888);
+	paint(src, "abgr");
+	image_copy(dst, 0, 0, src, &all);
+	for (uint32_t y = 0; y < 9; y++)
+		for (size_t i = 0; i < 4; i++)
+			CHECK_INT(pixel(dst, 3, y)[i], colour_at(3, y, "argb"[i]));
+	image_unref(src);
+	image_unref(dst);
+	munmap(like.pixels, size);
+}
+
 static void knows_formats(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
@@ -227,6 +251,7 @@ int main(int argc, char **argv)
 		TEST_CASE(closes_dmabufs),
 		TEST_CASE(converts_aligned),
 		TEST_CASE(converts_unaligned),
+		TEST_CASE(copies_rows_far_apart),
 		TEST_CASE(knows_formats),
 	};
 	return test_main(argc, argv, cases, ARRAY_SIZE(cases));
