@@ -10,6 +10,16 @@ from .errors import LabError, LabTimeout
 from .process import Process
 
 
+def _listens(path: Path) -> bool:
+    """Is there a listening socket? Connecting to see would be a VMM's session to the daemon."""
+    accepts_connections = 0x10000
+    for line in Path("/proc/net/unix").read_text().splitlines()[1:]:
+        words = line.split()
+        if words[-1] == str(path) and int(words[3], 16) & accepts_connections:
+            return True
+    return False
+
+
 class Daemon:
     """A running daemon; ``socket_path`` is where it listens.
 
@@ -34,7 +44,7 @@ class Daemon:
 
     def _wait_socket(self, timeout: float) -> None:
         end = time.monotonic() + timeout
-        while not self.socket_path.exists():
+        while not _listens(self.socket_path):
             if self.process.wait(0.02) is not None:
                 raise LabError(f"the daemon did not start. {self.process.describe()}")
             if time.monotonic() > end:
