@@ -57,7 +57,7 @@ class Daemon:
 
     def log(self) -> str:
         """Everything that it has logged."""
-        return self.process.log.read_text(errors="replace")
+        return self.process.output()
 
     def stop(self, timeout: float = 5) -> int:
         """Ends it; gives its exit status (negative: the signal)."""

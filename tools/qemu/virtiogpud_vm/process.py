@@ -29,7 +29,7 @@ def tail(path: Path, lines: int = 15) -> str:
 
 
 class Process:
-    """A running program. Standard output and error go to ``log``."""
+    """A running program. Standard output and error are added to ``log``."""
 
     def __init__(self, command: Sequence[str | Path], log: Path, *, environment: Mapping[str, str] | None = None,
                  pass_fds: Iterable[int] = (), inherit_stdio: bool = False) -> None:
@@ -37,6 +37,7 @@ class Process:
         self.command = [str(word) for word in command]
         self.log = log
         with open(log, "ab") as output:
+            self._log_start = output.tell()
             try:
                 self._popen = subprocess.Popen(
                     self.command,
@@ -62,6 +63,10 @@ class Process:
             return self._popen.wait(timeout)
         except subprocess.TimeoutExpired:
             return None
+
+    def output(self) -> str:
+        """What is in the log since this program was started."""
+        return self.log.read_bytes()[self._log_start:].decode(errors="replace")
 
     def signal(self, number: int) -> None:
         if self.poll() is None:
