@@ -208,7 +208,6 @@ static void reset_drained(struct vhost_session *session)
 	for (uint32_t i = 0; i < session->impl->queues; i++) {
 		struct virtqueue *virtqueue = &session->queues[i].virtqueue;
 		virtqueue->enabled = false;
-		virtqueue->broken = false;
 		virtqueue->next_available = 0;
 		virtqueue_set_memory(virtqueue, NULL);
 	}

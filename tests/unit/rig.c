@@ -60,7 +60,7 @@ static void device_queue_ready(void *data, struct virtqueue *queue)
 			echo(request);
 			continue;
 		}
-		list_append(&device->held, &request->link);
+		list_insert(device->backwards ? &device->held : device->held.prev, &request->link);
 		device->held_count++;
 	}
 	vhost_session_completed(rig.session, queue);

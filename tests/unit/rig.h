@@ -29,6 +29,7 @@ struct rig_device {
 	uint8_t config[RIG_CONFIG];
 	int gpu_socket;
 	bool hold; /* keeps what it pops */
+	bool backwards; /* completes what it has kept from the last to the first */
 	bool lazy; /* does not even hurry */
 	struct list held;
 	uint32_t held_count;

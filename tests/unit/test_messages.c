@@ -475,6 +475,7 @@ static void writes_the_configuration(void)
 	rig_send(VHOST_USER_SET_CONFIG, payload, compose_config(payload, RIG_CONFIG - 1, 8, 0));
 	CHECK_MEM(rig.device.config + RIG_CONFIG - 2, "\0\xee", 2);
 	rig_send(VHOST_USER_SET_CONFIG, payload, compose_config(payload, RIG_CONFIG, 8, 0));
+	rig_send(VHOST_USER_SET_CONFIG, payload, compose_config(payload, RIG_CONFIG + 4, 8, 0));
 	rig_send(VHOST_USER_SET_CONFIG, payload, compose_config(payload, 0, 0, 0));
 	CHECK_INT(rig.device.config[0], 0);
 	CHECK(!rig.ended);

@@ -61,6 +61,27 @@ static void serves_a_request(void)
 	queue_teardown();
 }
 
+static void reads_over_pieces(void)
+{
+	queue_setup(8);
+	queue_start(0);
+	memcpy(queue_rig.base + (DATA - GUEST), "abc.defgh.i", 11);
+	vring_describe(queue_rig.base, 0, DATA, 3, VRING_THEN(0, 1));
+	vring_describe(queue_rig.base, 1, DATA + 4, 5, VRING_THEN(0, 2));
+	vring_describe(queue_rig.base, 2, DATA + 10, 1, 0);
+	vring_publish(&queue_rig.ring, 0);
+	struct vq_request *request = queue_pop();
+	char text[9];
+	CHECK(vq_request_read(request, text, 2));
+	CHECK(vq_request_read(request, text + 2, 4));
+	CHECK(vq_request_read(request, text + 6, 2));
+	CHECK(vq_request_read(request, text + 8, 1));
+	CHECK_MEM(text, "abcdefghi", 9);
+	CHECK_INT(request->readable_left, 0);
+	vq_request_complete(request, NULL, 0);
+	queue_teardown();
+}
+
 static void cuts_answers_to_the_room(void)
 {
 	queue_setup(4);
@@ -441,6 +462,7 @@ int main(int argc, char **argv)
 	static const struct test_case cases[] = {
 		TEST_CASE(takes_powers_of_two),
 		TEST_CASE(serves_a_request),
+		TEST_CASE(reads_over_pieces),
 		TEST_CASE(cuts_answers_to_the_room),
 		TEST_CASE(answers_byte_by_byte),
 		TEST_CASE(reads_each_descriptor_once),

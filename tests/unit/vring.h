@@ -20,6 +20,7 @@ struct vring {
 	uint8_t *memory;  /* where the descriptor table is, as the test sees it */
 	uint64_t address; /* the same, as SET_VRING_ADDR says it */
 	uint32_t size;
+	uint32_t used_gap; /* bytes left free before the used ring */
 	uint16_t next_available;
 	uint16_t next_used;
 };
@@ -36,7 +37,8 @@ static inline size_t vring_available_offset(const struct vring *ring)
 
 static inline size_t vring_used_offset(const struct vring *ring)
 {
-	return (vring_available_offset(ring) + 6 + (size_t)ring->size * 2 + 3) & ~(size_t)3;
+	size_t end = vring_available_offset(ring) + 6 + (size_t)ring->size * 2;
+	return ((end + 3) & ~(size_t)3) + ring->used_gap;
 }
 
 static inline size_t vring_bytes(const struct vring *ring)
