@@ -165,7 +165,7 @@ int kit_gpu_wait(struct kit_gpu *gpu, struct kit_command *command)
 {
 	uint64_t deadline = kit_now() + (uint64_t)gpu->kit->timeout_ms;
 	for (;;) {
-		int ret = kit_gpu_collect(gpu);
+		int ret = collect(gpu, command->ring);
 		if (ret < 0)
 			return ret;
 		if (command->done)

@@ -54,7 +54,8 @@ struct kit_command *kit_gpu_queue(struct kit_gpu *gpu, uint32_t queue, const voi
 /* Takes in what the device has answered, without waiting. 0 or -EPROTO. */
 int kit_gpu_collect(struct kit_gpu *gpu);
 
-/* Waits until the command is done. Its response's type (0 when there is no room for one) or -errno. */
+/* Waits until the command is done. Its response's type (0 when there is no room for one) or -errno.
+ * */
 int kit_gpu_wait(struct kit_gpu *gpu, struct kit_command *command);
 
 /* The response of a command that is done: response_size bytes, of which `written` count. */

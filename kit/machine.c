@@ -50,7 +50,7 @@ static int connect_to(struct kit_machine *machine)
 	vmm->wanted = ~spec->unwanted;
 	vmm->protocol_wanted = ~spec->protocol_unwanted;
 	vmm->piece = spec->piece;
-	if (!spec->no_display && (spec->profile->display || spec->display_always))
+	if (!spec->no_display && spec->profile->display)
 		vmm->display = &machine->display;
 	int ret = 0;
 	if (spec->stage <= KIT_STAGE_REALIZED)

@@ -26,7 +26,6 @@ struct kit_machine_spec {
 	uint32_t region_count;
 	size_t piece;                      /* as kit_vmm::piece, from the first byte on */
 	bool no_display;
-	bool display_always; /* GPU_SET_SOCKET also with a profile that does not send it */
 	/* Stop before: connecting, realize, start. */
 	enum kit_machine_stage {
 		KIT_STAGE_STARTED,

@@ -85,6 +85,21 @@ const struct kit_profile kit_profile_qemu_gpu = {
 	.reset = qemu_gpu_reset,
 };
 
+const struct kit_profile kit_profile_qemu_gpu_all = {
+	.name = "qemu-gpu-all",
+	.display = true,
+	.protocol = PROTOCOL_QEMU,
+	.features = DEVICE_FEATURES,
+	.forced = FORCED_QEMU,
+	.sizes = { 256, 16 },
+	.read_flags = 0,
+	.write_flags = 1,
+	.realize = qemu_gpu_realize,
+	.start = qemu_gpu_start,
+	.stop = qemu_gpu_stop,
+	.reset = qemu_gpu_reset,
+};
+
 /* --- QEMU, the generic device -------------------------------------------------------------- */
 
 static const struct kit_step qemu_generic_realize[] = {

@@ -13,7 +13,7 @@
 #define KIT_STEP_MESSAGES 8u
 
 /* In a step's messages beside enum vhost_user_request: */
-#define KIT_ACK           0x10000u /* flag: ask for an acknowledgement, if REPLY_ACK is negotiated */
+#define KIT_ACK           0x10000u /* flag: ask for an acknowledgement, where REPLY_ACK allows */
 #define KIT_BARRIER       0x20000u /* flag: a GET_FEATURES behind it where REPLY_ACK is not */
 #define KIT_REQUEST_MASK  0x0ffffu
 #define KIT_SEND_MEMORY   0x01001u /* SET_MEM_TABLE, or ADD_MEM_REG for each region not yet known */
@@ -45,8 +45,9 @@ struct kit_profile {
 	const struct kit_step *reset;   /* behind stop, when the guest resets the device */
 };
 
-/* QEMU's vhost-user-gpu-pci; its generic device (vhost-user-test-device-pci); crosvm's front-end.
- * */
+/* QEMU's vhost-user-gpu-pci (as of 11.1); the same with all of a GPU's features passed on; QEMU's
+ * generic device (vhost-user-test-device-pci); crosvm's front-end. */
 extern const struct kit_profile kit_profile_qemu_gpu;
+extern const struct kit_profile kit_profile_qemu_gpu_all;
 extern const struct kit_profile kit_profile_qemu_generic;
 extern const struct kit_profile kit_profile_crosvm;

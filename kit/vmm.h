@@ -39,8 +39,8 @@ struct kit_vmm {
 	struct kit_display *display; /* GPU_SET_SOCKET opens it; NULL: there is none */
 	struct kit_channel channel;
 	size_t piece; /* cut what is sent into pieces of so many bytes; 0: whole messages */
-	/* Ask for an acknowledgement of what has no answer of its own, where REPLY_ACK is negotiated;
-	 * set at first. */
+	/* Ask for an acknowledgement of what has no answer of its own, where REPLY_ACK is
+	 * negotiated; set at first. */
 	bool ack;
 
 	uint64_t wanted;          /* virtio feature bits that the driver takes; all at first */

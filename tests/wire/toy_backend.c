@@ -247,6 +247,7 @@ static bool vring_message(struct toy *toy, struct message *message)
 		return true;
 	case VHOST_USER_SET_VRING_ENABLE:
 		queue->enabled = state.num;
+		serve_queue(toy, queue);
 		return true;
 	case VHOST_USER_SET_VRING_ADDR:
 		memcpy(&queue->address, message->payload, sizeof(queue->address));
@@ -276,6 +277,8 @@ static bool vring_fd(struct toy *toy, struct message *message)
 	close_fd(fd);
 	*fd = message->fds[0];
 	message->fds[0] = -1;
+	if (!(toy->features & VHOST_BIT(VHOST_USER_F_PROTOCOL_FEATURES)))
+		queue->enabled = true;
 	return true;
 }
 

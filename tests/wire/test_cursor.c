@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/* The cursor queue: pictures, places, and all that is odd about them. */
+#include <stdlib.h>
+
+#include "wire.h"
+
+#define SIDE VHOST_USER_GPU_CURSOR_SIDE
+#define ARGB VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM
+
+/* A cursor of some size with every pixel another colour, and alpha of all values. */
+static struct kit_surface make_cursor(struct kit_machine *m, uint32_t id, uint32_t width,
+	uint32_t height)
+{
+	struct kit_surface s = wire_surface(m, id, ARGB, width, height);
+	for (uint32_t i = 0; i < width * height; i++) {
+		uint32_t pixel = i * 0x01030507u;
+		kit_surface_write(&s, (uint64_t)i * 4, &pixel, sizeof(pixel));
+	}
+	CHECK_GOOD(m, kit_gpu_transfer_2d(&m->gpu, id, kit_rect(0, 0, width, height), 0));
+	return s;
+}
+
+static struct virtio_gpu_update_cursor at(uint32_t id, uint32_t x, uint32_t y)
+{
+	return (struct virtio_gpu_update_cursor){ .pos = { .x = x, .y = y }, .resource_id = id,
+		.hot_x = 3, .hot_y = 4 };
+}
+
+struct expecting {
+	const struct kit_cursor *cursor;
+	bool visible;
+	uint32_t x, y;
+};
+
+static bool is_there(void *data)
+{
+	const struct expecting *e = data;
+	return e->cursor->visible == e->visible &&
+		(!e->visible || (e->cursor->x == e->x && e->cursor->y == e->y));
+}
+
+static void expect_cursor(struct kit_machine *m, bool visible, uint32_t x, uint32_t y)
+{
+	struct expecting e = { &m->display.cursor, visible, x, y };
+	if (kit_wait(&m->kit, is_there, &e, -1) < 0)
+		test_fail(__FILE__, __LINE__, "cursor %s at %u,%u instead of %s at %u,%u",
+			m->display.cursor.visible ? "shown" : "hidden", m->display.cursor.x,
+			m->display.cursor.y, visible ? "shown" : "hidden", x, y);
+}
+
+static void update_and_move(void)
+{
+	struct kit_machine *m = wire_machine("none", NULL);
+	struct kit_surface s = make_cursor(m, 1, SIDE, SIDE);
+	CHECK_GOOD(m, kit_gpu_update_cursor(&m->gpu, at(1, 10, 20)));
+	expect_cursor(m, true, 10, 20);
+	CHECK_INT(m->display.cursor.hot_x, 3);
+	CHECK_INT(m->display.cursor.hot_y, 4);
+	for (uint32_t i = 0; i < SIDE * SIDE; i++)
+		CHECK_INT(m->display.cursor.pixels[i], i * 0x01030507u);
+	for (uint32_t i = 0; i < 50; i++)
+		CHECK_GOOD(m, kit_gpu_move_cursor(&m->gpu, 0, 100 + i, 200 + i));
+	expect_cursor(m, true, 149, 249);
+	CHECK_INT(m->display.cursor.updates, 1);
+	kit_surface_finish(&s);
+	wire_end(m);
+}
+
+/* Linux sends cursor commands without any room for an answer. */
+static void no_room_for_an_answer(void)
+{
+	struct kit_machine *m = wire_machine("none", NULL);
+	struct kit_surface s = make_cursor(m, 1, SIDE, SIDE);
+	struct virtio_gpu_update_cursor request = at(1, 7, 8);
+	request.hdr = kit_header(VIRTIO_GPU_CMD_UPDATE_CURSOR);
+	for (int i = 0; i < 40; i++) {
+		struct kit_command *command = kit_gpu_submit(&m->gpu, VIRTIO_GPU_QUEUE_CURSOR,
+			&request, sizeof(request), 0);
+		CHECK(command);
+		CHECK_INT(kit_gpu_complete(&m->gpu, command, NULL, 0), 0);
+		request.pos.x++;
+		request.hdr.type = VIRTIO_GPU_CMD_MOVE_CURSOR;
+	}
+	expect_cursor(m, true, 46, 8);
+	kit_surface_finish(&s);
+	wire_end(m);
+}
+
+/* UPDATE with resource 0 hides; another update shows again. */
+static void hide_and_show(void)
+{
+	struct kit_machine *m = wire_machine("none", NULL);
+	struct kit_surface s = make_cursor(m, 1, SIDE, SIDE);
+	for (uint32_t i = 0; i < 5; i++) {
+		CHECK_GOOD(m, kit_gpu_update_cursor(&m->gpu, at(1, i, i)));
+		expect_cursor(m, true, i, i);
+		CHECK_GOOD(m, kit_gpu_update_cursor(&m->gpu, at(0, i, i)));
+		expect_cursor(m, false, 0, 0);
+	}
+	kit_surface_finish(&s);
+	wire_end(m);
+}
+
+/* A hidden cursor that moves stays hidden. */
+static void move_while_hidden(void)
+{
+	struct kit_machine *m = wire_machine("none", NULL);
+	struct kit_surface s = make_cursor(m, 1, SIDE, SIDE);
+	CHECK_GOOD(m, kit_gpu_move_cursor(&m->gpu, 0, 5, 5));
+	CHECK_OK(m, kit_pump(&m->kit, 30));
+	CHECK(!m->display.cursor.visible);
+	CHECK_GOOD(m, kit_gpu_update_cursor(&m->gpu, at(1, 1, 1)));
+	expect_cursor(m, true, 1, 1);
+	CHECK_GOOD(m, kit_gpu_update_cursor(&m->gpu, at(0, 0, 0)));
+	expect_cursor(m, false, 0, 0);
+	CHECK_GOOD(m, kit_gpu_move_cursor(&m->gpu, 0, 9, 9));
+	CHECK_OK(m, kit_pump(&m->kit, 30));
+	CHECK(!m->display.cursor.visible);
+	kit_surface_finish(&s);
+	wire_end(m);
+}
+
+/* A cursor of another size than the protocol's 64 x 64 never reaches the display misshapen: it is
+ * refused, or cut and filled up with transparent pixels. */
+static void odd_sizes(void)
+{
+	static const uint32_t sizes[][2] = { { 1, 1 }, { 63, 64 }, { 64, 63 }, { 63, 65 },
+		{ 65, 63 }, { 32, 32 }, { 128, 128 }, { 16384, 1 } };
+	struct kit_machine *m = wire_machine("none", NULL);
+	for (uint32_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		uint32_t w = sizes[i][0], h = sizes[i][1];
+		struct kit_surface s = make_cursor(m, 2, w, h);
+		uint32_t updates = m->display.cursor.updates;
+		int type = kit_gpu_update_cursor(&m->gpu, at(2, i, i));
+		CHECK_OK(m, type);
+		if (type == VIRTIO_GPU_RESP_OK_NODATA) {
+			expect_cursor(m, true, i, i);
+			CHECK_INT(m->display.cursor.updates, updates + 1);
+		}
+		for (uint32_t y = 0; type == VIRTIO_GPU_RESP_OK_NODATA && y < SIDE; y++)
+			for (uint32_t x = 0; x < SIDE; x++)
+				CHECK_INT(m->display.cursor.pixels[y * SIDE + x],
+					x < w && y < h ? (y * w + x) * 0x01030507u : 0);
+		CHECK_GOOD(m, kit_gpu_unref(&m->gpu, 2));
+		kit_surface_finish(&s);
+	}
+	wire_end(m);
+}
+
+/* The picture is taken when UPDATE_CURSOR comes: what happens to the resource later does not show.
+ * */
+static void picture_is_copied(void)
+{
+	struct kit_machine *m = wire_machine("none", NULL);
+	struct kit_surface s = make_cursor(m, 1, SIDE, SIDE);
+	CHECK_GOOD(m, kit_gpu_update_cursor(&m->gpu, at(1, 1, 1)));
+	expect_cursor(m, true, 1, 1);
+	CHECK_GOOD(m, kit_gpu_unref(&m->gpu, 1));
+	CHECK_GOOD(m, kit_gpu_move_cursor(&m->gpu, 0, 30, 40));
+	CHECK_OK(m, kit_pump(&m->kit, 30));
+	CHECK(!m->display.cursor.visible || m->display.cursor.x == 30);
+	kit_surface_finish(&s);
+	wire_end(m);
+}
+
+static void wrong_ids(void)
+{
+	struct kit_machine *m = wire_machine("none", NULL);
+	static const uint32_t scanouts[] = { VIRTIO_GPU_MAX_SCANOUTS, 0x80000000, UINT32_MAX };
+	for (size_t i = 0; i < ARRAY_SIZE(scanouts); i++) {
+		struct virtio_gpu_update_cursor cursor = at(0, 0, 0);
+		cursor.pos.scanout_id = scanouts[i];
+		CHECK_TYPE(m, kit_gpu_update_cursor(&m->gpu, cursor),
+			VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID);
+		CHECK_TYPE(m, kit_gpu_move_cursor(&m->gpu, scanouts[i], 1, 1),
+			VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID);
+	}
+	CHECK_TYPE(m, kit_gpu_update_cursor(&m->gpu, at(99, 0, 0)),
+		VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
+	wire_end(m);
+}
+
+/* Places far outside of the screen, and hot spots outside of the picture. */
+static void far_places(void)
+{
+	static const uint32_t places[] = { 0, 16384, 0x7fffffff, 0x80000000, UINT32_MAX };
+	struct kit_machine *m = wire_machine("none", NULL);
+	struct kit_surface s = make_cursor(m, 1, SIDE, SIDE);
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		struct virtio_gpu_update_cursor cursor = at(1, places[i], places[i]);
+		cursor.hot_x = places[ARRAY_SIZE(places) - 1 - i];
+		CHECK_OK(m, kit_gpu_update_cursor(&m->gpu, cursor));
+		CHECK_OK(m, kit_gpu_move_cursor(&m->gpu, 0, places[i], 1));
+	}
+	CHECK_GOOD(m, kit_gpu_update_cursor(&m->gpu, at(1, 2, 2)));
+	expect_cursor(m, true, 2, 2);
+	kit_surface_finish(&s);
+	wire_end(m);
+}
+
+/* Control commands on the cursor queue, cursor commands on the control queue: an error or not, but
+ * answered. */
+static void wrong_queues(void)
+{
+	struct kit_machine *m = wire_machine("none", NULL);
+	struct virtio_gpu_ctrl_hdr info = kit_header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
+	struct kit_command *command = kit_gpu_submit(&m->gpu, VIRTIO_GPU_QUEUE_CURSOR, &info,
+		sizeof(info), sizeof(struct virtio_gpu_resp_display_info));
+	CHECK_OK(m, kit_gpu_complete(&m->gpu, command, NULL, 0));
+	struct virtio_gpu_update_cursor cursor = at(0, 1, 1);
+	cursor.hdr = kit_header(VIRTIO_GPU_CMD_MOVE_CURSOR);
+	command = kit_gpu_submit(&m->gpu, VIRTIO_GPU_QUEUE_CONTROL, &cursor, sizeof(cursor),
+		sizeof(struct virtio_gpu_ctrl_hdr));
+	CHECK_OK(m, kit_gpu_complete(&m->gpu, command, NULL, 0));
+	wire_check_alive(m);
+	wire_end(m);
+}
+
+/* Ten thousand moves, faster than any display: in the end the cursor is where it was moved last. */
+static void many_moves(void)
+{
+	struct kit_machine *m = wire_machine("none", NULL);
+	struct kit_surface s = make_cursor(m, 1, SIDE, SIDE);
+	CHECK_GOOD(m, kit_gpu_update_cursor(&m->gpu, at(1, 0, 0)));
+	for (uint32_t i = 0; i < 10000; i++)
+		CHECK_GOOD(m, kit_gpu_move_cursor(&m->gpu, 0, i, i / 2));
+	expect_cursor(m, true, 9999, 4999);
+	kit_surface_finish(&s);
+	wire_end(m);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test_case cases[] = {
+		TEST_CASE(update_and_move),
+		TEST_CASE(no_room_for_an_answer),
+		TEST_CASE(hide_and_show),
+		TEST_CASE(move_while_hidden),
+		TEST_CASE(odd_sizes),
+		TEST_CASE(picture_is_copied),
+		TEST_CASE(wrong_ids),
+		TEST_CASE(far_places),
+		TEST_CASE(wrong_queues),
+		TEST_CASE(many_moves),
+	};
+	return test_main(argc, argv, cases, ARRAY_SIZE(cases));
+}

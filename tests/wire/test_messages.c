@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Messages that are wrong in shape: each closes the session, with one line in the log, and the next
+ * VMM is served.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "util/fd.h"
+#include "wire.h"
+
+#define KEEP 0xfffffffeu /* in a mutation: as it is */
+
+/* One way to break a message. */
+struct mutation {
+	const char *name;
+	bool needs_payload; /* only messages that have one */
+	bool needs_fd;
+	void (*apply)(struct kit_message *message);
+};
+
+static void add_fds(struct kit_message *message, uint32_t count)
+{
+	for (uint32_t i = 0; i < count && message->fd_count < KIT_MAX_FDS; i++)
+		message->fds[message->fd_count++] = fd_eventfd();
+}
+
+static void one_byte_more(struct kit_message *message)
+{
+	message->payload[message->header.size++] = 0;
+}
+
+static void one_byte_less(struct kit_message *message)
+{
+	message->header.size--;
+}
+
+static void no_payload(struct kit_message *message)
+{
+	message->header.size = 0;
+}
+
+static void a_page(struct kit_message *message)
+{
+	memset(message->payload + message->header.size, 0,
+		KIT_MAX_PAYLOAD - message->header.size);
+	message->header.size = KIT_MAX_PAYLOAD;
+}
+
+static void more_fds(struct kit_message *message)
+{
+	/* REM_MEM_REG may come with one, which is to be ignored */
+	add_fds(message, message->header.request == VHOST_USER_REM_MEM_REG ? 2 : 1);
+}
+
+static void fewer_fds(struct kit_message *message)
+{
+	close(message->fds[--message->fd_count]);
+}
+
+static void all_fds(struct kit_message *message)
+{
+	add_fds(message, KIT_MAX_FDS);
+}
+
+static void reply_flag(struct kit_message *message)
+{
+	message->header.flags |= VHOST_USER_REPLY_MASK;
+}
+
+static void version_0(struct kit_message *message)
+{
+	message->header.flags &= ~VHOST_USER_VERSION_MASK;
+}
+
+static void version_2(struct kit_message *message)
+{
+	message->header.flags = 2;
+}
+
+static const struct mutation mutations[] = {
+	{ "one byte more", false, false, one_byte_more },
+	{ "one byte less", true, false, one_byte_less },
+	{ "no payload", true, false, no_payload },
+	{ "a page of payload", false, false, a_page },
+	{ "more descriptors", false, false, more_fds },
+	{ "fewer descriptors", false, true, fewer_fds },
+	{ "253 descriptors", false, false, all_fds },
+	{ "the reply flag", false, false, reply_flag },
+	{ "version 0", false, false, version_0 },
+	{ "version 2", false, false, version_2 },
+};
+
+static struct kit_machine *realized(void)
+{
+	return wire_machine("none", &(struct kit_machine_spec){ .stage = KIT_STAGE_REALIZED });
+}
+
+/* What a correct message of this kind would be about. */
+static void compose(struct kit_machine *m, uint32_t request, struct kit_message *message)
+{
+	uint64_t value = 0;
+	if (request == VHOST_USER_GET_CONFIG || request == VHOST_USER_SET_CONFIG)
+		value = 16;
+	CHECK_OK(m, kit_vmm_compose(&m->vmm, request, 0, value, message));
+}
+
+/* The backend may close before it has read all: that is as good. */
+static void send_broken(struct kit_machine *m, struct kit_message *message, const char *what)
+{
+	int ret = kit_vmm_send_message(&m->vmm, message);
+	if (ret < 0 && ret != -ECONNRESET)
+		test_fail(__FILE__, __LINE__, "%s: %s", what, m->kit.why);
+}
+
+static void break_message(struct kit_machine *m, const struct kit_request_spec *spec,
+	const struct mutation *mutation)
+{
+	char what[128];
+	struct kit_message message;
+	snprintf(what, sizeof(what), "%s with %s", spec->name, mutation->name);
+	compose(m, spec->request, &message);
+	if ((mutation->needs_payload && message.header.size == 0) ||
+		(mutation->needs_fd && message.fd_count == 0)) {
+		kit_message_finish(&message);
+		return;
+	}
+	mutation->apply(&message);
+	wire_expect_close(m);
+	send_broken(m, &message, what);
+	wire_check_closed(m, what);
+}
+
+static void every_message_misshapen(void)
+{
+	struct kit_machine *m = realized();
+	size_t count;
+	const struct kit_request_spec *specs = kit_requests(&count);
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < ARRAY_SIZE(mutations); k++)
+			break_message(m, &specs[i], &mutations[k]);
+	wire_end(m);
+}
+
+/* A header that promises more than there is: nobody waits for it, nothing is allocated. */
+static void every_message_huge(void)
+{
+	struct kit_machine *m = realized();
+	static const uint32_t sizes[] = { 0xffffffff, 0x80000000, 1u << 20 };
+	size_t count;
+	const struct kit_request_spec *specs = kit_requests(&count);
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < ARRAY_SIZE(sizes); k++) {
+			struct vhost_user_header header = { specs[i].request, VHOST_USER_VERSION,
+				sizes[k] };
+			char what[128];
+			snprintf(what, sizeof(what), "%s of %u bytes", specs[i].name, sizes[k]);
+			wire_expect_close(m);
+			CHECK_OK(m, kit_vmm_send_bytes(&m->vmm, &header, sizeof(header), NULL, 0));
+			wire_check_closed(m, what);
+		}
+	wire_end(m);
+}
+
+static void unknown_requests(void)
+{
+	static const uint32_t requests[] = { 0, 19, 20, 22, 23, 26, 30, 35, 45, 46, 255, 1004,
+		1006, 0x10000, 0x7fffffff, 0xffffffff };
+	struct kit_machine *m = realized();
+	for (uint32_t i = 0; i < ARRAY_SIZE(requests); i++) {
+		struct kit_message message = {
+			.header = { requests[i], VHOST_USER_VERSION, 8 },
+		};
+		char what[64];
+		snprintf(what, sizeof(what), "request %u", requests[i]);
+		add_fds(&message, i % 3);
+		wire_expect_close(m);
+		send_broken(m, &message, what);
+		wire_check_closed(m, what);
+	}
+	wire_end(m);
+}
+
+/* Well-formed messages whose protocol feature was not negotiated. */
+static void feature_not_negotiated(void)
+{
+	size_t count;
+	const struct kit_request_spec *specs = kit_requests(&count);
+	for (size_t i = 0; i < count; i++) {
+		if (specs[i].needs < 0)
+			continue;
+		struct kit_machine *m = wire_machine("none",
+			&(struct kit_machine_spec){ .stage = KIT_STAGE_REALIZED,
+				.protocol_unwanted = UINT64_C(1) << specs[i].needs });
+		struct kit_message message;
+		compose(m, specs[i].request, &message);
+		wire_expect_close(m);
+		send_broken(m, &message, specs[i].name);
+		wire_check_closed(m, specs[i].name);
+		wire_end(m);
+	}
+}
+
+/* Values that are out of range: request, index, value. */
+static void values_out_of_range(void)
+{
+	static const struct {
+		uint32_t request;
+		uint32_t index;
+		uint32_t num; /* of a vring state; KEEP: what a correct VMM would say */
+	} rows[] = {
+		{ VHOST_USER_SET_VRING_NUM, 2, KEEP },
+		{ VHOST_USER_SET_VRING_NUM, UINT32_MAX, KEEP },
+		{ VHOST_USER_SET_VRING_NUM, 0, 0 },
+		{ VHOST_USER_SET_VRING_NUM, 0, 3 },
+		{ VHOST_USER_SET_VRING_NUM, 0, 1025 },
+		{ VHOST_USER_SET_VRING_NUM, 0, 65535 },
+		{ VHOST_USER_SET_VRING_NUM, 0, 65536 },
+		{ VHOST_USER_SET_VRING_NUM, 0, 0x80000000 },
+		{ VHOST_USER_SET_VRING_BASE, 2, KEEP },
+		{ VHOST_USER_SET_VRING_BASE, 0, 65536 },
+		{ VHOST_USER_SET_VRING_BASE, 0, UINT32_MAX },
+		{ VHOST_USER_GET_VRING_BASE, 2, KEEP },
+		{ VHOST_USER_SET_VRING_ENABLE, 2, KEEP },
+		{ VHOST_USER_SET_VRING_ADDR, 2, KEEP },
+		{ VHOST_USER_SET_VRING_KICK, 2, KEEP },
+		{ VHOST_USER_SET_VRING_KICK, 255, KEEP },
+		{ VHOST_USER_SET_VRING_CALL, 2, KEEP },
+		{ VHOST_USER_SET_VRING_ERR, 2, KEEP },
+	};
+	struct kit_machine *m = realized();
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct kit_message message;
+		char what[96];
+		snprintf(what, sizeof(what), "%s of queue %u: %u",
+			kit_request_spec(rows[i].request)->name, rows[i].index, rows[i].num);
+		CHECK_OK(m, kit_vmm_compose(&m->vmm, rows[i].request, rows[i].index, 1, &message));
+		if (rows[i].num != KEEP)
+			memcpy(message.payload + 4, &rows[i].num, sizeof(rows[i].num));
+		wire_expect_close(m);
+		send_broken(m, &message, what);
+		wire_check_closed(m, what);
+	}
+	wire_end(m);
+}
+
+/* --- descriptors of the wrong kind --------------------------------------------------------- */
+
+static int make_file(void)
+{
+	int fd = memfd_create("file", MFD_CLOEXEC);
+	CHECK(fd >= 0 && ftruncate(fd, KIT_PAGE) == 0);
+	return fd;
+}
+
+static int make_folder(void)
+{
+	return open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int make_socket(void)
+{
+	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+static int make_eventfd(void)
+{
+	return fd_eventfd();
+}
+
+static int make_epoll(void)
+{
+	return epoll_create1(EPOLL_CLOEXEC);
+}
+
+static int make_null(void)
+{
+	return open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
+static int make_pipe(void)
+{
+	int fds[2];
+	CHECK(pipe2(fds, O_CLOEXEC) == 0);
+	close(fds[1]);
+	return fds[0];
+}
+
+static const struct {
+	const char *name;
+	int (*make)(void);
+	bool eventfd, socket;
+} kinds[] = {
+	{ "a file", make_file, false, false },
+	{ "a folder", make_folder, false, false },
+	{ "a socket", make_socket, false, true },
+	{ "an eventfd", make_eventfd, true, false },
+	{ "an epoll descriptor", make_epoll, false, false },
+	{ "/dev/null", make_null, false, false },
+	{ "a pipe", make_pipe, false, false },
+};
+
+/* Whatever it does with it, the backend goes on serving: this VMM, or the next one. */
+static void descriptors_of_another_kind(void)
+{
+	static const struct {
+		uint32_t request;
+		bool eventfd, socket;
+	} rows[] = {
+		{ VHOST_USER_SET_VRING_KICK, true, false },
+		{ VHOST_USER_SET_VRING_CALL, true, false },
+		{ VHOST_USER_SET_VRING_ERR, true, false },
+		{ VHOST_USER_SET_BACKEND_REQ_FD, false, true },
+		{ VHOST_USER_GPU_SET_SOCKET, false, true },
+		{ VHOST_USER_SET_MEM_TABLE, false, false },
+	};
+	struct kit_machine *m = realized();
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
+			if ((rows[i].eventfd && kinds[k].eventfd) ||
+				(rows[i].socket && kinds[k].socket))
+				continue;
+			struct kit_message message;
+			compose(m, rows[i].request, &message);
+			close(message.fds[0]);
+			message.fds[0] = kinds[k].make();
+			CHECK_OK(m, kit_vmm_send_message(&m->vmm, &message));
+			int ret = kit_vmm_do(&m->vmm, VHOST_USER_GET_FEATURES, 0, 0);
+			if (ret < 0 && ret != -ECONNRESET)
+				test_fail(__FILE__, __LINE__, "%s with %s: %s",
+					kit_request_spec(rows[i].request)->name, kinds[k].name,
+					m->kit.why);
+			CHECK_OK(m, kit_machine_reconnect(m));
+		}
+	CHECK_OK(m, kit_machine_start(m));
+	wire_check_alive(m);
+	wire_end(m);
+}
+
+/* --- the order of things ------------------------------------------------------------------- */
+
+static void kick_without_a_ring(void)
+{
+	struct kit_machine *m = realized();
+	wire_expect_close(m);
+	struct kit_message message;
+	compose(m, VHOST_USER_SET_VRING_KICK, &message);
+	CHECK_OK(m, kit_vmm_send_message(&m->vmm, &message));
+	wire_check_closed(m, "KICK before NUM and ADDR");
+	wire_end(m);
+}
+
+/* GET_VRING_BASE of a ring that never ran, and twice of one that did. */
+static void base_of_a_stopped_ring(void)
+{
+	struct kit_machine *m = realized();
+	CHECK_OK(m, kit_vmm_do(&m->vmm, VHOST_USER_GET_VRING_BASE, 1, 0));
+	CHECK_INT(m->vmm.bases[1], 0);
+	m->vmm.bases[1] = 77;
+	CHECK_OK(m, kit_vmm_do(&m->vmm, VHOST_USER_SET_VRING_BASE, 1, 0));
+	CHECK_OK(m, kit_vmm_do(&m->vmm, VHOST_USER_GET_VRING_BASE, 1, 0));
+	CHECK_INT(m->vmm.bases[1], 77);
+	m->vmm.bases[1] = 0;
+
+	CHECK_OK(m, kit_machine_start(m));
+	wire_check_alive(m);
+	wire_check_alive(m);
+	for (int i = 0; i < 2; i++) {
+		CHECK_OK(m, kit_vmm_do(&m->vmm, VHOST_USER_GET_VRING_BASE, 0, 0));
+		CHECK_INT(m->vmm.bases[0], 2);
+	}
+	wire_end(m);
+}
+
+/* Each message that has no answer of its own is acknowledged when asked. */
+static void acknowledgements(void)
+{
+	static const uint32_t requests[] = { VHOST_USER_SET_OWNER, VHOST_USER_SET_MEM_TABLE,
+		VHOST_USER_SET_VRING_NUM, VHOST_USER_SET_VRING_ADDR, VHOST_USER_SET_VRING_BASE,
+		VHOST_USER_SET_VRING_CALL, VHOST_USER_SET_VRING_ERR, VHOST_USER_SET_VRING_KICK,
+		VHOST_USER_SET_VRING_ENABLE, VHOST_USER_SET_BACKEND_REQ_FD,
+		VHOST_USER_RESET_DEVICE };
+	struct kit_machine *m = realized();
+	CHECK(kit_vmm_has(&m->vmm, VHOST_USER_PROTOCOL_F_REPLY_ACK));
+	CHECK_OK(m, kit_vmm_do(&m->vmm, VHOST_USER_SET_FEATURES, 0, m->vmm.offered));
+	for (size_t i = 0; i < ARRAY_SIZE(requests); i++)
+		CHECK_OK(m, kit_vmm_do(&m->vmm, requests[i], 0, 1));
+	uint32_t events_clear = 1;
+	CHECK_OK(m, kit_vmm_write_config(&m->vmm, 4, &events_clear, sizeof(events_clear)));
+	wire_end(m);
+}
+
+/* Without REPLY_ACK the flag means nothing: no acknowledgement may come. */
+static void no_acknowledgements(void)
+{
+	struct kit_machine *m = wire_machine("none",
+		&(struct kit_machine_spec){ .stage = KIT_STAGE_REALIZED,
+			.protocol_unwanted = UINT64_C(1) << VHOST_USER_PROTOCOL_F_REPLY_ACK });
+	struct kit_message message;
+	compose(m, VHOST_USER_SET_VRING_CALL, &message);
+	message.header.flags |= VHOST_USER_NEED_REPLY_MASK;
+	CHECK_OK(m, kit_vmm_send_message(&m->vmm, &message));
+	CHECK_OK(m, kit_vmm_do(&m->vmm, VHOST_USER_GET_QUEUE_NUM, 0, 0));
+	wire_end(m);
+}
+
+/* GET messages with the flag are answered once. */
+static void answers_come_once(void)
+{
+	struct kit_machine *m = realized();
+	struct kit_message message;
+	compose(m, VHOST_USER_GET_FEATURES, &message);
+	message.header.flags |= VHOST_USER_NEED_REPLY_MASK;
+	CHECK_OK(m, kit_vmm_send_message(&m->vmm, &message));
+	uint64_t features;
+	CHECK_OK(m, kit_vmm_receive_answer(&m->vmm, VHOST_USER_GET_FEATURES, &features, 8));
+	CHECK_OK(m, kit_vmm_do(&m->vmm, VHOST_USER_GET_QUEUE_NUM, 0, 0));
+	wire_end(m);
+}
+
+/* A VMM that asks and never reads does not make the backend grow or hang. */
+static void answers_nobody_reads(void)
+{
+	struct kit_machine *m = realized();
+	struct vhost_user_header header = { VHOST_USER_GET_FEATURES, VHOST_USER_VERSION, 0 };
+	struct kit_usage before, after;
+	kit_backend_usage(m->backend, &before);
+	m->kit.timeout_ms = 500;
+	int ret = 0;
+	for (uint32_t i = 0; i < 1000000 && ret == 0; i++)
+		ret = kit_vmm_send_bytes(&m->vmm, &header, sizeof(header), NULL, 0);
+	m->kit.timeout_ms = KIT_TIMEOUT_MS;
+	CHECK(ret == -ECONNRESET || ret == -ETIMEDOUT);
+	kit_backend_usage(m->backend, &after);
+	CHECK(after.rss_kib < before.rss_kib + 8192);
+	CHECK_OK(m, kit_machine_reconnect(m));
+	wire_end(m);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test_case cases[] = {
+		TEST_CASE(every_message_misshapen),
+		TEST_CASE(every_message_huge),
+		TEST_CASE(unknown_requests),
+		TEST_CASE(feature_not_negotiated),
+		TEST_CASE(values_out_of_range),
+		TEST_CASE(descriptors_of_another_kind),
+		TEST_CASE(kick_without_a_ring),
+		TEST_CASE(base_of_a_stopped_ring),
+		TEST_CASE(acknowledgements),
+		TEST_CASE(no_acknowledgements),
+		TEST_CASE(answers_come_once),
+		TEST_CASE(answers_nobody_reads),
+	};
+	return test_main(argc, argv, cases, ARRAY_SIZE(cases));
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "wire.h"
+
+#include <stdlib.h>
+
+const char *wire_type_name(int type)
+{
+	switch (type) {
+	case VIRTIO_GPU_RESP_OK_NODATA:
+		return "OK_NODATA";
+	case VIRTIO_GPU_RESP_OK_DISPLAY_INFO:
+		return "OK_DISPLAY_INFO";
+	case VIRTIO_GPU_RESP_OK_CAPSET_INFO:
+		return "OK_CAPSET_INFO";
+	case VIRTIO_GPU_RESP_OK_CAPSET:
+		return "OK_CAPSET";
+	case VIRTIO_GPU_RESP_OK_EDID:
+		return "OK_EDID";
+	case VIRTIO_GPU_RESP_OK_RESOURCE_UUID:
+		return "OK_RESOURCE_UUID";
+	case VIRTIO_GPU_RESP_OK_MAP_INFO:
+		return "OK_MAP_INFO";
+	case VIRTIO_GPU_RESP_ERR_UNSPEC:
+		return "ERR_UNSPEC";
+	case VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY:
+		return "ERR_OUT_OF_MEMORY";
+	case VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID:
+		return "ERR_INVALID_SCANOUT_ID";
+	case VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID:
+		return "ERR_INVALID_RESOURCE_ID";
+	case VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID:
+		return "ERR_INVALID_CONTEXT_ID";
+	case VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER:
+		return "ERR_INVALID_PARAMETER";
+	default:
+		return "no response type";
+	}
+}
+
+const char *wire_command(const char *renderer)
+{
+	static const char mark[] = "{renderer}";
+	static char command[4096];
+	const char *backend = getenv("BACKEND");
+	if (!backend)
+		test_fail(__FILE__, __LINE__, "BACKEND is not set");
+	const char *at = strstr(backend, mark);
+	if (!at && strcmp(renderer, "none") != 0)
+		test_skip("the backend has no renderer %s", renderer);
+	if (!at)
+		return backend;
+	snprintf(command, sizeof(command), "%.*s%s%s", (int)(at - backend), backend, renderer,
+		at + strlen(mark));
+	return command;
+}
+
+struct kit_machine *wire_machine(const char *renderer, const struct kit_machine_spec *spec)
+{
+	struct kit_machine_spec own = { 0 };
+	if (spec)
+		own = *spec;
+	own.command = wire_command(renderer);
+	struct kit_machine *machine = kit_machine_create(&own);
+	if (!machine)
+		test_fail(__FILE__, __LINE__, "there is no machine (see standard error)");
+	return machine;
+}
+
+void wire_end(struct kit_machine *machine)
+{
+	CHECK_INT(kit_machine_destroy(machine), 0);
+}
+
+void wire_expect_close(struct kit_machine *machine)
+{
+	kit_backend_log_mark(machine->backend);
+}
+
+void wire_check_closed(struct kit_machine *machine, const char *what)
+{
+	if (kit_vmm_wait_closed(&machine->vmm) < 0)
+		test_fail(__FILE__, __LINE__, "%s: %s", what, machine->kit.why);
+	if (kit_machine_reconnect(machine) < 0)
+		test_fail(__FILE__, __LINE__, "after %s: %s", what, machine->kit.why);
+	uint32_t lines = kit_backend_log_lines(machine->backend, "") -
+		kit_backend_log_lines(machine->backend, ": info: ");
+	if (lines != 1) {
+		char *log = kit_backend_log(machine->backend);
+		fprintf(stderr, "%s\n", log ? log : "");
+		free(log);
+		test_fail(__FILE__, __LINE__, "%s: %u log lines, not 1", what, lines);
+	}
+}
+
+void wire_check_alive(struct kit_machine *machine)
+{
+	struct virtio_gpu_resp_display_info info;
+	CHECK_TYPE(machine, kit_gpu_display_info(&machine->gpu, &info),
+		VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+}
+
+struct kit_surface wire_surface_chunked(struct kit_machine *machine,
+	const struct virtio_gpu_resource_create_2d *like, uint32_t chunk)
+{
+	struct kit_surface surface = { 0 };
+	CHECK_GOOD(machine, kit_surface_create(&machine->gpu, &surface, like, chunk));
+	return surface;
+}
+
+struct kit_surface wire_surface(struct kit_machine *machine, uint32_t id, uint32_t format,
+	uint32_t width, uint32_t height)
+{
+	struct virtio_gpu_resource_create_2d like = { .resource_id = id, .format = format,
+		.width = width, .height = height };
+	return wire_surface_chunked(machine, &like, 0);
+}
+
+struct kit_picture *wire_pattern(uint32_t width, uint32_t height, uint32_t seed)
+{
+	struct kit_picture *picture = kit_picture_create(width, height);
+	CHECK(picture);
+	kit_picture_pattern(picture, kit_rect(0, 0, width, height), seed);
+	return picture;
+}
+
+void wire_show(struct kit_machine *machine, struct kit_surface *surface,
+	const struct kit_picture *picture)
+{
+	kit_surface_draw(surface, picture);
+	CHECK_GOOD(machine,
+		kit_surface_show(surface, kit_rect(0, 0, surface->width, surface->height)));
+}

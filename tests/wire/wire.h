@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * What the wire tests share: a backend program on the other end of real sockets.
+ *
+ * BACKEND in the environment is its command line; "{socket}" becomes the path to listen on and
+ * "{renderer}" the renderer that a test wants ("none": 2D only). Without "{renderer}" the command
+ * has to be a 2D backend, and tests of 3D are skipped.
+ */
+#pragma once
+
+#include "machine.h"
+#include "test.h"
+
+/* A kit function that must not fail: says why it did. */
+#define CHECK_OK(m, expression)                                                                    \
+	do {                                                                                       \
+		int wire_ret = (expression);                                                       \
+		if (wire_ret < 0)                                                                  \
+			test_fail(__FILE__, __LINE__, "%s: %s (%s)", #expression,                  \
+				strerror(-wire_ret), (m)->kit.why);                                \
+	} while (0)
+
+/* A command's response. */
+#define CHECK_TYPE(m, expression, expected)                                                        \
+	do {                                                                                       \
+		int wire_type = (expression);                                                      \
+		if (wire_type < 0)                                                                 \
+			test_fail(__FILE__, __LINE__, "%s: %s (%s)", #expression,                  \
+				strerror(-wire_type), (m)->kit.why);                               \
+		if (wire_type != (int)(expected))                                                  \
+			test_fail(__FILE__, __LINE__, "%s is %s, not %s", #expression,             \
+				wire_type_name(wire_type), wire_type_name((int)(expected)));       \
+	} while (0)
+
+#define CHECK_GOOD(m, expression) CHECK_TYPE(m, expression, VIRTIO_GPU_RESP_OK_NODATA)
+
+/* Any error response will do: virtio does not say which. */
+#define CHECK_ERROR(m, expression)                                                                 \
+	do {                                                                                       \
+		int wire_type = (expression);                                                      \
+		if (wire_type < 0)                                                                 \
+			test_fail(__FILE__, __LINE__, "%s: %s (%s)", #expression,                  \
+				strerror(-wire_type), (m)->kit.why);                               \
+		if (wire_type < VIRTIO_GPU_RESP_ERR_UNSPEC)                                        \
+			test_fail(__FILE__, __LINE__, "%s is %s, not an error", #expression,       \
+				wire_type_name(wire_type));                                        \
+	} while (0)
+
+#define CHECK_PICTURE(m, scanout, expected)                                                        \
+	CHECK_OK(m, kit_display_wait_picture(&(m)->display, scanout, expected))
+
+/* The name of a response type. */
+const char *wire_type_name(int type);
+
+/* The backend's command line for this renderer; skips the test when it has no choice of them. Valid
+ * until the next call. */
+const char *wire_command(const char *renderer);
+
+/* A machine with a backend of its own. spec may be NULL; its command is filled in. Never NULL. */
+struct kit_machine *wire_machine(const char *renderer, const struct kit_machine_spec *spec);
+
+/* The same as kit_machine_destroy(), which must find nothing wrong. */
+void wire_end(struct kit_machine *machine);
+
+/* What every test of a connection that is to be closed does: message sent (or whatever broke it)
+ * before, then: the backend closes, writes exactly one line about it (beside what it says as
+ * information of every session), and serves the next connection. `what` names the case in a
+ * failure. The log was marked with wire_expect_close(). */
+void wire_expect_close(struct kit_machine *machine);
+void wire_check_closed(struct kit_machine *machine, const char *what);
+
+/* The device still answers: GET_DISPLAY_INFO is OK. */
+void wire_check_alive(struct kit_machine *machine);
+
+/* A surface that is created and attached, or the test fails. */
+struct kit_surface wire_surface(struct kit_machine *machine, uint32_t id, uint32_t format,
+	uint32_t width, uint32_t height);
+struct kit_surface wire_surface_chunked(struct kit_machine *machine,
+	const struct virtio_gpu_resource_create_2d *like, uint32_t chunk);
+
+/* A pattern of this size. */
+struct kit_picture *wire_pattern(uint32_t width, uint32_t height, uint32_t seed);
+
+/* The whole of a surface: draws the picture, transfers and flushes it. */
+void wire_show(struct kit_machine *machine, struct kit_surface *surface,
+	const struct kit_picture *picture);
