@@ -23,10 +23,25 @@ struct server {
 	struct ring *ring;
 };
 
+/* Stands in for what a library would do with a name. */
+static void check_name(struct renderer *renderer, const struct renderer_context_args *args,
+        struct renderer_call *call)
+{
+	bool ended = memchr(args->name, '\0', sizeof(args->name)) != NULL;
+	renderer_call_done(call, ended ? 0 : -ENAMETOOLONG, NULL);
+}
+
 static struct renderer *create_null(struct loop *loop, struct host_options *options,
         const struct renderer_events *events, void *events_data)
 {
-	return null_renderer_create(loop, true, events, events_data);
+	static struct renderer_impl impl;
+	struct renderer *renderer = null_renderer_create(loop, true, events, events_data);
+	if (renderer) {
+		impl = *renderer->impl;
+		impl.context_create = check_name;
+		renderer->impl = &impl;
+	}
+	return renderer;
 }
 
 static struct renderer *create_nothing(struct loop *loop, struct host_options *options,
@@ -195,8 +210,13 @@ static void malformed_records_are_answered(void)
 	record.op = WIRE_SUBMIT; /* no data */
 	CHECK_INT(status_of(&server, record), -EINVAL);
 	record.op = WIRE_REGION_ADD; /* no descriptor, said or not */
+	record.region = (struct wire_region){ .id = 1, .size = 4096 };
 	CHECK_INT(status_of(&server, record), -EINVAL);
 	record.flags = WIRE_FLAG_FD;
+	CHECK_INT(status_of(&server, record), -EINVAL);
+	const struct wire_packet packet = { .type = WIRE_FD };
+	CHECK_INT(fd_send_packet(server.sock, &packet, sizeof(packet), &server.sock, 1), 0);
+	record.op = WIRE_NOP; /* has no descriptor */
 	CHECK_INT(status_of(&server, record), -EINVAL);
 	record.flags = 0;
 

@@ -45,6 +45,7 @@ static void operations_wait_for_the_peer(void)
 	const struct wire_submission record = fake_pop(&fake);
 	CHECK_INT(record.op, WIRE_RESOURCE_UNREF);
 	fake_finish(&fake, record.cookie, 0);
+	renderer_reset(fake.renderer, NULL);
 	fake_settle(&fake);
 	CHECK(!call.done); /* it has not even said that it is a renderer */
 	fake_send_ready(&fake);
@@ -308,6 +309,37 @@ static void regions_take_their_descriptors_along(void)
 	fd_close(&other);
 }
 
+/* The ring has room for all of them: only the socket has not. */
+static void what_waits_for_the_socket_goes_on(void)
+{
+	enum { COUNT = 900 };
+	struct fake fake;
+	struct wire_packet packet;
+	fake_start_ready(&fake);
+	for (uint32_t i = 0; i < COUNT; i++) {
+		const struct renderer_region region = {
+			.id = i + 1,
+			.fd = fake.sock,
+			.size = 4096,
+		};
+		renderer_region_add(fake.renderer, &region);
+	}
+	for (uint32_t i = 0; i < COUNT; i++) {
+		int fd;
+		ssize_t length = fd_recv_packet(fake.sock, &packet, sizeof(packet), &fd, 1);
+		if (length == -EAGAIN) {
+			CHECK(i > 0);
+			fake_settle(&fake);
+			length = fd_recv_packet(fake.sock, &packet, sizeof(packet), &fd, 1);
+		}
+		CHECK_INT(length, sizeof(packet));
+		fd_close(&fd);
+	}
+	for (uint32_t i = 0; i < COUNT; i++)
+		CHECK_INT(fake_pop(&fake).region.id, i + 1);
+	fake_stop(&fake);
+}
+
 static void room_is_told_once(void)
 {
 	struct fake fake;
@@ -477,6 +509,7 @@ int main(int argc, char **argv)
 		TEST_CASE(done_may_start_operations),
 		TEST_CASE(done_may_destroy_the_renderer),
 		TEST_CASE(regions_take_their_descriptors_along),
+		TEST_CASE(what_waits_for_the_socket_goes_on),
 		TEST_CASE(room_is_told_once),
 		TEST_CASE(room_is_for_a_largest_submit),
 		TEST_CASE(a_buffer_may_be_left_unused),

@@ -145,6 +145,24 @@ static void starts_at_the_front_when_idle(void)
 	close_rings();
 }
 
+/* A record without data that was pushed before the area was begun anew, and is consumed after. */
+static void an_old_record_takes_nothing_back(void)
+{
+	open_rings();
+	const struct wire_submission nop = { .op = WIRE_NOP };
+	struct wire_submission record;
+	CHECK(send(100000, 1));
+	CHECK(ring_push_submission(device, &nop));
+	receive(100000, 1);
+	CHECK_INT(ring_pop_submission(renderer, &record), 1);
+	CHECK(send(64, 2)); /* at the front again */
+	CHECK(send(64, 3));
+	receive(64, 2);
+	CHECK(ring_data_room(device) > LARGEST - 1024);
+	receive(64, 3);
+	close_rings();
+}
+
 static void an_unused_reservation_is_replaced(void)
 {
 	open_rings();
@@ -230,6 +248,7 @@ int main(int argc, char **argv)
 		TEST_CASE(is_freed_in_order),
 		TEST_CASE(wraps),
 		TEST_CASE(starts_at_the_front_when_idle),
+		TEST_CASE(an_old_record_takes_nothing_back),
 		TEST_CASE(an_unused_reservation_is_replaced),
 		TEST_CASE(data_outside_is_refused),
 		TEST_CASE(random_sizes),
