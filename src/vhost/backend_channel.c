@@ -26,8 +26,8 @@ struct backend_channel {
 	struct vhost_connection *connection; /* NULL once closed */
 	struct loop_source *deferred;
 	bool reply_ack;
-	bool awaiting;        /* the first of waiting is sent and not answered */
-	struct list waiting;  /* request::link */
+	bool awaiting; /* the first of waiting is sent and not answered */
+	struct list waiting; /* request::link */
 	struct list finished; /* done is to be called */
 	bool reporting, destroyed; /* destroyed inside a done call: freed when that returns */
 };
@@ -45,8 +45,8 @@ static void finish_all(struct backend_channel *channel, int status)
 {
 	channel->awaiting = false;
 	while (!list_empty(&channel->waiting))
-		request_finish(channel,
-			container_of(channel->waiting.next, struct request, link), status);
+		request_finish(
+			channel, container_of(channel->waiting.next, struct request, link), status);
 }
 
 /* Calls done for what is finished; a call may add requests or destroy the channel. */
@@ -66,8 +66,7 @@ static void report_finished(struct backend_channel *channel)
 static void send_waiting(struct backend_channel *channel)
 {
 	while (channel->connection && !channel->awaiting && !list_empty(&channel->waiting)) {
-		struct request *request =
-			container_of(channel->waiting.next, struct request, link);
+		struct request *request = container_of(channel->waiting.next, struct request, link);
 		int status = vhost_connection_send(channel->connection, &request->header,
 			request->payload, &request->fd, request->fd >= 0);
 		if (status < 0)
@@ -79,8 +78,8 @@ static void send_waiting(struct backend_channel *channel)
 	}
 }
 
-static const char *answer_fault(const struct backend_channel *channel,
-	const struct vhost_message *message)
+static const char *answer_fault(
+	const struct backend_channel *channel, const struct vhost_message *message)
 {
 	if (!channel->awaiting)
 		return "an answer to nothing";
@@ -146,8 +145,8 @@ struct backend_channel *backend_channel_create(struct loop *loop, int sock, bool
 	channel->deferred = loop_add_deferred(loop, on_deferred, channel);
 	if (!channel->deferred)
 		goto err_channel;
-	channel->connection = vhost_connection_create(loop, fd_steal(&sock), &connection_events,
-		channel);
+	channel->connection =
+		vhost_connection_create(loop, fd_steal(&sock), &connection_events, channel);
 	if (!channel->connection)
 		goto err_deferred;
 	return channel;
@@ -175,8 +174,8 @@ void backend_channel_destroy(struct backend_channel *channel)
 		free(channel);
 }
 
-static struct request *request_create(const struct vhost_user_header *header, const void *payload,
-	int fd)
+static struct request *request_create(
+	const struct vhost_user_header *header, const void *payload, int fd)
 {
 	struct request *request = calloc(1, sizeof(*request) + header->size);
 	if (!request)
@@ -192,8 +191,9 @@ static struct request *request_create(const struct vhost_user_header *header, co
 	return request;
 }
 
-int backend_channel_request(struct backend_channel *channel, enum vhost_user_backend_request request,
-	const void *payload, size_t size, int fd, backend_channel_fn done, void *data)
+int backend_channel_request(struct backend_channel *channel,
+	enum vhost_user_backend_request request, const void *payload, size_t size, int fd,
+	backend_channel_fn done, void *data)
 {
 	assert(size <= VHOST_USER_MAX_PAYLOAD);
 	if (!channel->connection)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * Requests from the backend to the VMM over the socket that SET_BACKEND_REQ_FD gave. Requests that
- * want an answer are continuations: they are queued, one is under way at a time, and the loop goes on
- * serving the main socket meanwhile (VMMs send there before they answer here).
+ * want an answer are continuations: they are queued, one is under way at a time, and the loop goes
+ * on serving the main socket meanwhile (VMMs send there before they answer here).
  */
 #pragma once
 
@@ -15,7 +15,7 @@
 struct loop;
 struct backend_channel;
 
-/* status: 0 when the VMM said 0, -EIO when it refused, -ECONNRESET when the channel closed first. */
+/* status: 0 when the VMM said 0, -EIO when it refused, -ECONNRESET when the channel closed first */
 typedef void (*backend_channel_fn)(void *data, int status);
 
 /* Takes sock. reply_ack: REPLY_ACK was negotiated (else requests count as done once sent). */
@@ -26,5 +26,6 @@ void backend_channel_destroy(struct backend_channel *channel);
 
 /* Sends a request; fd (-1: none) stays the caller's, it is duplicated. done (may be NULL) is called
  * exactly once, never inside this call. Returns 0, -ENOTCONN after the channel closed, -ENOMEM. */
-int backend_channel_request(struct backend_channel *channel, enum vhost_user_backend_request request,
-	const void *payload, size_t size, int fd, backend_channel_fn done, void *data);
+int backend_channel_request(struct backend_channel *channel,
+	enum vhost_user_backend_request request, const void *payload, size_t size, int fd,
+	backend_channel_fn done, void *data);

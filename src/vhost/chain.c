@@ -81,8 +81,8 @@ static __attribute__((noinline)) int split_buffer(const struct vhost_memory *mem
 	int count = vhost_memory_resolve(memory, descriptor->address, descriptor->length, spans,
 		min_size(max, ARRAY_SIZE(spans)));
 	for (int i = 0; i < count; i++)
-		pieces[i] = (struct iovec){ spans[i].region->base + spans[i].offset,
-			spans[i].length };
+		pieces[i] =
+			(struct iovec){ spans[i].region->base + spans[i].offset, spans[i].length };
 	return count;
 }
 
@@ -94,8 +94,8 @@ static int add_pieces(struct vq_chain *chain, const struct vhost_memory *memory,
 		return -1;
 	uint8_t *base = vhost_memory_translate(memory, descriptor->address, descriptor->length);
 	if (!base)
-		return split_buffer(memory, descriptor, chain->pieces + used,
-			VQ_CHAIN_MAX_PIECES - used);
+		return split_buffer(
+			memory, descriptor, chain->pieces + used, VQ_CHAIN_MAX_PIECES - used);
 	chain->pieces[used] = (struct iovec){ base, descriptor->length };
 	return 1;
 }

@@ -12,7 +12,7 @@
 
 #include "vhost/memory.h"
 
-#define VIRTQUEUE_MAX_CHAIN    1024u       /* descriptors with data in one chain, indirect included */
+#define VIRTQUEUE_MAX_CHAIN    1024u /* descriptors of one chain, indirect ones included */
 #define VIRTQUEUE_MAX_READABLE (64u << 20) /* bytes of one chain */
 
 /* A buffer that crosses regions takes one more piece for each. */

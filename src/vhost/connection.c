@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * One message is read at a time: its header, then exactly its payload. The kernel joins the bytes of
- * several sends in one read, but gives the descriptors of at most one of them; only reads that never go
- * past the end of a message tell for sure to which message descriptors belong.
+ * One message is read at a time: its header, then exactly its payload. The kernel joins the bytes
+ * of several sends in one read, but gives the descriptors of at most one of them; only reads that
+ * never go past the end of a message tell for sure to which message descriptors belong.
  *
  * However a connection ends (peer gone, framing broken, answers not read, the callee's wish), it
  * stops being watched at once and `closed` comes from a deferred call, so never from inside send().
@@ -206,8 +206,8 @@ static void dispatch(struct vhost_connection *connection)
 	finish_dispatch(connection);
 }
 
-static ssize_t send_bytes(int sock, struct iovec *iov, size_t iov_count, const int *fds,
-	size_t fd_count)
+static ssize_t send_bytes(
+	int sock, struct iovec *iov, size_t iov_count, const int *fds, size_t fd_count)
 {
 	union control control = { 0 };
 	struct msghdr header = { .msg_iov = iov, .msg_iovlen = iov_count };
@@ -260,8 +260,8 @@ static void flush(struct vhost_connection *connection)
 	update_watch(connection);
 }
 
-static int queue_message(struct vhost_connection *connection, const struct iovec *iov,
-	size_t sent, const int *fds, size_t fd_count)
+static int queue_message(struct vhost_connection *connection, const struct iovec *iov, size_t sent,
+	const int *fds, size_t fd_count)
 {
 	size_t size = iov[0].iov_len + iov[1].iov_len;
 	if (size > MAX_OUTPUT - connection->output_size) {
@@ -307,8 +307,8 @@ static void on_socket(void *data, uint32_t events)
 	}
 }
 
-struct vhost_connection *vhost_connection_create(struct loop *loop, int sock,
-	const struct vhost_connection_events *events, void *data)
+struct vhost_connection *vhost_connection_create(
+	struct loop *loop, int sock, const struct vhost_connection_events *events, void *data)
 {
 	struct vhost_connection *connection = calloc(1, sizeof(*connection));
 	if (!connection)
@@ -341,7 +341,7 @@ void vhost_connection_destroy(struct vhost_connection *connection)
 	assert(!connection->destroyed);
 	loop_source_destroy(connection->source);
 	loop_source_destroy(connection->ending);
-	list_for_each_safe(link, after, &connection->output)
+	list_for_each_safe (link, after, &connection->output)
 		chunk_destroy(connection, container_of(link, struct chunk, link));
 	fd_close(&connection->sock);
 	connection->ended = true;

@@ -31,13 +31,14 @@ struct vhost_connection_events {
 	 * connection may be destroyed inside. */
 	int (*message)(void *data, struct vhost_message *message);
 	/* The peer is gone (reason NULL) or broke the framing (reason says how). Called once, from
-	 * the loop and never inside another call; the callee destroys the connection, now or later. */
+	 * the loop and never inside another call; the callee destroys the connection, now or
+	 * later. */
 	void (*closed)(void *data, const char *reason);
 };
 
 /* Takes sock. NULL when memory or the loop refuses (sock is closed then, too). */
-struct vhost_connection *vhost_connection_create(struct loop *loop, int sock,
-	const struct vhost_connection_events *events, void *data);
+struct vhost_connection *vhost_connection_create(
+	struct loop *loop, int sock, const struct vhost_connection_events *events, void *data);
 
 /* Closes the socket; no event is called any more. NULL is fine. */
 void vhost_connection_destroy(struct vhost_connection *connection);
@@ -48,6 +49,6 @@ int vhost_connection_send(struct vhost_connection *connection,
 	const struct vhost_user_header *header, const void *payload, const int *fds,
 	size_t fd_count);
 
-/* Stops (true) and resumes handing on messages, e.g. while an answer is still being worked out. That
- * the peer has gone is noticed all the same. */
+/* Stops (true) and resumes handing on messages, e.g. while an answer is still being worked out.
+ * That the peer has gone is noticed all the same. */
 void vhost_connection_pause(struct vhost_connection *connection, bool pause);

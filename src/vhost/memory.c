@@ -80,9 +80,10 @@ static bool info_overlaps(const struct vhost_memory *memory, const struct vhost_
 {
 	for (uint32_t i = 0; i < memory->count; i++) {
 		const struct vhost_region *region = memory->regions[i];
-		if (ranges_meet(region->guest_address, region->size, info->guest_address, info->size) ||
-			ranges_meet(region->user_address, region->size, info->user_address,
-				info->size))
+		if (ranges_meet(
+			    region->guest_address, region->size, info->guest_address, info->size) ||
+			ranges_meet(
+				region->user_address, region->size, info->user_address, info->size))
 			return true;
 	}
 	return false;
@@ -124,8 +125,8 @@ static int region_map(struct vhost_region *region, int fd, const struct stat *fi
 		return -EINVAL;
 	size &= ~(unit - 1);
 
-	void *mapping = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd,
-		(off_t)start);
+	void *mapping = mmap(
+		NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, (off_t)start);
 	if (mapping == MAP_FAILED)
 		return -errno;
 	/* Guest memory does not belong into a core file; harmless where it is not supported. */
@@ -136,8 +137,8 @@ static int region_map(struct vhost_region *region, int fd, const struct stat *fi
 	return 0;
 }
 
-static struct vhost_region *region_create(const struct vhost_region_info *info,
-	const struct stat *file)
+static struct vhost_region *region_create(
+	const struct vhost_region_info *info, const struct stat *file)
 {
 	struct vhost_region *region = calloc(1, sizeof(*region));
 	if (!region)
@@ -187,7 +188,8 @@ int vhost_memory_add(struct vhost_memory *memory, const struct vhost_region_info
 	if (fstat(*fd, &file) < 0)
 		return -errno;
 	/* A byte behind the end of the file would be a SIGBUS later. */
-	if (file.st_size < 0 || !range_inside(info->mmap_offset, info->size, (uint64_t)file.st_size))
+	if (file.st_size < 0 ||
+		!range_inside(info->mmap_offset, info->size, (uint64_t)file.st_size))
 		return -EINVAL;
 
 	if (previous)
@@ -241,8 +243,8 @@ static bool offset_in(uint64_t start, uint64_t size, uint64_t address, uint64_t 
 	return true;
 }
 
-uint8_t *vhost_memory_translate(const struct vhost_memory *memory, uint64_t guest_address,
-	uint64_t length)
+uint8_t *vhost_memory_translate(
+	const struct vhost_memory *memory, uint64_t guest_address, uint64_t length)
 {
 	for (uint32_t i = 0; i < memory->count; i++) {
 		const struct vhost_region *region = memory->regions[i];
@@ -253,8 +255,8 @@ uint8_t *vhost_memory_translate(const struct vhost_memory *memory, uint64_t gues
 	return NULL;
 }
 
-uint8_t *vhost_memory_translate_user(const struct vhost_memory *memory, uint64_t user_address,
-	uint64_t length)
+uint8_t *vhost_memory_translate_user(
+	const struct vhost_memory *memory, uint64_t user_address, uint64_t length)
 {
 	for (uint32_t i = 0; i < memory->count; i++) {
 		const struct vhost_region *region = memory->regions[i];
@@ -309,8 +311,8 @@ void vhost_memory_copy_in(void *dst, const void *guest, size_t size)
 	__asm__ volatile("" : : "r"(dst) : "memory");
 }
 
-bool vhost_memory_read(const struct vhost_memory *memory, uint64_t guest_address, void *dst,
-	size_t length)
+bool vhost_memory_read(
+	const struct vhost_memory *memory, uint64_t guest_address, void *dst, size_t length)
 {
 	uint8_t *to = dst;
 	uint64_t left = length;

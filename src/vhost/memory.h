@@ -26,9 +26,9 @@ struct vhost_region {
 	uint64_t guest_address;
 	uint64_t size;
 	uint64_t user_address; /* the VMM's own address of it: ring addresses are given in these */
-	uint64_t mmap_offset;  /* where the region begins in the file */
-	uint8_t *base;         /* our mapping of guest_address */
-	void *mapping;         /* what to unmap: the file may ask for more than the region (huge pages) */
+	uint64_t mmap_offset; /* where the region begins in the file */
+	uint8_t *base; /* our mapping of guest_address */
+	void *mapping; /* what to unmap: with huge pages more than the region */
 	size_t mapping_size;
 	int fd; /* owned */
 	dev_t device;
@@ -53,7 +53,7 @@ struct vhost_region_info {
 /* A piece of guest memory in terms that can be handed to another process. */
 struct vhost_span {
 	struct vhost_region *region; /* not a reference: the table holds it */
-	uint64_t offset;             /* from the region's start */
+	uint64_t offset; /* from the region's start */
 	uint64_t length;
 };
 
@@ -82,22 +82,23 @@ struct vhost_memory *vhost_memory_clone(const struct vhost_memory *memory);
 
 /* Our address of [guest_address, +length) when that lies inside one region, else NULL. length may
  * be 0 for an address inside a region. */
-uint8_t *vhost_memory_translate(const struct vhost_memory *memory, uint64_t guest_address,
-	uint64_t length);
+uint8_t *vhost_memory_translate(
+	const struct vhost_memory *memory, uint64_t guest_address, uint64_t length);
 
 /* The same for an address in the VMM's address space. */
-uint8_t *vhost_memory_translate_user(const struct vhost_memory *memory, uint64_t user_address,
-	uint64_t length);
+uint8_t *vhost_memory_translate_user(
+	const struct vhost_memory *memory, uint64_t user_address, uint64_t length);
 
 /* Cuts [guest_address, +length) into spans, one for each region it crosses. Returns how many spans
  * were written, or -EFAULT when a byte of it is in no region, -ENOSPC when max is too few. */
 int vhost_memory_resolve(const struct vhost_memory *memory, uint64_t guest_address, uint64_t length,
 	struct vhost_span *spans, size_t max);
 
-/* Copies size bytes of guest memory that was translated before. Whatever the guest writes meanwhile,
- * dst does not change any more afterwards: the one way to bring bytes in that are to be judged. */
+/* Copies size bytes of guest memory that was translated before. Whatever the guest writes
+ * meanwhile, dst does not change any more afterwards: the one way to bring bytes in that are to be
+ * judged. */
 void vhost_memory_copy_in(void *dst, const void *guest, size_t size);
 
 /* Copies guest bytes out, each read once; false (nothing promised about dst) outside memory. */
-bool vhost_memory_read(const struct vhost_memory *memory, uint64_t guest_address, void *dst,
-	size_t length);
+bool vhost_memory_read(
+	const struct vhost_memory *memory, uint64_t guest_address, void *dst, size_t length);

@@ -16,8 +16,8 @@
 #include "util/log.h"
 #include "vhost/session_private.h"
 
-/* Virtio feature bits that belong to the device (virtio 1.4, 2.2); the others are the transport's. */
-#define DEVICE_FEATURES    (UINT64_C(0x0000000000ffffff) | UINT64_C(0xfffc000000000000))
+/* Virtio feature bits that are the device's (virtio 1.4, 2.2); the others are the transport's. */
+#define DEVICE_FEATURES (UINT64_C(0x0000000000ffffff) | UINT64_C(0xfffc000000000000))
 #define TRANSPORT_FEATURES                                                                         \
 	(VHOST_BIT(VIRTIO_RING_F_INDIRECT_DESC) | VHOST_BIT(VIRTIO_RING_F_EVENT_IDX) |             \
 		VHOST_BIT(VHOST_USER_F_PROTOCOL_FEATURES) | VHOST_BIT(VIRTIO_F_VERSION_1))
@@ -30,7 +30,7 @@
 
 enum reply {
 	REPLY_NONE, /* only an acknowledgement, where one is asked for */
-	REPLY_OWN,  /* the handler sends it */
+	REPLY_OWN, /* the handler sends it */
 };
 
 /* What a handler returns beside -errno. */
@@ -58,11 +58,11 @@ static uint64_t payload_u64(const struct vhost_message *message)
 	return value;
 }
 
-static void reply_u64(struct vhost_session *session, const struct vhost_message *message,
-	uint64_t value)
+static void reply_u64(
+	struct vhost_session *session, const struct vhost_message *message, uint64_t value)
 {
-	vhost_session_reply(session, (enum vhost_user_request)message->header.request, &value,
-		sizeof(value));
+	vhost_session_reply(
+		session, (enum vhost_user_request)message->header.request, &value, sizeof(value));
 }
 
 /* Finds a queue by index; NULL when there is no such queue (said). */
@@ -74,8 +74,8 @@ static struct vhost_queue *find_queue(struct vhost_session *session, uint64_t in
 	return NULL;
 }
 
-static struct vhost_queue *vring_state(struct vhost_session *session,
-	const struct vhost_message *message, uint32_t *ret_num)
+static struct vhost_queue *vring_state(
+	struct vhost_session *session, const struct vhost_message *message, uint32_t *ret_num)
 {
 	struct vhost_user_vring_state state;
 	memcpy(&state, message->payload, sizeof(state));
@@ -97,14 +97,14 @@ static bool is_socket(int fd)
 }
 
 /* The descriptor of SET_VRING_KICK, _CALL and _ERR is left in the message; -1: none. */
-static struct vhost_queue *vring_fd(struct vhost_session *session, struct vhost_message *message,
-	bool *ret_has_fd)
+static struct vhost_queue *vring_fd(
+	struct vhost_session *session, struct vhost_message *message, bool *ret_has_fd)
 {
 	uint64_t value = payload_u64(message);
 	bool has_fd = !(value & VHOST_USER_VRING_NOFD_MASK);
 	if (has_fd != (message->fd_count == 1)) {
-		vhost_session_violation(session, "it has %u descriptors but says %u",
-			message->fd_count, has_fd);
+		vhost_session_violation(
+			session, "it has %u descriptors but says %u", message->fd_count, has_fd);
 		return NULL;
 	}
 	if (has_fd && !may_be_eventfd(message->fds[0])) {
@@ -144,8 +144,8 @@ static int check_features(struct vhost_session *session, uint64_t features)
 {
 	uint64_t extra = features & DEVICE_FEATURES & ~offered_features(session);
 	if (extra)
-		return vhost_session_violation(session, "features 0x%" PRIx64 " were not offered",
-			extra);
+		return vhost_session_violation(
+			session, "features 0x%" PRIx64 " were not offered", extra);
 	if (features & VHOST_BIT(VIRTIO_F_RING_PACKED))
 		return vhost_session_violation(session, "packed rings are not supported");
 	if (features & VHOST_BIT(VHOST_F_LOG_ALL))
@@ -177,8 +177,8 @@ static int set_protocol_features(struct vhost_session *session, struct vhost_mes
 	uint64_t features = payload_u64(message);
 	uint64_t extra = features & ~offered_protocol_features(session);
 	if (extra)
-		return vhost_session_violation(session, "features 0x%" PRIx64 " were not offered",
-			extra);
+		return vhost_session_violation(
+			session, "features 0x%" PRIx64 " were not offered", extra);
 	session->protocol_features = features;
 	bool guest = features & VHOST_BIT(VHOST_USER_PROTOCOL_F_GPA_ADDRESSES);
 	for (uint32_t i = 0; i < session->impl->queues; i++)
@@ -229,8 +229,8 @@ static struct vhost_region_info region_info(const void *wire)
 	};
 }
 
-static int fill_table(struct vhost_session *session, struct vhost_message *message,
-	struct vhost_memory *memory)
+static int fill_table(
+	struct vhost_session *session, struct vhost_message *message, struct vhost_memory *memory)
 {
 	const uint8_t *wire = message->payload + sizeof(struct vhost_user_memory_header);
 	for (uint32_t i = 0; i < message->fd_count; i++) {
@@ -252,8 +252,8 @@ static int set_mem_table(struct vhost_session *session, struct vhost_message *me
 			header.nregions, message->fd_count);
 	if (message->header.size !=
 		sizeof(header) + header.nregions * sizeof(struct vhost_user_memory_region))
-		return vhost_session_violation(session, "%u regions in %u bytes", header.nregions,
-			message->header.size);
+		return vhost_session_violation(
+			session, "%u regions in %u bytes", header.nregions, message->header.size);
 
 	struct vhost_memory *memory = vhost_memory_create();
 	int status = memory ? fill_table(session, message, memory) : -ENOMEM;
@@ -307,13 +307,13 @@ static int set_vring_num(struct vhost_session *session, struct vhost_message *me
 	if (status < 0 && num <= VIRTQUEUE_MAX_SIZE)
 		return vhost_session_violation(session, "size %u is not a power of two", num);
 	if (status < 0)
-		return vhost_session_violation(session, "size %u is above %u", num,
-			VIRTQUEUE_MAX_SIZE);
+		return vhost_session_violation(
+			session, "size %u is above %u", num, VIRTQUEUE_MAX_SIZE);
 	return HANDLED;
 }
 
-static bool same_addresses(const struct virtqueue *queue,
-	const struct virtqueue_addresses *addresses)
+static bool same_addresses(
+	const struct virtqueue *queue, const struct virtqueue_addresses *addresses)
 {
 	return queue->addresses.descriptors == addresses->descriptors &&
 		queue->addresses.available == addresses->available &&
@@ -372,8 +372,8 @@ static int set_vring_kick(struct vhost_session *session, struct vhost_message *m
 	if (!has_fd)
 		return vhost_session_violation(session, "queues without a kick are not supported");
 	if (queue->virtqueue.size == 0 || !queue->virtqueue.addresses_set)
-		return vhost_session_violation(session, "queue %u has no size or no address",
-			queue->virtqueue.index);
+		return vhost_session_violation(
+			session, "queue %u has no size or no address", queue->virtqueue.index);
 	int status = vhost_queue_start(queue, fd_steal(&message->fds[0]));
 	if (status < 0)
 		return vhost_session_refusal(session, -status, "the descriptor cannot be watched");
@@ -419,8 +419,8 @@ static int set_backend_req_fd(struct vhost_session *session, struct vhost_messag
 	if (!is_socket(message->fds[0]))
 		return vhost_session_violation(session, "the descriptor is not a socket");
 	uint64_t ack = session->protocol_features & VHOST_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK);
-	struct backend_channel *channel = backend_channel_create(session->loop,
-		fd_steal(&message->fds[0]), ack != 0);
+	struct backend_channel *channel =
+		backend_channel_create(session->loop, fd_steal(&message->fds[0]), ack != 0);
 	if (!channel)
 		return vhost_session_refusal(session, ENOMEM, "the channel cannot be served");
 	struct backend_channel *old = session->channel;
@@ -470,14 +470,14 @@ static int set_config(struct vhost_session *session, struct vhost_message *messa
 	if (status < 0)
 		return status;
 	if (!range_inside(config.offset, config.size, VHOST_USER_MAX_CONFIG_SIZE))
-		return vhost_session_violation(session, "bytes %u and %u more", config.offset,
-			config.size);
+		return vhost_session_violation(
+			session, "bytes %u and %u more", config.offset, config.size);
 	if (config.offset >= session->impl->config_size)
 		return HANDLED;
 	uint32_t size = min_u32(config.size, session->impl->config_size - config.offset);
 	if (size > 0)
-		session->impl->write_config(session->device, config.offset,
-			message->payload + sizeof(config), size);
+		session->impl->write_config(
+			session->device, config.offset, message->payload + sizeof(config), size);
 	return HANDLED;
 }
 
@@ -494,50 +494,63 @@ static int reset_device(struct vhost_session *session, struct vhost_message *mes
 	return vhost_session_reset_device(session) ? HANDLED : ANSWER_FOLLOWS;
 }
 
-#define NEEDS(feature)  VHOST_BIT(VHOST_USER_PROTOCOL_F_##feature)
 #define EXACTLY(number) (number), (number)
+#define EMPTY           EXACTLY(0)
 #define U64             EXACTLY(sizeof(uint64_t))
 #define VRING_STATE     EXACTLY(sizeof(struct vhost_user_vring_state))
-#define REGIONS(count)                                                                             \
+#define VRING_ADDR      EXACTLY(sizeof(struct vhost_user_vring_addr))
+#define REGION          EXACTLY(sizeof(struct vhost_user_single_region))
+#define TABLE(regions)                                                                             \
 	(sizeof(struct vhost_user_memory_header) +                                                 \
-		(count) * sizeof(struct vhost_user_memory_region))
+		(regions) * sizeof(struct vhost_user_memory_region))
+#define REGIONS TABLE(1), TABLE(VHOST_USER_MAX_FDS)
 #define CONFIG                                                                                     \
 	sizeof(struct vhost_user_config_header),                                                   \
 		sizeof(struct vhost_user_config_header) + VHOST_USER_MAX_CONFIG_SIZE
 
-/* clang-format off */
+#define NO_FD  EXACTLY(0)
+#define ONE_FD EXACTLY(1)
+#define AN_FD  0, 1 /* perhaps */
+#define FDS    1, VHOST_USER_MAX_FDS
+
+#define NOTHING   0
+#define F_MQ      VHOST_BIT(VHOST_USER_PROTOCOL_F_MQ)
+#define F_CHANNEL VHOST_BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ)
+#define F_CONFIG  VHOST_BIT(VHOST_USER_PROTOCOL_F_CONFIG)
+#define F_RESET   VHOST_BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE)
+#define F_SLOTS   VHOST_BIT(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS)
+
 #define ROW(request, ...) [VHOST_USER_##request] = { #request, __VA_ARGS__ }
 
+/* clang-format off */
 static const struct vhost_message_spec specs[VHOST_USER_REQUEST_MAX] = {
-	/*  request               payload       descriptors  needs                reply */
-	ROW(GET_FEATURES,          EXACTLY(0),   EXACTLY(0), 0,                   REPLY_OWN,  get_features),
-	ROW(SET_FEATURES,          U64,          EXACTLY(0), 0,                   REPLY_NONE, set_features),
-	ROW(SET_OWNER,             EXACTLY(0),   EXACTLY(0), 0,                   REPLY_NONE, ignore),
-	ROW(RESET_OWNER,           EXACTLY(0),   EXACTLY(0), 0,                   REPLY_NONE, ignore),
-	ROW(SET_MEM_TABLE,         REGIONS(1), REGIONS(VHOST_USER_MAX_FDS), 1, VHOST_USER_MAX_FDS,
-		0, REPLY_NONE, set_mem_table),
-	ROW(SET_VRING_NUM,         VRING_STATE,  EXACTLY(0), 0,                   REPLY_NONE, set_vring_num),
-	ROW(SET_VRING_ADDR,        EXACTLY(sizeof(struct vhost_user_vring_addr)), EXACTLY(0),
-		0, REPLY_NONE, set_vring_addr),
-	ROW(SET_VRING_BASE,        VRING_STATE,  EXACTLY(0), 0,                   REPLY_NONE, set_vring_base),
-	ROW(GET_VRING_BASE,        VRING_STATE,  EXACTLY(0), 0,                   REPLY_OWN,  get_vring_base),
-	ROW(SET_VRING_KICK,        U64,          0, 1,       0,                   REPLY_NONE, set_vring_kick),
-	ROW(SET_VRING_CALL,        U64,          0, 1,       0,                   REPLY_NONE, set_vring_call),
-	ROW(SET_VRING_ERR,         U64,          0, 1,       0,                   REPLY_NONE, set_vring_err),
-	ROW(GET_PROTOCOL_FEATURES, EXACTLY(0),   EXACTLY(0), 0,                   REPLY_OWN,  get_protocol_features),
-	ROW(SET_PROTOCOL_FEATURES, U64,          EXACTLY(0), 0,                   REPLY_NONE, set_protocol_features),
-	ROW(GET_QUEUE_NUM,         EXACTLY(0),   EXACTLY(0), NEEDS(MQ),           REPLY_OWN,  get_queue_num),
-	ROW(SET_VRING_ENABLE,      VRING_STATE,  EXACTLY(0), 0,                   REPLY_NONE, set_vring_enable),
-	ROW(SET_BACKEND_REQ_FD,    EXACTLY(0),   EXACTLY(1), NEEDS(BACKEND_REQ),  REPLY_NONE, set_backend_req_fd),
-	ROW(GET_CONFIG,            CONFIG,       EXACTLY(0), NEEDS(CONFIG),       REPLY_OWN,  get_config),
-	ROW(SET_CONFIG,            CONFIG,       EXACTLY(0), NEEDS(CONFIG),       REPLY_NONE, set_config),
-	ROW(GPU_SET_SOCKET,        EXACTLY(0),   EXACTLY(1), 0,                   REPLY_NONE, gpu_set_socket),
-	ROW(RESET_DEVICE,          EXACTLY(0),   EXACTLY(0), NEEDS(RESET_DEVICE), REPLY_NONE, reset_device),
-	ROW(GET_MAX_MEM_SLOTS,     EXACTLY(0),   EXACTLY(0), NEEDS(CONFIGURE_MEM_SLOTS), REPLY_OWN, get_max_mem_slots),
-	ROW(ADD_MEM_REG,           EXACTLY(sizeof(struct vhost_user_single_region)), EXACTLY(1),
-		NEEDS(CONFIGURE_MEM_SLOTS), REPLY_NONE, add_mem_reg),
-	ROW(REM_MEM_REG,           EXACTLY(sizeof(struct vhost_user_single_region)), 0, 1,
-		NEEDS(CONFIGURE_MEM_SLOTS), REPLY_NONE, rem_mem_reg),
+	/*  request                payload      fds     needs      answer       handler */
+	ROW(GET_FEATURES,          EMPTY,       NO_FD,  NOTHING,   REPLY_OWN,  get_features),
+	ROW(SET_FEATURES,          U64,         NO_FD,  NOTHING,   REPLY_NONE, set_features),
+	ROW(SET_OWNER,             EMPTY,       NO_FD,  NOTHING,   REPLY_NONE, ignore),
+	ROW(RESET_OWNER,           EMPTY,       NO_FD,  NOTHING,   REPLY_NONE, ignore),
+	ROW(SET_MEM_TABLE,         REGIONS,     FDS,    NOTHING,   REPLY_NONE, set_mem_table),
+	ROW(SET_VRING_NUM,         VRING_STATE, NO_FD,  NOTHING,   REPLY_NONE, set_vring_num),
+	ROW(SET_VRING_ADDR,        VRING_ADDR,  NO_FD,  NOTHING,   REPLY_NONE, set_vring_addr),
+	ROW(SET_VRING_BASE,        VRING_STATE, NO_FD,  NOTHING,   REPLY_NONE, set_vring_base),
+	ROW(GET_VRING_BASE,        VRING_STATE, NO_FD,  NOTHING,   REPLY_OWN,  get_vring_base),
+	ROW(SET_VRING_KICK,        U64,         AN_FD,  NOTHING,   REPLY_NONE, set_vring_kick),
+	ROW(SET_VRING_CALL,        U64,         AN_FD,  NOTHING,   REPLY_NONE, set_vring_call),
+	ROW(SET_VRING_ERR,         U64,         AN_FD,  NOTHING,   REPLY_NONE, set_vring_err),
+	ROW(GET_PROTOCOL_FEATURES, EMPTY,       NO_FD,  NOTHING,   REPLY_OWN,
+		get_protocol_features),
+	ROW(SET_PROTOCOL_FEATURES, U64,         NO_FD,  NOTHING,   REPLY_NONE,
+		set_protocol_features),
+	ROW(GET_QUEUE_NUM,         EMPTY,       NO_FD,  F_MQ,      REPLY_OWN,  get_queue_num),
+	ROW(SET_VRING_ENABLE,      VRING_STATE, NO_FD,  NOTHING,   REPLY_NONE, set_vring_enable),
+	ROW(SET_BACKEND_REQ_FD,    EMPTY,       ONE_FD, F_CHANNEL, REPLY_NONE, set_backend_req_fd),
+	ROW(GET_CONFIG,            CONFIG,      NO_FD,  F_CONFIG,  REPLY_OWN,  get_config),
+	ROW(SET_CONFIG,            CONFIG,      NO_FD,  F_CONFIG,  REPLY_NONE, set_config),
+	ROW(GPU_SET_SOCKET,        EMPTY,       ONE_FD, NOTHING,   REPLY_NONE, gpu_set_socket),
+	ROW(RESET_DEVICE,          EMPTY,       NO_FD,  F_RESET,   REPLY_NONE, reset_device),
+	ROW(GET_MAX_MEM_SLOTS,     EMPTY,       NO_FD,  F_SLOTS,   REPLY_OWN,  get_max_mem_slots),
+	ROW(ADD_MEM_REG,           REGION,      ONE_FD, F_SLOTS,   REPLY_NONE, add_mem_reg),
+	ROW(REM_MEM_REG,           REGION,      AN_FD,  F_SLOTS,   REPLY_NONE, rem_mem_reg),
 };
 /* clang-format on */
 
@@ -567,8 +580,8 @@ int vhost_session_message(void *data, struct vhost_message *message)
 	const struct vhost_message_spec *spec = &specs[header->request];
 	uint64_t ack = session->protocol_features & VHOST_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK);
 	session->request_name = spec->name;
-	session->answer_wanted = ack && spec->reply == REPLY_NONE &&
-		(header->flags & VHOST_USER_NEED_REPLY_MASK);
+	session->answer_wanted =
+		ack && spec->reply == REPLY_NONE && (header->flags & VHOST_USER_NEED_REPLY_MASK);
 	log_debug("vhost-user: %s, %u bytes, %u descriptors", spec->name, header->size,
 		message->fd_count);
 

@@ -30,8 +30,8 @@ int vhost_session_refusal(struct vhost_session *session, int error, const char *
 		log_limited(LOG_WARN, "vhost-user: %s: %s: %s", session->request_name, text,
 			strerror(error));
 	else
-		log_error("vhost-user: %s: %s: %s; closing the session", session->request_name, text,
-			strerror(error));
+		log_error("vhost-user: %s: %s: %s; closing the session", session->request_name,
+			text, strerror(error));
 	return -error;
 }
 
@@ -119,8 +119,8 @@ struct vhost_session *vhost_session_create(const struct vhost_session_args *args
 	session->drain_timer = loop_add_timer(args->loop, vhost_session_hurry, session);
 	if (!session->drain_timer)
 		goto err_deferred;
-	session->connection = vhost_connection_create(args->loop, fd_steal(&sock),
-		&connection_events, session);
+	session->connection =
+		vhost_connection_create(args->loop, fd_steal(&sock), &connection_events, session);
 	if (!session->connection)
 		goto err_timer;
 	return session;
@@ -167,8 +167,8 @@ int vhost_session_config_changed(struct vhost_session *session)
 {
 	if (!session->channel)
 		return -ENOTCONN;
-	return backend_channel_request(session->channel, VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, NULL,
-		0, -1, NULL, NULL);
+	return backend_channel_request(
+		session->channel, VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, NULL, 0, -1, NULL, NULL);
 }
 
 uint64_t vhost_session_protocol_features(const struct vhost_session *session)

@@ -32,14 +32,15 @@ struct vhost_session;
 
 /* What a device gives the transport. All are called on the loop's thread; all are required. */
 struct vhost_device_impl {
-	uint32_t queues;      /* how many, at most VHOST_MAX_QUEUES */
+	uint32_t queues; /* how many, at most VHOST_MAX_QUEUES */
 	uint32_t config_size; /* bytes of configuration space, at most VHOST_USER_MAX_CONFIG_SIZE */
 
-	/* Device-specific virtio feature bits (0-23 and 50-63) on offer; the transport adds its own. */
+	/* The device's virtio feature bits (0-23, 50-63) on offer; the transport adds its own. */
 	uint64_t (*features)(void *device);
 	/* The driver's choice, device-specific and transport bits; may come again after a reset. */
 	void (*set_features)(void *device, uint64_t features);
-	/* Further protocol features that the device can serve (VHOST_BIT(VHOST_USER_PROTOCOL_F_…)). */
+	/* Further protocol features that the device can serve
+	 * (VHOST_BIT(VHOST_USER_PROTOCOL_F_…)). */
 	uint64_t (*protocol_features)(void *device);
 
 	/* Writes the whole configuration space (config_size bytes). */
@@ -57,9 +58,9 @@ struct vhost_device_impl {
 	void (*memory_changed)(void *device, struct vhost_memory *memory);
 	/* GPU_SET_SOCKET: takes sock. */
 	void (*set_gpu_socket)(void *device, int sock);
-	/* Device reset (RESET_DEVICE, or a restart that shows one took place): all state of the guest
-	 * is dropped; features, memory and GPU socket stay in force until they are set again. No
-	 * request is in flight then. */
+	/* Device reset (RESET_DEVICE, or a restart that shows one took place): all state of the
+	 * guest is dropped; features, memory and GPU socket stay in force until they are set
+	 * again. No request is in flight then. */
 	void (*reset)(void *device);
 	/* The session is over (called once, last): complete every request, drop everything. */
 	void (*closed)(void *device);
@@ -70,8 +71,8 @@ struct vhost_session_args {
 	int sock; /* taken */
 	const struct vhost_device_impl *impl;
 	void *device;
-	bool memory_slots;    /* offer CONFIGURE_MEM_SLOTS */
-	void (*ended)(void *data); /* from the loop, after impl->closed; destroy the session there */
+	bool memory_slots; /* offer CONFIGURE_MEM_SLOTS */
+	void (*ended)(void *data); /* from the loop, after impl->closed: destroy the session */
 	void *data;
 };
 

@@ -36,7 +36,7 @@ struct vhost_session {
 	void *device;
 	struct loop *loop;
 	struct vhost_connection *connection; /* NULL once the session is over */
-	struct backend_channel *channel;     /* may be NULL */
+	struct backend_channel *channel; /* may be NULL */
 	struct loop_source *deferred;
 	struct loop_source *drain_timer;
 	void (*ended)(void *data);
@@ -51,7 +51,7 @@ struct vhost_session {
 
 	enum vhost_drain drain;
 	struct vhost_queue *drain_queue; /* VHOST_DRAIN_VRING_BASE */
-	bool drain_answer;               /* VHOST_DRAIN_RESET: an acknowledgement is wanted */
+	bool drain_answer; /* VHOST_DRAIN_RESET: an acknowledgement is wanted */
 
 	/* the message being handled */
 	const char *request_name;
@@ -90,7 +90,7 @@ void vhost_queue_stop(struct vhost_queue *queue);
  * when the acknowledgement follows by itself. */
 bool vhost_session_reset_device(struct vhost_session *session);
 
-/* Something a waiting drain may depend on has changed, or a queue became ready: looked at from the loop. */
+/* A waiting drain may have ended, or a queue become ready: to be looked at from the loop. */
 void vhost_session_check_soon(struct vhost_session *session);
 
 /* The deferred call behind it. */

@@ -4,13 +4,13 @@
  *
  * A VMM that stops a device to pause the machine and one that stops it because the guest reset the
  * device send the same messages, unless they use RESET_DEVICE. The difference shows when the first
- * queue starts again: a paused ring comes back as it was left (same place, size, indices and features),
- * a ring of a freshly initialised driver begins at 0. So that is when the device is reset, if it
- * has to be.
+ * queue starts again: a paused ring comes back as it was left (same place, size, indices and
+ * features), a ring of a freshly initialised driver begins at 0. So that is when the device is
+ * reset, if it has to be.
  *
- * A drain is the wait for requests in flight. It always ends: after VHOST_DRAIN_MS the device is told
- * to complete everything. What follows it (an answer, the device's reset) is done from a deferred
- * call, as the last completion comes from deep inside the device.
+ * A drain is the wait for requests in flight. It always ends: after VHOST_DRAIN_MS the device is
+ * told to complete everything. What follows it (an answer, the device's reset) is done from a
+ * deferred call, as the last completion comes from deep inside the device.
  */
 #include <assert.h>
 #include <errno.h>
@@ -90,8 +90,8 @@ static void reset_device(struct vhost_session *session)
 static int watch_kick(struct vhost_queue *queue, int kick)
 {
 	fd_set_nonblocking(kick);
-	struct loop_source *source = loop_add_fd(queue->session->loop, kick, LOOP_READABLE, on_kick,
-		queue);
+	struct loop_source *source =
+		loop_add_fd(queue->session->loop, kick, LOOP_READABLE, on_kick, queue);
 	if (!source) {
 		fd_close(&kick);
 		return -EINVAL;
@@ -274,8 +274,8 @@ static void check_drain(struct vhost_session *session)
 		drain_end(session);
 		reset_drained(session);
 		if (session->drain_answer)
-			vhost_session_reply(session, VHOST_USER_RESET_DEVICE, &success,
-				sizeof(success));
+			vhost_session_reply(
+				session, VHOST_USER_RESET_DEVICE, &success, sizeof(success));
 	}
 }
 

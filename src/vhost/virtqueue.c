@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Ring indices are the only words that both sides write and read at the same time. They are read with
- * acquire and written with release; where each side first writes its own word and then reads the
- * other's (to decide whether to sleep, or whether to interrupt), a full barrier stands in between, as
- * virtio 1.4, 2.7.7.2 and 2.7.10 ask.
+ * Ring indices are the only words that both sides write and read at the same time. They are read
+ * with acquire and written with release; where each side first writes its own word and then reads
+ * the other's (to decide whether to sleep, or whether to interrupt), a full barrier stands in
+ * between, as virtio 1.4, 2.7.7.2 and 2.7.10 ask.
  */
 #include "vhost/virtqueue.h"
 
@@ -132,8 +132,8 @@ static bool aligned(const uint8_t *pointer, uintptr_t alignment)
 static int set_rings(struct virtqueue *queue, struct vhost_memory *memory)
 {
 	uint64_t size = queue->size;
-	const uint8_t *descriptors = translate_ring(queue, memory, queue->addresses.descriptors,
-		DESCRIPTOR_SIZE * size);
+	const uint8_t *descriptors =
+		translate_ring(queue, memory, queue->addresses.descriptors, DESCRIPTOR_SIZE * size);
 	uint8_t *available = translate_ring(queue, memory, queue->addresses.available,
 		RING_ARRAY + AVAILABLE_ELEMENT * size + EVENT_SIZE);
 	uint8_t *used = translate_ring(queue, memory, queue->addresses.used,
@@ -246,8 +246,8 @@ static struct vq_request *request_take(struct virtqueue *queue, uint32_t pieces)
 		queue->free_requests[size_class].count--;
 		return request;
 	}
-	request = malloc(sizeof(*request) +
-		size_classes[size_class].pieces * sizeof(request->iov[0]));
+	request = malloc(
+		sizeof(*request) + size_classes[size_class].pieces * sizeof(request->iov[0]));
 	if (request)
 		request->size_class = size_class;
 	return request;
@@ -323,8 +323,8 @@ int virtqueue_pop(struct virtqueue *queue, struct vq_request **ret_request)
 	if (fault)
 		return queue_break(queue, fault);
 
-	struct vq_request *request = request_take(queue,
-		queue->chain.readable_count + queue->chain.writable_count);
+	struct vq_request *request =
+		request_take(queue, queue->chain.readable_count + queue->chain.writable_count);
 	if (!request)
 		return -ENOMEM;
 	request_fill(request, queue, head);
@@ -352,8 +352,8 @@ bool vq_request_read(struct vq_request *request, void *dst, size_t size)
 	while (size > 0) {
 		const struct iovec *piece = &request->iov[request->readable_index];
 		size_t part = min_size(size, piece->iov_len - request->readable_offset);
-		vhost_memory_copy_in(to, (const uint8_t *)piece->iov_base + request->readable_offset,
-			part);
+		vhost_memory_copy_in(
+			to, (const uint8_t *)piece->iov_base + request->readable_offset, part);
 		to += part;
 		size -= part;
 		request->readable_offset += part;
@@ -414,7 +414,8 @@ void vq_request_complete(struct vq_request *request, const void *answer, size_t 
 		return;
 	}
 	while (!list_empty(&queue->order)) {
-		struct vq_request *oldest = container_of(queue->order.next, struct vq_request, order);
+		struct vq_request *oldest =
+			container_of(queue->order.next, struct vq_request, order);
 		if (!oldest->completed)
 			break;
 		request_retire(oldest);

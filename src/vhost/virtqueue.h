@@ -5,8 +5,8 @@
  *
  * virtqueue_pop() walks one chain, with every descriptor read once into private memory, and returns
  * a request. The request keeps the memory table it was read with. It is completed exactly once
- * (asserted), in any order. Readable bytes are taken by a cursor that only moves forwards, so nothing
- * is read twice; the answer is written in one go.
+ * (asserted), in any order. Readable bytes are taken by a cursor that only moves forwards, so
+ * nothing is read twice; the answer is written in one go.
  *
  * What a guest can get wrong (a head or next out of range, a loop, a chain longer than the queue,
  * nested or misshapen indirect tables, memory that is not there, readable after writable) breaks
@@ -27,24 +27,24 @@
 struct virtqueue;
 
 struct vq_request {
-	struct list link;             /* free for the device's use while it has the request */
+	struct list link; /* free for the device's use while it has the request */
 	struct virtqueue *queue;
-	struct vhost_memory *memory;  /* a reference */
+	struct vhost_memory *memory; /* a reference */
 	uint16_t head;
 	uint32_t readable_count, writable_count;
-	uint32_t readable_index;      /* the cursor */
+	uint32_t readable_index; /* the cursor */
 	size_t readable_offset;
-	uint64_t readable_left;       /* bytes not yet taken */
+	uint64_t readable_left; /* bytes not yet taken */
 	uint64_t writable_size;
 
 	/* virtqueue.c's own */
 	struct vq_request *next_free;
-	struct list order;            /* virtqueue::order */
+	struct list order; /* virtqueue::order */
 	uint32_t size_class;
 	uint32_t written;
 	bool completed;
 
-	struct iovec iov[];           /* readable ones first */
+	struct iovec iov[]; /* readable ones first */
 };
 
 #define VQ_SIZE_CLASSES 3u
@@ -56,7 +56,7 @@ struct virtqueue_addresses {
 
 struct virtqueue {
 	uint32_t index; /* which queue of the device */
-	uint16_t size;  /* 0: not set */
+	uint16_t size; /* 0: not set */
 	bool addresses_set;
 	struct virtqueue_addresses addresses;
 	bool addresses_are_guest; /* GPA_ADDRESSES negotiated */
@@ -79,7 +79,7 @@ struct virtqueue {
 	bool call_may_block; /* the VMM made call_fd without O_NONBLOCK */
 
 	struct vhost_memory *memory; /* a reference; NULL while no table is set */
-	const uint8_t *descriptors;  /* translated; NULL while not usable */
+	const uint8_t *descriptors; /* translated; NULL while not usable */
 	uint8_t *available;
 	uint8_t *used;
 
@@ -99,20 +99,20 @@ void virtqueue_finish(struct virtqueue *queue);
 /* SET_VRING_NUM: a power of two up to VIRTQUEUE_MAX_SIZE, else -EINVAL. -EBUSY once started. */
 int virtqueue_set_size(struct virtqueue *queue, uint32_t size);
 
-/* SET_VRING_CALL: takes fd (-1: no interrupts) in place of the one before. An interrupt that fell due
- * while there was none is made up for. */
+/* SET_VRING_CALL: takes fd (-1: no interrupts) in place of the one before. An interrupt that fell
+ * due while there was none is made up for. */
 void virtqueue_set_call(struct virtqueue *queue, int fd);
 
 /* (Re-)translates the ring addresses with a table (NULL: none) and takes a reference to it. -EFAULT
- * when they do not lie in it or are not aligned: the queue cannot then be popped until the next call
- * that succeeds; what is in flight is still completed where the rings were. */
+ * when they do not lie in it or are not aligned: the queue cannot then be popped until the next
+ * call that succeeds; what is in flight is still completed where the rings were. */
 int virtqueue_set_memory(struct virtqueue *queue, struct vhost_memory *memory);
 
 /* True when the queue may be popped: started, enabled, translated and not broken. */
 bool virtqueue_ready(const struct virtqueue *queue);
 
-/* Starts at next_available as it stands (SET_VRING_BASE); the used index is taken from guest memory.
- * A queue whose rings could not be translated is broken from the start. */
+/* Starts at next_available as it stands (SET_VRING_BASE); the used index is taken from guest
+ * memory. A queue whose rings could not be translated is broken from the start. */
 void virtqueue_start(struct virtqueue *queue);
 
 /* Takes the next chain. 1: *ret_request is the caller's; 0: nothing there (and the driver has been

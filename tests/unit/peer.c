@@ -37,8 +37,8 @@ void peer_send_bytes(int sock, const void *bytes, size_t size, const int *fds, s
 	CHECK_INT(sendmsg(sock, &message, MSG_DONTWAIT | MSG_NOSIGNAL), size);
 }
 
-size_t peer_compose(uint8_t *bytes, uint32_t request, uint32_t flags, const void *payload,
-	size_t size)
+size_t peer_compose(
+	uint8_t *bytes, uint32_t request, uint32_t flags, const void *payload, size_t size)
 {
 	const struct vhost_user_header header = {
 		.request = request,

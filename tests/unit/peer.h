@@ -21,8 +21,8 @@ void peer_pair(int *ret_ours, int *ret_theirs);
 void peer_send_bytes(int sock, const void *bytes, size_t size, const int *fds, size_t fd_count);
 
 /* Writes header and payload to bytes; returns their length. */
-size_t peer_compose(uint8_t *bytes, uint32_t request, uint32_t flags, const void *payload,
-	size_t size);
+size_t peer_compose(
+	uint8_t *bytes, uint32_t request, uint32_t flags, const void *payload, size_t size);
 
 /* Sends one message; flags get the version. */
 void peer_send(int sock, uint32_t request, uint32_t flags, const void *payload, size_t size);

@@ -12,9 +12,9 @@ struct queue_rig queue_rig;
 void queue_setup(uint32_t size)
 {
 	int fd = memfd_create("test", MFD_CLOEXEC);
-	struct vhost_region_info info = { .guest_address = GUEST,
-		.size = MEMORY,
-		.user_address = USER };
+	struct vhost_region_info info = {
+		.guest_address = GUEST, .size = MEMORY, .user_address = USER
+	};
 	CHECK_INT(ftruncate(fd, (off_t)MEMORY), 0);
 	queue_rig.memory = vhost_memory_create();
 	CHECK_INT(vhost_memory_add(queue_rig.memory, &info, &fd, NULL), 0);

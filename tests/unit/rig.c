@@ -68,7 +68,7 @@ static void device_queue_ready(void *data, struct virtqueue *queue)
 
 static void release_queue(struct rig_device *device, const struct virtqueue *queue)
 {
-	list_for_each_safe(link, after, &device->held) {
+	list_for_each_safe (link, after, &device->held) {
 		struct vq_request *request = container_of(link, struct vq_request, link);
 		if (queue && request->queue != queue)
 			continue;

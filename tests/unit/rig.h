@@ -14,12 +14,12 @@
 
 #define RIG_QUEUES   2u
 #define RIG_CONFIG   20u
-#define RIG_SIZE     16u                       /* of a queue */
-#define RIG_GUEST    UINT64_C(0x100000)        /* where memory is for the guest */
-#define RIG_USER     UINT64_C(0x7f0000000000)  /* and for the VMM */
+#define RIG_SIZE     16u /* of a queue */
+#define RIG_GUEST    UINT64_C(0x100000) /* where memory is for the guest */
+#define RIG_USER     UINT64_C(0x7f0000000000) /* and for the VMM */
 #define RIG_MEMORY   UINT64_C(0x100000)
 #define RIG_DATA     UINT64_C(0x80000) /* offset of buffers in it */
-#define RIG_FEATURES UINT64_C(7)       /* of the device */
+#define RIG_FEATURES UINT64_C(7) /* of the device */
 
 /* What was said and done to the device. */
 struct rig_device {

@@ -13,7 +13,7 @@ struct outcome {
 	int status;
 	int calls;
 	bool destroy; /* the channel, from inside */
-	bool again;   /* makes another request from inside */
+	bool again; /* makes another request from inside */
 };
 
 static struct {
@@ -55,8 +55,8 @@ static void done(void *data, int status)
 	outcome->status = status;
 	outcome->calls++;
 	if (outcome->again)
-		at.again_status = backend_channel_request(at.channel,
-			VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, NULL, 0, -1, NULL, NULL);
+		at.again_status = backend_channel_request(
+			at.channel, VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, NULL, 0, -1, NULL, NULL);
 	if (outcome->destroy) {
 		backend_channel_destroy(at.channel);
 		at.channel = NULL;
@@ -67,8 +67,8 @@ static int map_blob(struct outcome *outcome, uint64_t offset, int fd)
 {
 	const struct vhost_user_mmap map = { .shm_offset = offset, .length = 4096 };
 	outcome->status = PENDING;
-	return backend_channel_request(at.channel, VHOST_USER_BACKEND_SHMEM_MAP, &map, sizeof(map),
-		fd, done, outcome);
+	return backend_channel_request(
+		at.channel, VHOST_USER_BACKEND_SHMEM_MAP, &map, sizeof(map), fd, done, outcome);
 }
 
 static void answer(uint32_t request, uint64_t value)

@@ -10,13 +10,13 @@
 #include "vring.h"
 
 /* Two regions side by side, a gap, and a third. */
-#define LOW       UINT64_C(0x100000)
-#define HIGH      UINT64_C(0x200000)
-#define FAR       UINT64_C(0x800000)
-#define REGION    UINT64_C(0x100000)
-#define QUEUE     256u
-#define TABLE     (LOW + 0x80000) /* room for indirect tables */
-#define DATA      (HIGH + 0x80000)
+#define LOW    UINT64_C(0x100000)
+#define HIGH   UINT64_C(0x200000)
+#define FAR    UINT64_C(0x800000)
+#define REGION UINT64_C(0x100000)
+#define QUEUE  256u
+#define TABLE  (LOW + 0x80000) /* room for indirect tables */
+#define DATA   (HIGH + 0x80000)
 
 struct fixture {
 	struct vhost_memory *memory;
@@ -30,9 +30,9 @@ static struct fixture at;
 static void add_region(uint64_t address)
 {
 	int fd = memfd_create("test", MFD_CLOEXEC);
-	struct vhost_region_info info = { .guest_address = address,
-		.size = REGION,
-		.user_address = address };
+	struct vhost_region_info info = {
+		.guest_address = address, .size = REGION, .user_address = address
+	};
 	CHECK_INT(ftruncate(fd, (off_t)REGION), 0);
 	CHECK_INT(vhost_memory_add(at.memory, &info, &fd, NULL), 0);
 }
@@ -181,8 +181,7 @@ static void walks_the_longest_chain(void)
 	CHECK_INT(at.chain.writable_count, 1);
 
 	vring_describe(at.direct, 0, TABLE, 16 * (VIRTQUEUE_MAX_CHAIN + 1), VRING_INDIRECT);
-	vring_describe(table, VIRTQUEUE_MAX_CHAIN - 1, DATA, 2,
-		VRING_THEN(0, VIRTQUEUE_MAX_CHAIN));
+	vring_describe(table, VIRTQUEUE_MAX_CHAIN - 1, DATA, 2, VRING_THEN(0, VIRTQUEUE_MAX_CHAIN));
 	vring_describe(table, VIRTQUEUE_MAX_CHAIN, DATA, 2, 0);
 	CHECK_FAULT("too many descriptors");
 	teardown();
@@ -286,7 +285,8 @@ static void finds_buffers_outside_memory(void)
 	for (size_t i = 0; i < ARRAY_SIZE(outside); i++) {
 		vring_describe(at.direct, 0, outside[i].address, outside[i].length, 0);
 		/* too long to be read counts first */
-		CHECK_FAULT(outside[i].length == 0xffffffff ? "too much to read" : "buffer outside");
+		CHECK_FAULT(
+			outside[i].length == 0xffffffff ? "too much to read" : "buffer outside");
 		vring_describe(at.direct, 0, outside[i].address, outside[i].length, VRING_WRITE);
 		CHECK_FAULT("buffer outside");
 	}
@@ -325,7 +325,8 @@ static void survives_random_tables(void)
 	uint32_t walked = 0;
 	for (int round = 0; round < 20000; round++) {
 		for (uint32_t i = 0; i < 8; i++) {
-			uint64_t address = (random() & 1) ? TABLE : HIGH - 8 + (uint64_t)(random() & 15);
+			uint64_t address =
+				(random() & 1) ? TABLE : HIGH - 8 + (uint64_t)(random() & 15);
 			uint32_t length = (uint32_t)(random() & 3) * 16;
 			uint32_t flags = (uint32_t)(random() & 7);
 			uint32_t next = (uint32_t)(random() & 7);

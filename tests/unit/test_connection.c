@@ -21,10 +21,10 @@ static struct {
 
 	struct vhost_message messages[MESSAGES];
 	size_t count;
-	int keep_fd;  /* -2: the handler takes the first descriptor of a message */
-	int status;   /* what the handler returns */
+	int keep_fd; /* -2: the handler takes the first descriptor of a message */
+	int status; /* what the handler returns */
 	bool destroy; /* inside the handler */
-	bool pause;   /* inside the handler */
+	bool pause; /* inside the handler */
 	int closed;
 	const char *reason;
 } at;

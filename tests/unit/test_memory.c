@@ -105,9 +105,15 @@ static void refuses_malformed_regions(void)
 		{ .guest_address = PAGE, .size = UINT64_C(1) << 63, .user_address = USER },
 		{ .guest_address = PAGE, .size = PAGE, .user_address = UINT64_MAX - PAGE + 2 },
 		{ .guest_address = PAGE, .size = PAGE, .user_address = USER, .mmap_offset = 1 },
-		{ .guest_address = PAGE, .size = PAGE, .user_address = USER, .mmap_offset = 2 * PAGE },
+		{ .guest_address = PAGE,
+			.size = PAGE,
+			.user_address = USER,
+			.mmap_offset = 2 * PAGE },
 		{ .guest_address = PAGE, .size = 2 * PAGE + 1, .user_address = USER },
-		{ .guest_address = PAGE, .size = 2 * PAGE, .user_address = USER, .mmap_offset = PAGE },
+		{ .guest_address = PAGE,
+			.size = 2 * PAGE,
+			.user_address = USER,
+			.mmap_offset = PAGE },
 		{ .guest_address = PAGE,
 			.size = PAGE,
 			.user_address = USER,
@@ -243,7 +249,8 @@ static void takes_regions_away(void)
 	CHECK_INT(all->count, 3);
 	CHECK(!vhost_memory_translate(rest, PAGE, 1));
 	CHECK(vhost_memory_translate(rest, 0, 1) == vhost_memory_translate(all, 0, 1));
-	CHECK(vhost_memory_translate(rest, 2 * PAGE, 1) == vhost_memory_translate(all, 2 * PAGE, 1));
+	CHECK(vhost_memory_translate(rest, 2 * PAGE, 1) ==
+		vhost_memory_translate(all, 2 * PAGE, 1));
 	CHECK_INT(vhost_memory_without(rest, &middle, &rest), -ENOENT);
 	vhost_memory_unref(all);
 	vhost_memory_unref(rest);

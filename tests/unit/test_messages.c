@@ -36,8 +36,8 @@ static const struct sample samples[] = {
 	{ VHOST_USER_RESET_OWNER, 0, { 0 }, NO_FD, 0 },
 	{ VHOST_USER_SET_MEM_TABLE, 40, { 1, RIG_GUEST, RIG_MEMORY, RIG_USER, 0 }, MEMORY_FD, 0 },
 	{ VHOST_USER_SET_VRING_NUM, 8, { PAIR(0, 64) }, NO_FD, 0 },
-	{ VHOST_USER_SET_VRING_ADDR, 40, { 1, RIG_USER, RIG_USER + 0x1000, RIG_USER + 0x2000 }, NO_FD,
-		0 },
+	{ VHOST_USER_SET_VRING_ADDR, 40, { 1, RIG_USER, RIG_USER + 0x1000, RIG_USER + 0x2000 },
+		NO_FD, 0 },
 	{ VHOST_USER_SET_VRING_BASE, 8, { PAIR(1, 65535) }, NO_FD, 0 },
 	{ VHOST_USER_GET_VRING_BASE, 8, { PAIR(1, 0) }, NO_FD, 8 },
 	{ VHOST_USER_SET_VRING_KICK, 8, { 1 }, EVENT_FD, 0 },
@@ -159,8 +159,7 @@ static void acknowledges_every_request(void)
 	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
 		const struct sample *sample = &samples[i];
 		setup();
-		send_sample(sample, VHOST_USER_NEED_REPLY_MASK, sample->size,
-			sample->fd != NO_FD);
+		send_sample(sample, VHOST_USER_NEED_REPLY_MASK, sample->size, sample->fd != NO_FD);
 		uint64_t status[3] = { 0 };
 		rig_answer(sample->request, status, sample->answer ? sample->answer : 8);
 		if (!sample->answer)
@@ -186,8 +185,8 @@ static void refuses_wrong_sizes(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
 		const struct sample *sample = &samples[i];
-		const size_t wrong[] = { 0, 1, sample->size - 1, sample->size + 1,
-			sample->size + 8, VHOST_USER_MAX_PAYLOAD };
+		const size_t wrong[] = { 0, 1, sample->size - 1, sample->size + 1, sample->size + 8,
+			VHOST_USER_MAX_PAYLOAD };
 		for (size_t j = 0; j < ARRAY_SIZE(wrong); j++) {
 			if (wrong[j] == sample->size || wrong[j] > VHOST_USER_MAX_PAYLOAD)
 				continue;
@@ -205,8 +204,8 @@ static void refuses_wrong_descriptors(void)
 	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
 		const struct sample *sample = &samples[i];
 		for (size_t fd_count = 0; fd_count < 10; fd_count++) {
-			bool may_have_one = sample->fd != NO_FD ||
-				sample->request == VHOST_USER_REM_MEM_REG;
+			bool may_have_one =
+				sample->fd != NO_FD || sample->request == VHOST_USER_REM_MEM_REG;
 			if (fd_count == (sample->fd != NO_FD) || (may_have_one && fd_count == 1))
 				continue;
 			setup();
@@ -341,8 +340,10 @@ static void refuses_wrong_contents(void)
 /* Regions that cannot be served: an error for who wants to know, else the end. */
 static const struct sample wrong_regions[] = {
 	{ VHOST_USER_SET_MEM_TABLE, 40, { 1, RIG_GUEST, 0, RIG_USER, 0 }, MEMORY_FD, 0 },
-	{ VHOST_USER_SET_MEM_TABLE, 40, { 1, RIG_GUEST, RIG_MEMORY + 1, RIG_USER, 0 }, MEMORY_FD, 0 },
-	{ VHOST_USER_SET_MEM_TABLE, 40, { 1, RIG_GUEST, RIG_MEMORY, RIG_USER, 4096 }, MEMORY_FD, 0 },
+	{ VHOST_USER_SET_MEM_TABLE, 40, { 1, RIG_GUEST, RIG_MEMORY + 1, RIG_USER, 0 }, MEMORY_FD,
+		0 },
+	{ VHOST_USER_SET_MEM_TABLE, 40, { 1, RIG_GUEST, RIG_MEMORY, RIG_USER, 4096 }, MEMORY_FD,
+		0 },
 	{ VHOST_USER_SET_MEM_TABLE, 40, { 1, RIG_GUEST, NUM(1) << 63, RIG_USER, 0 }, MEMORY_FD, 0 },
 	{ VHOST_USER_SET_MEM_TABLE, 40, { 1, UINT64_MAX, 4096, RIG_USER, 0 }, MEMORY_FD, 0 },
 	{ VHOST_USER_SET_MEM_TABLE, 40, { 1, RIG_GUEST, 4096, RIG_USER, 1 }, MEMORY_FD, 0 },
@@ -360,8 +361,7 @@ static void refuses_wrong_regions(void)
 	for (size_t i = 0; i < ARRAY_SIZE(wrong_regions); i++) {
 		const struct sample *sample = &wrong_regions[i];
 		setup();
-		send_sample(sample, VHOST_USER_NEED_REPLY_MASK, sample->size,
-			sample->fd != NO_FD);
+		send_sample(sample, VHOST_USER_NEED_REPLY_MASK, sample->size, sample->fd != NO_FD);
 		uint64_t status = 0;
 		rig_answer(sample->request, &status, sizeof(status));
 		CHECK(status != 0);
@@ -380,8 +380,9 @@ static void refuses_wrong_regions(void)
 static void takes_transport_features_it_did_not_offer(void)
 {
 	setup();
-	rig_send_u64(VHOST_USER_SET_FEATURES, VHOST_BIT(VIRTIO_F_RING_RESET) |
-		VHOST_BIT(VIRTIO_F_IN_ORDER) | VHOST_BIT(VIRTIO_F_VERSION_1));
+	rig_send_u64(VHOST_USER_SET_FEATURES,
+		VHOST_BIT(VIRTIO_F_RING_RESET) | VHOST_BIT(VIRTIO_F_IN_ORDER) |
+			VHOST_BIT(VIRTIO_F_VERSION_1));
 	CHECK(!rig.ended);
 	rig_teardown();
 }
@@ -453,8 +454,8 @@ static void reads_the_configuration(void)
 	check_config(0, 256, 0);
 	check_config(256, 0, 0);
 	check_config(0, 0, 0);
-	static const uint32_t beyond[][2] = { { 1, 256 }, { 253, 4 }, { 257, 0 },
-		{ UINT32_MAX, 4 }, { UINT32_MAX - 3, 4 } };
+	static const uint32_t beyond[][2] = { { 1, 256 }, { 253, 4 }, { 257, 0 }, { UINT32_MAX, 4 },
+		{ UINT32_MAX - 3, 4 } };
 	for (size_t i = 0; i < ARRAY_SIZE(beyond); i++) {
 		uint8_t payload[300];
 		size_t length = compose_config(payload, beyond[i][0], beyond[i][1], 0);

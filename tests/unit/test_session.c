@@ -76,8 +76,8 @@ static void runs_only_enabled_queues(void)
 static void runs_at_once_without_protocol_features(void)
 {
 	rig_setup();
-	rig_negotiate_without(VHOST_BIT(VHOST_USER_F_PROTOCOL_FEATURES) |
-		VHOST_BIT(VIRTIO_RING_F_EVENT_IDX));
+	rig_negotiate_without(
+		VHOST_BIT(VHOST_USER_F_PROTOCOL_FEATURES) | VHOST_BIT(VIRTIO_RING_F_EVENT_IDX));
 	rig_share_memory();
 	rig_set_queue(0, 0);
 	rig_kick_queue(0);
@@ -100,8 +100,7 @@ static void negotiates_indirect_descriptors(void)
 {
 	for (int negotiated = 0; negotiated < 2; negotiated++) {
 		rig_setup();
-		rig_negotiate_without(
-			negotiated ? 0 : VHOST_BIT(VIRTIO_RING_F_INDIRECT_DESC));
+		rig_negotiate_without(negotiated ? 0 : VHOST_BIT(VIRTIO_RING_F_INDIRECT_DESC));
 		rig_share_memory();
 		rig_start(0, 0);
 		vring_describe(rig.memory + RIG_DATA, 0, RIG_GUEST + RIG_DATA, 8, VRING_WRITE);

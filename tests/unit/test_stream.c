@@ -14,15 +14,15 @@
 struct script {
 	struct {
 		size_t end; /* of the message in bytes */
-		int fd;     /* -1 or not owned */
+		int fd; /* -1 or not owned */
 	} messages[16];
 	size_t count;
 	uint8_t bytes[1024];
 	size_t size;
 };
 
-static void add_message(struct script *script, uint32_t request, const void *payload, size_t size,
-	int fd)
+static void add_message(
+	struct script *script, uint32_t request, const void *payload, size_t size, int fd)
 {
 	script->size += peer_compose(script->bytes + script->size, request, 0, payload, size);
 	script->messages[script->count].end = script->size;
@@ -32,8 +32,8 @@ static void add_message(struct script *script, uint32_t request, const void *pay
 static struct script boot_script(void)
 {
 	struct script script = { 0 };
-	const uint64_t features = VHOST_BIT(VIRTIO_F_VERSION_1) |
-		VHOST_BIT(VHOST_USER_F_PROTOCOL_FEATURES);
+	const uint64_t features =
+		VHOST_BIT(VIRTIO_F_VERSION_1) | VHOST_BIT(VHOST_USER_F_PROTOCOL_FEATURES);
 	const uint64_t protocol = VHOST_BIT(VHOST_USER_PROTOCOL_F_CONFIG);
 	const uint64_t table[5] = { 1, RIG_GUEST, RIG_MEMORY, RIG_USER, 0 };
 	const uint64_t num = PAIR(0, RIG_SIZE), base = 0, zero = 0, enable = PAIR(0, 1);

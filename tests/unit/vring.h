@@ -17,7 +17,7 @@ enum {
 };
 
 struct vring {
-	uint8_t *memory;  /* where the descriptor table is, as the test sees it */
+	uint8_t *memory; /* where the descriptor table is, as the test sees it */
 	uint64_t address; /* the same, as SET_VRING_ADDR says it */
 	uint32_t size;
 	uint32_t used_gap; /* bytes left free before the used ring */
@@ -68,8 +68,8 @@ static inline uint16_t vring_get16(const uint8_t *from)
 }
 
 /* Descriptor number index of a table of descriptors, indirect ones included. */
-static inline void vring_describe(uint8_t *table, uint32_t index, uint64_t address, uint32_t length,
-	uint32_t flags_and_next)
+static inline void vring_describe(
+	uint8_t *table, uint32_t index, uint64_t address, uint32_t length, uint32_t flags_and_next)
 {
 	uint8_t *to = table + (size_t)index * 16;
 	memcpy(to, &address, sizeof(address));
@@ -114,11 +114,11 @@ static inline uint16_t vring_used_index(const struct vring *ring)
 }
 
 /* The used element at an index of the ring. */
-static inline void vring_used(const struct vring *ring, uint16_t index, uint32_t *ret_id,
-	uint32_t *ret_length)
+static inline void vring_used(
+	const struct vring *ring, uint16_t index, uint32_t *ret_id, uint32_t *ret_length)
 {
-	const uint8_t *element = ring->memory + vring_used_offset(ring) + 4 +
-		8 * (size_t)(index & (ring->size - 1));
+	const uint8_t *element =
+		ring->memory + vring_used_offset(ring) + 4 + 8 * (size_t)(index & (ring->size - 1));
 	memcpy(ret_id, element, 4);
 	memcpy(ret_length, element + 4, 4);
 }
