@@ -113,7 +113,10 @@ struct library *library_create(const struct library_args *args)
 		free(library);
 		return NULL;
 	}
-	log_debug("virgl: started %s", way->name);
+	if (args->render_node >= 0 && !way->node)
+		log_warn("virgl: EGL cannot use the render node; started %s without it", way->name);
+	else
+		log_debug("virgl: started %s", way->name);
 	return library;
 }
 

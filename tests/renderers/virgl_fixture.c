@@ -3,8 +3,12 @@
 
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "loop/loop.h"
+#include "renderer/remote.h"
 #include "virgl.h"
 
 #define WAIT_MS 10000u
@@ -42,17 +46,72 @@ int outcome_wait(struct fixture *fixture, struct outcome *outcome)
 	return outcome->status;
 }
 
-static uint8_t *map_memory(size_t size)
+static void add_memory(struct fixture *f, uint32_t id, uint64_t size)
 {
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	CHECK(memory != MAP_FAILED);
-	return memory;
+	struct memory *memory = &f->memory[id - 1];
+	memory->size = size;
+	memory->fd = memfd_create("memory", MFD_CLOEXEC);
+	CHECK(memory->fd >= 0);
+	CHECK_INT(ftruncate(memory->fd, (off_t)size), 0);
+	void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, memory->fd, 0);
+	CHECK(base != MAP_FAILED);
+	memory->base = base;
+	const struct renderer_region region = { .id = id, .fd = memory->fd, .size = size,
+		.base = base };
+	renderer_region_add(f->renderer, &region);
 }
 
-static void add_region(struct fixture *f, uint32_t id, uint8_t *base, uint64_t size)
+static bool program_ready, program_lost;
+
+static void on_ready(void *data, struct renderer *renderer)
 {
-	const struct renderer_region region = { .id = id, .fd = -1, .size = size, .base = base };
-	renderer_region_add(f->renderer, &region);
+	program_ready = true;
+}
+
+static void on_lost(void *data, struct renderer *renderer)
+{
+	program_lost = true;
+}
+
+static void run_program(const char *program, int sock)
+{
+	char number[16];
+	snprintf(number, sizeof(number), "%d", dup(sock));
+	execl(program, program, "--fd", number, NULL);
+	_exit(127);
+}
+
+/* NULL when the process ends before it is ready. */
+static struct renderer *start_program(struct fixture *f, const char *program)
+{
+	static const struct renderer_events events = { .lost = on_lost };
+	program_ready = program_lost = false;
+	int socks[2];
+	CHECK_INT(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks), 0);
+	f->process = fork();
+	CHECK(f->process >= 0);
+	if (f->process == 0)
+		run_program(program, socks[1]);
+	close(socks[1]);
+	const struct remote_args args = { .loop = f->loop, .sock = socks[0], .name = "virgl",
+		.events = &events, .ready = on_ready };
+	struct renderer *renderer = remote_renderer_create(&args);
+	CHECK(renderer);
+	uint64_t end = loop_now_ms() + WAIT_MS;
+	while (!program_ready && !program_lost && loop_now_ms() < end)
+		CHECK_INT(loop_round(f->loop, 100), 0);
+	CHECK(program_ready || program_lost);
+	if (program_ready)
+		return renderer;
+	renderer_destroy(renderer);
+	waitpid(f->process, NULL, 0);
+	return NULL;
+}
+
+static struct renderer *start_here(struct fixture *f)
+{
+	const struct virgl_args args = { .loop = f->loop, .render_node = -1 };
+	return virgl_renderer_create(&args);
 }
 
 struct fixture fixture_create(void)
@@ -60,27 +119,33 @@ struct fixture fixture_create(void)
 	static bool started;
 	struct fixture f = { .loop = loop_create() };
 	CHECK(f.loop);
-	const struct virgl_args args = { .loop = f.loop, .render_node = -1 };
-	f.renderer = virgl_renderer_create(&args);
+	const char *program = getenv("VIRGL_PROGRAM");
+	f.renderer = program ? start_program(&f, program) : start_here(&f);
 	if (!f.renderer && !started)
 		test_skip("EGL does not start on this machine");
 	CHECK(f.renderer);
 	started = true;
-	f.guest = map_memory(GUEST_SIZE);
-	f.frame = map_memory(FRAME_SIZE);
+	add_memory(&f, GUEST_REGION, GUEST_SIZE);
+	add_memory(&f, FRAME_REGION, FRAME_SIZE);
+	f.guest = f.memory[GUEST_REGION - 1].base;
+	f.frame = f.memory[FRAME_REGION - 1].base;
 	for (uint32_t i = 0; i < GUEST_SIZE; i++)
 		f.guest[i] = (uint8_t)(i * 7 + i / 253);
-	add_region(&f, GUEST_REGION, f.guest, GUEST_SIZE);
-	add_region(&f, FRAME_REGION, f.frame, FRAME_SIZE);
 	return f;
 }
 
 void fixture_destroy(struct fixture *f)
 {
+	int status = 0;
 	renderer_destroy(f->renderer);
 	loop_destroy(f->loop);
-	munmap(f->guest, GUEST_SIZE);
-	munmap(f->frame, FRAME_SIZE);
+	if (f->process)
+		CHECK_INT(waitpid(f->process, &status, 0), f->process);
+	CHECK_INT(status, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(f->memory); i++) {
+		munmap(f->memory[i].base, f->memory[i].size);
+		close(f->memory[i].fd);
+	}
 }
 
 struct renderer_resource_args texture(uint32_t id, uint32_t format, uint32_t width,

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A virgl renderer in this process, with memory to back resources and to read back into, and the
- * few virgl commands that tests need.
+ * A virgl renderer, with memory to back resources and to read back into, and the few virgl commands
+ * that tests need. It runs in this process, or in one of its own behind the ring when the
+ * environment names the program in VIRGL_PROGRAM.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "renderer/renderer.h"
 #include "test.h"
@@ -29,7 +31,13 @@
 struct fixture {
 	struct loop *loop;
 	struct renderer *renderer;
-	uint8_t *guest;
+	pid_t process; /* 0: this one */
+	struct memory {
+		int fd;
+		uint64_t size;
+		uint8_t *base;
+	} memory[2];
+	uint8_t *guest; /* the bases of both */
 	uint8_t *frame;
 };
 
