@@ -11,16 +11,26 @@
 #include <string.h>
 #include <sys/prctl.h>
 
-#define EXIT_USAGE 2
+#define EXIT_USAGE  2
+#define SPIN_MAX_US 1000
 
-static bool parse_fd(const char *text, int *ret_fd)
+static bool parse_number(const char *text, int *ret_number)
 {
 	char *end;
 	errno = 0;
 	long value = strtol(text, &end, 10);
 	if (errno != 0 || end == text || *end != '\0' || value < 0 || value > INT_MAX)
 		return false;
-	*ret_fd = (int)value;
+	*ret_number = (int)value;
+	return true;
+}
+
+static bool parse_spin(const char *value, uint32_t *ret_us)
+{
+	int us;
+	if (!parse_number(value, &us) || us > SPIN_MAX_US)
+		return false;
+	*ret_us = (uint32_t)us;
 	return true;
 }
 
@@ -28,12 +38,14 @@ static bool parse_option(int option, const char *value, struct host_options *opt
 {
 	switch (option) {
 	case 'f':
-		return parse_fd(value, &options->fd);
+		return parse_number(value, &options->fd);
 	case 'n':
 		options->name = value;
 		return value[0] != '\0';
 	case 'r':
-		return parse_fd(value, &options->render_node_fd);
+		return parse_number(value, &options->render_node_fd);
+	case 's':
+		return parse_spin(value, &options->spin_us);
 	case 'd':
 		return log_level_parse(value, &options->level) == 0;
 	default:
@@ -49,6 +61,7 @@ int host_parse(
 		{ "name", required_argument, NULL, 'n' },
 		{ "render-node-fd", required_argument, NULL, 'r' },
 		{ "debug", required_argument, NULL, 'd' },
+		{ "spin", required_argument, NULL, 's' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct host_options options = {
@@ -65,7 +78,8 @@ int host_parse(
 		good = parse_option(option, optarg, &options);
 	if (!good || optind != argc || options.fd < 0) {
 		fprintf(stderr,
-		        "usage: %s --fd N [--name NAME] [--render-node-fd N] [--debug LEVEL]\n"
+		        "usage: %s --fd N [--name NAME] [--render-node-fd N] [--debug LEVEL] "
+		        "[--spin MICROSECONDS]\n"
 		        "This program is started by virtiogpud.\n",
 		        argc > 0 ? argv[0] : program->name);
 		return -EINVAL;

@@ -21,12 +21,16 @@ struct loop;
 struct renderer;
 struct renderer_events;
 
-/* What the command line says: --fd N --name NAME [--render-node-fd N] [--debug LEVEL]. */
+/* What the command line says: --fd N [--name NAME] [--render-node-fd N] [--debug LEVEL]
+ * [--spin MICROSECONDS]. */
 struct host_options {
 	int fd; /* the socket to the device; taken by host_serve() */
 	int render_node_fd; /* -1: none; the renderer's to take */
 	const char *name; /* as in --renderer */
 	enum log_level level;
+	/* How long to look for more work before sleeping, after there was some; 0: not at all. Shortens
+	 * the way there and back where the device answers at once and has a processor of its own. */
+	uint32_t spin_us;
 };
 
 struct host_program {

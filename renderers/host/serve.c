@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "host/host.h"
 #include "host/ops.h"
@@ -39,6 +40,7 @@ struct host {
 	struct list free_calls; /* host_call::link */
 	struct list held; /* held_completion::link, in order: did not fit */
 	bool sock_full; /* the first of them waits for the socket */
+	uint32_t spin_us;
 	uint32_t untold; /* completions pushed since the device was woken */
 	bool awaited; /* somebody waits for one of them */
 };
@@ -235,7 +237,27 @@ static void start_submission(struct host *host, const struct wire_submission *re
 	ops_start(&target, &request);
 }
 
-/* Whether there may be more. */
+static uint64_t now_us(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Waits awake for a moment; true when there is more to start. */
+static bool spin(struct host *host)
+{
+	if (host->spin_us == 0)
+		return false;
+	tell_device(host);
+	uint64_t start = now_us();
+	while (now_us() - start < host->spin_us)
+		if (ring_pending(host->ring))
+			return true;
+	return false;
+}
+
+/* Starts what there is, to the size of a batch. Whether there may be more. */
 static bool start_batch(struct host *host)
 {
 	struct wire_submission record;
@@ -246,7 +268,7 @@ static bool start_batch(struct host *host)
 		if (result < 0)
 			stop(host, result, "the ring to the device is damaged");
 		if (result <= 0)
-			return ring_arm(host->ring);
+			return (i > 0 && spin(host)) || ring_arm(host->ring);
 		start_submission(host, &record);
 	}
 	return true;
@@ -411,7 +433,10 @@ static int set_up(
 
 int host_serve(struct host_options *options, const struct host_program *program)
 {
-	struct host host = { .sock = fd_steal(&options->fd) };
+	struct host host = {
+		.sock = fd_steal(&options->fd),
+		.spin_us = options->spin_us,
+	};
 	list_init(&host.free_calls);
 	list_init(&host.held);
 	regions_init(&host.regions);

@@ -356,13 +356,18 @@ void ring_notify(struct ring *ring)
 		fd_eventfd_signal(ring->signal_fd);
 }
 
+bool ring_pending(struct ring *ring)
+{
+	refresh_pop(ring);
+	return ring->broken || ring->pop.theirs != ring->pop.mine;
+}
+
 bool ring_arm(struct ring *ring)
 {
 	struct ring_wishes *wishes = &ring->shared->wishes[ring->side];
 	atomic_store_explicit(&wishes->armed, 1, memory_order_relaxed);
 	atomic_thread_fence(memory_order_seq_cst);
-	refresh_pop(ring);
-	return ring->broken || ring->pop.theirs != ring->pop.mine;
+	return ring_pending(ring);
 }
 
 void ring_disarm(struct ring *ring)

@@ -78,6 +78,9 @@ uint32_t ring_completion_room(struct ring *ring);
  * after a batch of pushes and pops. */
 void ring_notify(struct ring *ring);
 
+/* Whether there is something to pop (or to be found wrong with the ring). */
+bool ring_pending(struct ring *ring);
+
 /* Before sleeping: arms the wake-up; true when there is something to pop after all (do not sleep). */
 bool ring_arm(struct ring *ring);
 

@@ -26,7 +26,7 @@ static struct renderer *create_null(struct loop *loop, struct host_options *opti
 }
 
 /* exit(), not _exit(): so that a leak checker looks at this process too. */
-static void be_renderer(int sock, const char *name)
+static void be_renderer(int sock, const char *name, uint32_t spin_us)
 {
 	static const struct host_program program = { "null", create_null };
 	struct host_options options = {
@@ -34,6 +34,7 @@ static void be_renderer(int sock, const char *name)
 		.render_node_fd = -1,
 		.name = name,
 		.level = LOG_ERROR,
+		.spin_us = spin_us,
 	};
 	signal(SIGPIPE, SIG_IGN);
 	log_init("render-null", LOG_ERROR);
@@ -60,6 +61,11 @@ static void on_room(void *data, struct renderer *renderer)
 
 void rig_start(struct rig *rig, const char *name)
 {
+	rig_start_spinning(rig, name, 0);
+}
+
+void rig_start_spinning(struct rig *rig, const char *name, uint32_t spin_us)
+{
 	static const struct renderer_events events = { .lost = on_lost, .room = on_room };
 	int socks[2];
 	*rig = (struct rig){ 0 };
@@ -69,7 +75,7 @@ void rig_start(struct rig *rig, const char *name)
 	CHECK(rig->process >= 0);
 	if (rig->process == 0) {
 		close(socks[0]);
-		be_renderer(socks[1], name);
+		be_renderer(socks[1], name, spin_us);
 	}
 	close(socks[1]);
 	rig->loop = loop_create();

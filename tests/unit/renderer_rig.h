@@ -39,6 +39,8 @@ struct rig_call {
 
 /* Starts a renderer process that serves as `name` and waits until it is ready. */
 void rig_start(struct rig *rig, const char *name);
+/* The same for one that spins before it sleeps. */
+void rig_start_spinning(struct rig *rig, const char *name, uint32_t spin_us);
 
 /* Destroys the renderer and the loop, waits for the process and returns its wait status. */
 int rig_stop(struct rig *rig);

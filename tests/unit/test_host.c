@@ -384,6 +384,19 @@ static void holds_back_what_does_not_fit(void)
 	CHECK_INT(rig_stop(&rig), 0);
 }
 
+static void spinning_changes_nothing_else(void)
+{
+	struct rig rig;
+	rig_start_spinning(&rig, "null", 1000);
+	rig_add_canvas(&rig, 8, 8);
+	for (uint32_t i = 0; i < 2000; i++) {
+		struct rig_call call;
+		renderer_fence(rig.renderer, 1, 0, rig_call(&call, NULL));
+		CHECK_INT(rig_finish(&rig, &call), 0);
+	}
+	CHECK_INT(rig_stop(&rig), 0);
+}
+
 static void death_finishes_everything(void)
 {
 	struct rig rig;
@@ -451,6 +464,10 @@ static void command_lines_are_parsed(void)
 	CHECK_INT(host_parse(2, (char **)(uintptr_t)least, &program, &options), 0);
 	CHECK(strcmp(options.name, "virgl") == 0);
 	CHECK_INT(options.render_node_fd, -1);
+	CHECK_INT(options.spin_us, 0);
+	const char *spins[] = { "p", "--fd=3", "--spin=25", NULL };
+	CHECK_INT(host_parse(3, (char **)(uintptr_t)spins, &program, &options), 0);
+	CHECK_INT(options.spin_us, 25);
 
 	static const char *const wrong[][3] = {
 		{ "p", "--name", "x" },
@@ -459,6 +476,7 @@ static void command_lines_are_parsed(void)
 		{ "p", "--fd=3", "x" },
 		{ "p", "--fd=3", "--debug=loud" },
 		{ "p", "--fd=3", "--x" },
+		{ "p", "--fd=3", "--spin=1001" },
 	};
 	CHECK(freopen("/dev/null", "w", stderr));
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
@@ -480,6 +498,7 @@ int main(int argc, char **argv)
 		TEST_CASE(many_submits_are_pipelined),
 		TEST_CASE(large_submits_arrive_whole),
 		TEST_CASE(holds_back_what_does_not_fit),
+		TEST_CASE(spinning_changes_nothing_else),
 		TEST_CASE(death_finishes_everything),
 		TEST_CASE(a_hanging_renderer_shows),
 		TEST_CASE(command_lines_are_parsed),
