@@ -365,20 +365,20 @@ static void no_wake_up_is_lost(void)
 	CHECK_INT(pthread_create(&thread, NULL, answer_all, &pair), 0);
 	while (done < RACES) {
 		/* Mostly a few at a time, so that both sides keep falling asleep; now and then all. */
-		uint32_t burst = rand() % 16 == 0 ? 2000 : (uint32_t)rand() % 4;
+		uint32_t burst = rand() % 512 == 0 ? 2000 : 1 + (uint32_t)rand() % 3;
 		while (burst-- > 0 && pushed < RACES && submit(&pair, pushed))
 			pushed++;
 		ring_notify(pair.device);
-		done += take_all(&pair, done);
-		ring_notify(pair.device);
-		if (done == RACES || (pushed < RACES && pushed - done < 2))
-			continue;
-		ring_want_room(pair.device);
-		if (!ring_arm(pair.device) &&
-		        (pushed == RACES || ring_submission_room(pair.device) == 0)) {
-			wait_awake(ring_wake_fd(pair.device));
-			ring_disarm(pair.device);
-		}
+		bool wait = pushed == RACES || rand() % 4 != 0;
+		do {
+			uint32_t taken = take_all(&pair, done);
+			done += taken;
+			ring_notify(pair.device);
+			if (taken == 0 && done < pushed && !ring_arm(pair.device)) {
+				wait_awake(ring_wake_fd(pair.device));
+				ring_disarm(pair.device);
+			}
+		} while (wait && done < pushed);
 	}
 	CHECK_INT(pthread_join(thread, NULL), 0);
 	close_pair(&pair);
