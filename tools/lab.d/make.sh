@@ -3,6 +3,9 @@
 
 # --- one at a time, nothing left behind --------------------------------------------------------------
 
+work=
+child=
+
 # with_lock FUNCTION…: calls it with the cache's lock held, leftovers of earlier tries removed, and a
 # folder $work for temporary files, which goes when we do.
 with_lock()
@@ -25,12 +28,13 @@ with_lock()
 
 clean_up()
 {
-	if [ -n "${child:-}" ]; then
+	if [ -n "$child" ]; then
 		kill -TERM -- "-$child" 2>/dev/null || true
 		wait "$child" 2>/dev/null || true
 		child=
 	fi
-	remove_tree "$work"
+	[ -z "$work" ] || remove_tree "$work"
+	work=
 }
 
 # A root made without privileges has files of subordinate ids while it is being made.
@@ -84,10 +88,10 @@ step()
 	head="[$step_number/$step_count] $2"
 	shift 2
 	say "$head"
-	# In a process group of its own, so that all of it can be ended; without the lock, so that
-	# nothing it leaves behind holds that.
+	# In a process group of its own, so that all of it can be ended. It has the lock, too: when we are
+	# killed, it goes on, and the next one waits for it and finds what it made.
 	set -m
-	"$@" >"$log" 2>&1 </dev/null 9>&- &
+	"$@" >"$log" 2>&1 </dev/null &
 	child=$!
 	set +m
 	while kill -0 "$child" 2>/dev/null; do
