@@ -10,12 +10,11 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from virtiogpud_vm import CHECKOUT, GPU_DEVICES, VM, Daemon, LabError
+from virtiogpud_vm import GPU_DEVICES, VM, Daemon, LabError, build_folder
 
 
 def parse() -> argparse.Namespace:
-    build = CHECKOUT / os.environ.get("VIRTIOGPUD_BUILD",
-                                      "build-native" if os.environ.get("NATIVE") == "1" else "build-lab")
+    build = build_folder()
     screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     parser = argparse.ArgumentParser(
         prog="tools/run-vm", description="Boots a Linux guest whose GPU is the daemon as built here.",

@@ -10,7 +10,7 @@ from .accel import accelerator
 from .agent import Agent, Job, Result
 from .daemon import Daemon
 from .errors import LabError, LabTimeout
-from .lab import CHECKOUT, Guest
+from .lab import CHECKOUT, Guest, build_folder
 from .picture import Picture
 from .qmp import Qmp, QmpError
 from .vm import GPU_DEVICES, VM
@@ -18,5 +18,5 @@ from .xvfb import Xvfb
 
 __all__ = [
     "CHECKOUT", "GPU_DEVICES", "VM", "Agent", "Daemon", "Guest", "Job", "LabError", "LabTimeout",
-    "Picture", "Qmp", "QmpError", "Result", "Xvfb", "accelerator",
+    "Picture", "Qmp", "QmpError", "Result", "Xvfb", "accelerator", "build_folder",
 ]

@@ -19,6 +19,12 @@ def cache_folder() -> Path:
     return folder
 
 
+def build_folder() -> Path:
+    """Where tools/check builds the project."""
+    name = "build-native" if os.environ.get("NATIVE") == "1" else "build-lab"
+    return CHECKOUT / os.environ.get("VIRTIOGPUD_BUILD", name)
+
+
 @dataclass(frozen=True)
 class Guest:
     """The files that a virtual machine is started from."""
