@@ -66,7 +66,7 @@ uint32_t gpu_backing_attach(struct gpu_resource *resource, struct gpu_command *c
 	uint32_t result = read_entries(command, nr_entries, &entries);
 	if (result != VIRTIO_GPU_RESP_OK_NODATA)
 		return result;
-	int ret = gpu_spans_create(command->request->memory, entries, nr_entries, &backing->spans);
+	int ret = gpu_spans_create(resource->device, entries, nr_entries, &backing->spans);
 	if (ret < 0) {
 		free(entries);
 		return ret == -ENOMEM || ret == -ENOSPC ? VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY
@@ -109,13 +109,13 @@ static void pin_again(struct gpu_realisation *realisation, struct gpu_spans *spa
 		gpu_pin_detach(old, id, NULL);
 }
 
-static void resolve(struct gpu_resource *resource, struct vhost_memory *memory)
+static void resolve(struct gpu_resource *resource)
 {
 	struct gpu_backing *backing = &resource->backing;
 	struct gpu_spans *spans = NULL;
-	if (!backing->entries || (backing->spans && gpu_spans_move(backing->spans, memory)))
+	if (!backing->entries || (backing->spans && gpu_spans_move(backing->spans, resource->device)))
 		return;
-	int ret = gpu_spans_create(memory, backing->entries, backing->count, &spans);
+	int ret = gpu_spans_create(resource->device, backing->entries, backing->count, &spans);
 	if (ret < 0) {
 		log_limited(LOG_DEBUG, "resource %u: its backing is not in memory any more",
 			resource->args.id);
@@ -131,5 +131,5 @@ static void resolve(struct gpu_resource *resource, struct vhost_memory *memory)
 void gpu_backings_resolve(struct gpu_device *device)
 {
 	list_for_each(link, &device->resource_list)
-		resolve(container_of(link, struct gpu_resource, link), device->memory);
+		resolve(container_of(link, struct gpu_resource, link));
 }

@@ -9,8 +9,8 @@
 #include "gpu/frame.h"
 #include "gpu/resource.h"
 #include "gpu/state.h"
-#include "renderer/software.h"
 #include "util/checked.h"
+#include "util/fourcc.h"
 
 #define SIDE VHOST_USER_GPU_CURSOR_SIDE
 
@@ -60,8 +60,7 @@ static void take_image(struct gpu_device *device, uint32_t id, const struct imag
 {
 	struct gpu_cursor *cursor = &device->cursors[id];
 	if (!cursor->image)
-		cursor->image = image_create(SIDE, SIDE,
-			software_format_fourcc(VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM));
+		cursor->image = image_create(SIDE, SIDE, FOURCC_ARGB8888);
 	if (!cursor->image)
 		return;
 	memset(cursor->image->pixels, 0, cursor->image->stride * SIDE);

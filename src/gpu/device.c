@@ -40,6 +40,7 @@ static void set_memory(struct gpu_device *device, struct vhost_memory *memory)
 {
 	struct vhost_memory *before = device->memory;
 	device->memory = memory ? vhost_memory_ref(memory) : NULL;
+	gpu_regions_update(&device->regions, memory);
 	if (memory)
 		gpu_backings_resolve(device);
 	for (uint32_t i = 0; i < device->renderers.count; i++)

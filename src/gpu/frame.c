@@ -5,8 +5,8 @@
 #include <sys/mman.h>
 
 #include "gpu/state.h"
-#include "renderer/software.h"
 #include "util/fd.h"
+#include "util/fourcc.h"
 #include "util/shm.h"
 
 #define FRAME_ALIGN 4096u
@@ -26,7 +26,7 @@ static struct image *map_image(const struct gpu_frame *frame, uint32_t width, ui
 		.kind = IMAGE_PIXELS,
 		.width = width,
 		.height = height,
-		.fourcc = software_format_fourcc(VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM),
+		.fourcc = FOURCC_ARGB8888,
 		.pixels = pixels,
 		.stride = (size_t)width * 4,
 	};
@@ -54,7 +54,7 @@ struct gpu_frame *gpu_frame_create(struct gpu_device *device, uint32_t width, ui
 		goto fail_image;
 	frame->refs = 1;
 	frame->device = device;
-	frame->region = GPU_FRAME_REGION_BASE | device->frames++;
+	frame->region = gpu_regions_new_id(&device->regions);
 	device->frame_bytes += size;
 	return frame;
 

@@ -28,21 +28,13 @@ static struct gpu_slot_region *find_region(struct gpu_slot *slot, uint32_t id)
 	return NULL;
 }
 
-static struct vhost_region *find_in_table(const struct vhost_memory *memory, uint32_t id)
-{
-	for (uint32_t i = 0; memory && i < memory->count; i++)
-		if (memory->regions[i]->id == id)
-			return memory->regions[i];
-	return NULL;
-}
-
 static void sweep(struct gpu_slot *slot)
 {
 	struct gpu_slot_memory *memory = &slot->memory;
 	for (uint32_t i = memory->count; i-- > 0;) {
 		struct gpu_slot_region *region = &memory->regions[i];
 		if (region->pins > 0 || region->reset > memory->resets_done ||
-			find_in_table(slot->device->memory, region->id))
+			gpu_regions_have(&slot->device->regions, region->id))
 			continue;
 		renderer_region_remove(slot->renderer, region->id);
 		vhost_memory_unref(region->memory);
@@ -53,19 +45,20 @@ static void sweep(struct gpu_slot *slot)
 static void unclaim(struct gpu_slot *slot, const struct gpu_spans *spans, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		struct gpu_slot_region *region = find_region(slot, spans->regions[i]->id);
+		struct gpu_slot_region *region = find_region(slot, spans->regions[i].id);
 		assert(region && region->pins > 0);
 		region->pins--;
 	}
 }
 
 static struct gpu_slot_region *give_region(struct gpu_slot *slot, const struct gpu_spans *spans,
-	const struct vhost_region *region)
+	const struct gpu_region *known)
 {
+	const struct vhost_region *region = known->region;
 	if (slot->memory.count == GPU_SLOT_REGIONS)
 		return NULL;
 	const struct renderer_region given = {
-		.id = region->id,
+		.id = known->id,
 		.fd = region->fd,
 		.offset = region->mmap_offset,
 		.size = region->size,
@@ -74,7 +67,7 @@ static struct gpu_slot_region *give_region(struct gpu_slot *slot, const struct g
 	renderer_region_add(slot->renderer, &given);
 	struct gpu_slot_region *entry = &slot->memory.regions[slot->memory.count++];
 	*entry = (struct gpu_slot_region){
-		.id = region->id,
+		.id = known->id,
 		.memory = vhost_memory_ref(spans->memory),
 	};
 	return entry;
@@ -83,9 +76,9 @@ static struct gpu_slot_region *give_region(struct gpu_slot *slot, const struct g
 static int claim(struct gpu_slot *slot, const struct gpu_spans *spans)
 {
 	for (uint32_t i = 0; i < spans->region_count; i++) {
-		struct gpu_slot_region *region = find_region(slot, spans->regions[i]->id);
+		struct gpu_slot_region *region = find_region(slot, spans->regions[i].id);
 		if (!region)
-			region = give_region(slot, spans, spans->regions[i]);
+			region = give_region(slot, spans, &spans->regions[i]);
 		if (!region) {
 			unclaim(slot, spans, i);
 			return -ENOSPC;
@@ -238,7 +231,7 @@ void gpu_slot_memory_changed(struct gpu_slot *slot)
 {
 	for (uint32_t i = 0; i < slot->memory.count; i++) {
 		struct gpu_slot_region *region = &slot->memory.regions[i];
-		if (!find_in_table(slot->device->memory, region->id))
+		if (!gpu_regions_have(&slot->device->regions, region->id))
 			continue;
 		vhost_memory_unref(region->memory);
 		region->memory = vhost_memory_ref(slot->device->memory);

@@ -21,20 +21,40 @@ struct gpu_command;
 struct gpu_device;
 struct gpu_slot;
 
+/* The regions of the memory table in force under the ids that renderers know them by: never 0 and never
+ * used again in this process. Frames have ids of the same kind. */
+struct gpu_regions {
+	uint32_t last_id;
+	uint32_t count;
+	struct gpu_region {
+		uint32_t id;
+		struct vhost_region *region; /* held by the table */
+	} entries[VHOST_MEMORY_MAX_REGIONS];
+};
+
+uint32_t gpu_regions_new_id(struct gpu_regions *regions);
+
+/* Another table (may be NULL) is in force; the one before must still be there. Regions that both have
+ * keep their ids. */
+void gpu_regions_update(struct gpu_regions *regions, const struct vhost_memory *memory);
+
+/* True when the table in force has it. */
+bool gpu_regions_have(const struct gpu_regions *regions, uint32_t id);
+
 struct gpu_spans {
 	uint32_t refs;
 	struct vhost_memory *memory; /* a reference; has all of regions */
 	uint32_t region_count;
-	struct vhost_region *regions[VHOST_MEMORY_MAX_REGIONS]; /* each once */
+	struct gpu_region regions[VHOST_MEMORY_MAX_REGIONS]; /* each once */
 	uint64_t length; /* of all spans together */
 	uint32_t count;
 	struct renderer_span *spans; /* owned */
 };
 
-/* Resolves entries, merging what is adjacent. One reference to *ret_spans is the caller's. -EFAULT
- * when a byte is not in the table, -EINVAL when there is none at all, -ENOSPC when it comes to more than
- * RENDERER_MAX_SPANS, -ENOMEM. */
-int gpu_spans_create(struct vhost_memory *memory, const struct virtio_gpu_mem_entry *entries,
+/* Resolves entries with the device's memory table, merging what is adjacent. One reference to *ret_spans is
+ * the caller's. -EFAULT when a byte is not in the table, -EINVAL when there is none at all, -ENOSPC
+ * when it comes to more than RENDERER_MAX_SPANS, -ENOMEM. */
+int gpu_spans_create(const struct gpu_device *device, const struct virtio_gpu_mem_entry *entries,
 	uint32_t count, struct gpu_spans **ret_spans);
 
 struct gpu_spans *gpu_spans_ref(struct gpu_spans *spans);
@@ -42,12 +62,10 @@ struct gpu_spans *gpu_spans_ref(struct gpu_spans *spans);
 /* NULL is fine. */
 void gpu_spans_unref(struct gpu_spans *spans);
 
-/* True, with the table replaced, when all that the spans need is in the new table, too. */
-bool gpu_spans_move(struct gpu_spans *spans, struct vhost_memory *memory);
+/* True, with their table replaced, when all that the spans need is in the device's new table, too. */
+bool gpu_spans_move(struct gpu_spans *spans, const struct gpu_device *device);
 
-/* Regions 1 … come from vhost; frames have ids from here on. */
-#define GPU_FRAME_REGION_BASE UINT32_C(0x80000000)
-#define GPU_SLOT_REGIONS      200u /* the rest of a renderer's RENDERER_MAX_REGIONS is for frames */
+#define GPU_SLOT_REGIONS 200u /* the rest of a renderer's RENDERER_MAX_REGIONS is for frames */
 
 /* What of guest memory a slot's renderer has been given. */
 struct gpu_slot_memory {

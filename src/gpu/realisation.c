@@ -72,16 +72,23 @@ static void create_done(struct renderer_call *call, int status, const struct ren
 	gpu_command_release(creator, status);
 }
 
+/* Renderers are not believed: what is shown lies inside what the guest says. */
+static bool image_fits(const struct image *image, const struct renderer_resource_args *args)
+{
+	return image->kind == IMAGE_DMABUF && image->width == args->width &&
+		image->height == args->height;
+}
+
 static void export_done(struct renderer_call *call, int status, const struct renderer_reply *reply)
 {
 	struct gpu_realisation *realisation =
 		container_of(call, struct gpu_realisation, export_call);
 	realisation->exporting = false;
 	if (realisation->resource) {
-		if (status < 0 || !reply || reply->image->kind != IMAGE_DMABUF)
-			realisation->export_failed = true;
-		else
+		if (status == 0 && reply && image_fits(reply->image, &realisation->resource->args))
 			realisation->exported = image_ref(reply->image);
+		else
+			realisation->export_failed = true;
 		gpu_scanouts_push(realisation->resource->device);
 	}
 	call_closed(realisation);

@@ -51,6 +51,8 @@ static void push_pixels(struct gpu_scanout *scanout, struct display *display, ui
 	struct image *image)
 {
 	tell_size(scanout, display, id);
+	if (!display_scanout_ready(display, id))
+		return;
 	const struct rect damage = scanout->damage;
 	if (display_update(display, id, &damage, image, scanout->rect.x + damage.x,
 		    scanout->rect.y + damage.y) == 0)
@@ -91,10 +93,15 @@ static bool push_dmabuf(struct gpu_scanout *scanout, struct display *display, ui
 		return true;
 	if (!home->exported || !tell_dmabuf(scanout, display, id, home->exported))
 		return false;
+	if (!display_scanout_ready(display, id))
+		return true;
 	const struct rect damage = scanout->damage;
-	if (display_update_dmabuf(display, id, &damage) == 0)
+	int ret = display_update_dmabuf(display, id, &damage);
+	if (ret == 0)
 		scanout->damage = (struct rect){ 0 };
-	return true;
+	/* What the display takes may only be known now. */
+	scanout->no_dmabuf = ret == -EOPNOTSUPP;
+	return !scanout->no_dmabuf;
 }
 
 static void show_read(struct gpu_scanout *scanout, const struct gpu_scanout_read *read)
@@ -140,10 +147,12 @@ static void push_read_back(struct gpu_scanout *scanout, struct display *display,
 	struct gpu_resource *resource = scanout->resource;
 	if (scanout->read || !ensure_frame(scanout, resource->device))
 		return;
+	tell_size(scanout, display, id);
+	if (!display_scanout_ready(display, id))
+		return;
 	struct gpu_scanout_read *read = calloc(1, sizeof(*read));
 	if (!read)
 		return;
-	tell_size(scanout, display, id);
 	*read = (struct gpu_scanout_read){
 		.call.done = read_done,
 		.device = resource->device,
@@ -168,11 +177,8 @@ static void push(struct gpu_device *device, uint32_t id)
 {
 	struct gpu_scanout *scanout = &device->scanouts[id];
 	struct display *display = device->outputs.active;
-	if (!scanout->resource || rect_empty(&scanout->damage) ||
-		!display_scanout_ready(display, id))
-		return;
-	struct gpu_realisation *home = scanout->resource->home;
-	if (!home)
+	struct gpu_realisation *home = scanout->resource ? scanout->resource->home : NULL;
+	if (!home || rect_empty(&scanout->damage))
 		return;
 	struct image *image = renderer_image(home->slot->renderer, scanout->resource->args.id);
 	if (image)

@@ -4,20 +4,64 @@
 #include <stdlib.h>
 
 #include "gpu/memory.h"
+#include "gpu/state.h"
 
 struct builder {
+	const struct gpu_regions *known;
 	struct gpu_spans *spans;
 	uint32_t capacity;
-	struct vhost_region *last; /* the region of the last span */
+	struct gpu_region last; /* the region of the last span */
 };
 
-static void note_region(struct gpu_spans *spans, struct vhost_region *region)
+static uint32_t find_id(const struct gpu_regions *regions, const struct vhost_region *region)
 {
+	for (uint32_t i = 0; i < regions->count; i++)
+		if (regions->entries[i].region == region)
+			return regions->entries[i].id;
+	return 0;
+}
+
+uint32_t gpu_regions_new_id(struct gpu_regions *regions)
+{
+	return ++regions->last_id;
+}
+
+void gpu_regions_update(struct gpu_regions *regions, const struct vhost_memory *memory)
+{
+	struct gpu_regions next = { .last_id = regions->last_id };
+	for (uint32_t i = 0; memory && i < memory->count; i++) {
+		struct vhost_region *region = memory->regions[i];
+		uint32_t id = find_id(regions, region);
+		next.entries[next.count++] = (struct gpu_region){
+			.id = id ? id : gpu_regions_new_id(&next),
+			.region = region,
+		};
+	}
+	*regions = next;
+}
+
+bool gpu_regions_have(const struct gpu_regions *regions, uint32_t id)
+{
+	for (uint32_t i = 0; i < regions->count; i++)
+		if (regions->entries[i].id == id)
+			return true;
+	return false;
+}
+
+/* Makes a region the builder's last one, and one of the spans'. */
+static void use_region(struct builder *builder, struct vhost_region *region)
+{
+	struct gpu_spans *spans = builder->spans;
+	if (builder->last.region == region)
+		return;
+	builder->last.region = region;
+	builder->last.id = find_id(builder->known, region);
+	assert(builder->last.id != 0);
 	for (uint32_t i = 0; i < spans->region_count; i++)
-		if (spans->regions[i] == region)
+		if (spans->regions[i].region == region)
 			return;
 	assert(spans->region_count < VHOST_MEMORY_MAX_REGIONS);
-	spans->regions[spans->region_count++] = region;
+	spans->regions[spans->region_count++] = builder->last;
 }
 
 static int grow(struct builder *builder)
@@ -41,7 +85,8 @@ static int append(struct builder *builder, const struct vhost_span *span)
 	struct gpu_spans *spans = builder->spans;
 	struct renderer_span *last = spans->count ? &spans->spans[spans->count - 1] : NULL;
 	spans->length += span->length;
-	if (last && builder->last == span->region && last->offset + last->length == span->offset) {
+	if (last && builder->last.region == span->region &&
+		last->offset + last->length == span->offset) {
 		last->length += span->length;
 		return 0;
 	}
@@ -50,14 +95,12 @@ static int append(struct builder *builder, const struct vhost_span *span)
 		if (ret < 0)
 			return ret;
 	}
+	use_region(builder, span->region);
 	spans->spans[spans->count++] = (struct renderer_span){
-		.region = span->region->id,
+		.region = builder->last.id,
 		.offset = span->offset,
 		.length = span->length,
 	};
-	if (builder->last != span->region)
-		note_region(spans, span->region);
-	builder->last = span->region;
 	return 0;
 }
 
@@ -78,15 +121,17 @@ static int add_entry(struct builder *builder, const struct virtio_gpu_mem_entry 
 	return 0;
 }
 
-int gpu_spans_create(struct vhost_memory *memory, const struct virtio_gpu_mem_entry *entries,
+int gpu_spans_create(const struct gpu_device *device, const struct virtio_gpu_mem_entry *entries,
 	uint32_t count, struct gpu_spans **ret_spans)
 {
+	if (!device->memory)
+		return -EFAULT;
 	struct gpu_spans *spans = calloc(1, sizeof(*spans));
 	if (!spans)
 		return -ENOMEM;
 	spans->refs = 1;
-	spans->memory = vhost_memory_ref(memory);
-	struct builder builder = { .spans = spans };
+	spans->memory = vhost_memory_ref(device->memory);
+	struct builder builder = { .known = &device->regions, .spans = spans };
 	int ret = 0;
 	for (uint32_t i = 0; i < count && ret == 0; i++)
 		ret = add_entry(&builder, &entries[i]);
@@ -115,21 +160,13 @@ void gpu_spans_unref(struct gpu_spans *spans)
 	free(spans);
 }
 
-static bool memory_has(const struct vhost_memory *memory, const struct vhost_region *region)
-{
-	for (uint32_t i = 0; i < memory->count; i++)
-		if (memory->regions[i] == region)
-			return true;
-	return false;
-}
-
-bool gpu_spans_move(struct gpu_spans *spans, struct vhost_memory *memory)
+bool gpu_spans_move(struct gpu_spans *spans, const struct gpu_device *device)
 {
 	for (uint32_t i = 0; i < spans->region_count; i++)
-		if (!memory_has(memory, spans->regions[i]))
+		if (!gpu_regions_have(&device->regions, spans->regions[i].id))
 			return false;
-	vhost_memory_ref(memory);
+	vhost_memory_ref(device->memory);
 	vhost_memory_unref(spans->memory);
-	spans->memory = memory;
+	spans->memory = device->memory;
 	return true;
 }

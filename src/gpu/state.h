@@ -25,6 +25,7 @@ struct gpu_device {
 	uint64_t features;             /* the driver's choice */
 	uint32_t events_read;          /* of the configuration space */
 	struct vhost_memory *memory;   /* the table in force (a reference); may be NULL */
+	struct gpu_regions regions;    /* of that table */
 
 	struct gpu_queues {                                      /* queues.c */
 		struct virtqueue *runnable[VIRTIO_GPU_QUEUES];   /* may be popped; else NULL */
@@ -47,8 +48,7 @@ struct gpu_device {
 	uint32_t context_count;
 	uint32_t attachment_count;
 
-	uint32_t frames;                 /* frame.c: how many there have been */
-	uint64_t frame_bytes;            /* of those there are */
+	uint64_t frame_bytes;            /* frame.c: of all frames together */
 	struct gpu_scanout scanouts[VIRTIO_GPU_MAX_SCANOUTS]; /* scanout.c */
 	struct loop_source *push;
 	struct gpu_cursor cursors[VIRTIO_GPU_MAX_SCANOUTS];   /* cursor.c */
