@@ -26,7 +26,7 @@ struct kit_backend {
 struct kit_usage {
 	uint32_t processes;
 	uint32_t fds;
-	uint64_t rss_kib;
+	uint64_t memory_kib; /* resident, their own: neither guest memory nor files */
 };
 
 /* Starts a command line (split by the shell). "{socket}" in it becomes the path the backend has to
@@ -75,6 +75,6 @@ uint32_t kit_backend_processes(struct kit_backend *backend, pid_t *pids, uint32_
 /* The first of them whose program's name (the end of argv[0]) is this, or 0. */
 pid_t kit_backend_find(struct kit_backend *backend, const char *program);
 
-/* Sums over all processes. 0, or -EACCES when one may not be looked into (fds and RSS then count
- * only those that may). */
+/* Sums over all processes. 0, or -EACCES when one may not be looked into (its descriptors are then
+ * left out). */
 int kit_backend_usage(struct kit_backend *backend, struct kit_usage *ret_usage);

@@ -80,14 +80,14 @@ static int count_fds(pid_t pid)
 	return count - 2;
 }
 
-static uint64_t rss_of(pid_t pid)
+static uint64_t memory_of(pid_t pid)
 {
 	char path[64], line[128];
 	unsigned long long kib = 0;
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
 	FILE *file = fopen(path, "re");
 	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "VmRSS: %llu kB", &kib) == 1)
+		if (sscanf(line, "RssAnon: %llu kB", &kib) == 1)
 			break;
 	if (file)
 		fclose(file);
@@ -107,7 +107,7 @@ int kit_backend_usage(struct kit_backend *backend, struct kit_usage *ret_usage)
 			ret = kit_fail(backend->kit, EACCES, "process %d may not be looked into",
 				pids[i]);
 		usage.fds += fds > 0 ? (uint32_t)fds : 0;
-		usage.rss_kib += rss_of(pids[i]);
+		usage.memory_kib += memory_of(pids[i]);
 	}
 	*ret_usage = usage;
 	return ret;

@@ -112,6 +112,8 @@ static int collect(struct kit_gpu *gpu, struct kit_ring *ring)
 		command->done_us = kit_now_us();
 		command->order = gpu->completed++;
 		list_remove(&command->link);
+		if (command->forgotten)
+			command_free(command);
 	}
 	return ret;
 }
@@ -175,6 +177,11 @@ int kit_gpu_wait(struct kit_gpu *gpu, struct kit_command *command)
 		if (ret < 0)
 			return ret;
 	}
+}
+
+void kit_command_forget(struct kit_command *command)
+{
+	command->forgotten = true;
 }
 
 void kit_command_finish(struct kit_command *command)

@@ -30,6 +30,7 @@ struct kit_command {
 	uint64_t request, response; /* guest addresses */
 	uint32_t request_size, response_size;
 	bool done;
+	bool forgotten;
 	uint32_t written;  /* bytes, as the used element says */
 	uint64_t order;    /* how many commands were done before it */
 	uint64_t sent_us, done_us;
@@ -60,6 +61,10 @@ int kit_gpu_wait(struct kit_gpu *gpu, struct kit_command *command);
 
 /* The response of a command that is done: response_size bytes, of which `written` count. */
 const void *kit_command_response(const struct kit_command *command);
+
+/* Nobody waits for this command: it is given back as soon as it is done (in collect, wait, drain).
+ * */
+void kit_command_forget(struct kit_command *command);
 
 /* Gives back what a command that is done has used. NULL is fine. */
 void kit_command_finish(struct kit_command *command);

@@ -33,6 +33,13 @@ static int add_rings(struct kit_machine *machine)
 	return ret;
 }
 
+static void empty_rings(struct kit_machine *machine)
+{
+	kit_gpu_finish(&machine->gpu);
+	for (uint32_t i = 0; i < KIT_QUEUES; i++)
+		kit_ring_reset(&machine->rings[i]);
+}
+
 /* Connects and plays up to the stage that is wanted. */
 static int connect_to(struct kit_machine *machine)
 {
@@ -55,6 +62,8 @@ static int connect_to(struct kit_machine *machine)
 	int ret = 0;
 	if (spec->stage <= KIT_STAGE_REALIZED)
 		ret = kit_vmm_realize(vmm);
+	/* only now is a backend that has answered done with the connection before this one */
+	empty_rings(machine);
 	if (ret == 0 && spec->stage <= KIT_STAGE_STARTED)
 		ret = kit_machine_start(machine);
 	return ret;
@@ -169,13 +178,6 @@ int kit_machine_stop(struct kit_machine *machine)
 	return kit_vmm_stop(&machine->vmm);
 }
 
-static void empty_rings(struct kit_machine *machine)
-{
-	kit_gpu_finish(&machine->gpu);
-	for (uint32_t i = 0; i < KIT_QUEUES; i++)
-		kit_ring_reset(&machine->rings[i]);
-}
-
 int kit_machine_reset(struct kit_machine *machine)
 {
 	int ret = kit_machine_stop(machine);
@@ -190,6 +192,5 @@ int kit_machine_reset(struct kit_machine *machine)
 int kit_machine_reconnect(struct kit_machine *machine)
 {
 	disconnect(machine);
-	empty_rings(machine);
 	return connect_to(machine);
 }

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/* What must not grow, and what must not wait: connections, resources, slow displays, full queues.
+ * */
+#include <stdlib.h>
+
+#include "wire.h"
+
+#define XRGB VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM
+
+static struct kit_usage usage(struct kit_machine *m)
+{
+	struct kit_usage now;
+	int ret = kit_backend_usage(m->backend, &now);
+	if (ret == -EACCES)
+		test_skip("%s", m->kit.why);
+	CHECK_OK(m, ret);
+	return now;
+}
+
+static void work(struct kit_machine *m)
+{
+	struct kit_surface s = wire_surface(m, 1, XRGB, 640, 480);
+	struct kit_picture *picture = wire_pattern(640, 480, 1);
+	CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 1, kit_rect(0, 0, 640, 480)));
+	wire_show(m, &s, picture);
+	CHECK_PICTURE(m, 0, picture);
+	kit_surface_finish(&s);
+	kit_picture_destroy(picture);
+}
+
+/* A hundred VMMs one after another, each of which leaves everything lying about. */
+static void connections(void)
+{
+	struct kit_machine *m = wire_machine("none", NULL);
+	struct kit_usage before = { 0 };
+	for (int i = 0; i < 110; i++) {
+		work(m);
+		CHECK_OK(m, kit_machine_reconnect(m));
+		if (i == 9)
+			before = usage(m);
+	}
+	struct kit_usage after = usage(m);
+	CHECK_INT(after.processes, before.processes);
+	CHECK_INT(after.fds, before.fds);
+	CHECK(after.memory_kib < before.memory_kib + 1024);
+	wire_end(m);
+}
+
+/* A guest that resets again and again. */
+static void resets(void)
+{
+	struct kit_machine *m = wire_machine("none", NULL);
+	struct kit_usage before = { 0 };
+	for (int i = 0; i < 110; i++) {
+		work(m);
+		CHECK_OK(m, kit_machine_reset(m));
+		if (i == 9)
+			before = usage(m);
+	}
+	struct kit_usage after = usage(m);
+	CHECK_INT(after.fds, before.fds);
+	CHECK(after.memory_kib < before.memory_kib + 1024);
+	wire_end(m);
+}
+
+/* Create, attach, detach, destroy; and commands that fail at their last step. */
+static void resources_come_and_go(void)
+{
+	struct kit_machine *m = wire_machine("none", NULL);
+	struct virtio_gpu_mem_entry good = { 0x10000, 65536, 0 };
+	struct virtio_gpu_mem_entry bad = { UINT64_C(1) << 40, 65536, 0 };
+	struct kit_usage before = { 0 };
+	for (uint32_t i = 0; i < 5500; i++) {
+		CHECK_GOOD(m, kit_gpu_create_2d(&m->gpu, 1 + i, XRGB, 128, 128));
+		CHECK_GOOD(m, kit_gpu_attach(&m->gpu, 1 + i, &good, 1));
+		CHECK_ERROR(m, kit_gpu_attach(&m->gpu, 1 + i, &good, 1));
+		if (i % 2)
+			CHECK_GOOD(m, kit_gpu_detach(&m->gpu, 1 + i));
+		CHECK_GOOD(m, kit_gpu_unref(&m->gpu, 1 + i));
+		CHECK_ERROR(m, kit_gpu_attach(&m->gpu, 1 + i, &bad, 1));
+		if (i == 499)
+			before = usage(m);
+	}
+	struct kit_usage after = usage(m);
+	CHECK_INT(after.fds, before.fds);
+	CHECK(after.memory_kib < before.memory_kib + 512);
+	wire_end(m);
+}
+
+/* --- slow displays ------------------------------------------------------------------------- */
+
+/* A display that does not read: commands of both queues are answered as ever, nothing piles up, and
+ * when it reads again it gets the last picture. */
+static void display_does_not_read(void)
+{
+	struct kit_machine *m = wire_machine("none", NULL);
+	struct kit_surface s = wire_surface(m, 1, XRGB, 1920, 1080);
+	struct kit_picture *picture = wire_pattern(1920, 1080, 0);
+	CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 1, kit_rect(0, 0, 1920, 1080)));
+	wire_show(m, &s, picture);
+	CHECK_PICTURE(m, 0, picture);
+	kit_display_set_reading(&m->display, false);
+	struct kit_usage before = usage(m);
+	for (uint32_t i = 0; i < 60; i++) {
+		kit_picture_fill(picture, kit_rect(0, 0, 1920, 1080), i * 0x010203);
+		wire_show(m, &s, picture);
+		uint64_t start = kit_now();
+		CHECK_GOOD(m, kit_gpu_move_cursor(&m->gpu, 0, i, i));
+		CHECK(kit_now() - start < 100);
+	}
+	struct kit_usage after = usage(m);
+	/* two frames at most */
+	CHECK(after.memory_kib < before.memory_kib + 2 * 1920 * 1080 * 4 / 1024);
+	kit_display_set_reading(&m->display, true);
+	CHECK_PICTURE(m, 0, picture);
+	kit_surface_finish(&s);
+	kit_picture_destroy(picture);
+	wire_end(m);
+}
+
+/* A display that reads a little now and then. */
+static void display_reads_slowly(void)
+{
+	struct kit_machine *m = wire_machine("none", NULL);
+	struct kit_surface s = wire_surface(m, 1, XRGB, 800, 600);
+	struct kit_picture *picture = wire_pattern(800, 600, 0);
+	CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 1, kit_rect(0, 0, 800, 600)));
+	kit_display_set_reading(&m->display, false);
+	for (uint32_t i = 0; i < 100; i++) {
+		kit_picture_pattern(picture, kit_rect(0, 0, 800, 600), i);
+		uint64_t start = kit_now();
+		wire_show(m, &s, picture);
+		CHECK(kit_now() - start < 300);
+		kit_display_set_reading(&m->display, i % 10 == 9);
+		CHECK_OK(m, kit_pump(&m->kit, 1));
+	}
+	kit_display_set_reading(&m->display, true);
+	CHECK_PICTURE(m, 0, picture);
+	kit_surface_finish(&s);
+	kit_picture_destroy(picture);
+	wire_end(m);
+}
+
+/* The question of the guest is answered although the display never reads it. */
+static void questions_to_a_display_that_does_not_read(void)
+{
+	struct kit_machine *m = wire_machine("none", NULL);
+	wire_check_alive(m);
+	kit_display_set_reading(&m->display, false);
+	wire_check_alive(m);
+	CHECK_GOOD(m, kit_gpu_move_cursor(&m->gpu, 0, 1, 1));
+	wire_end(m);
+}
+
+/* --- full queues --------------------------------------------------------------------------- */
+
+/* The control queue is full of large transfers all the time: the cursor does not wait for them. */
+static void cursor_beside_a_full_control_queue(void)
+{
+	struct kit_machine *m = wire_machine("none", NULL);
+	struct kit_surface s = wire_surface(m, 1, XRGB, 1024, 768);
+	struct virtio_gpu_transfer_to_host_2d transfer = {
+		.hdr = kit_header(VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D),
+		.r = kit_rect(0, 0, 1024, 768), .resource_id = 1,
+	};
+	uint64_t worst_us = 0, end = kit_now() + 2000;
+	uint32_t moves = 0;
+	while (kit_now() < end) {
+		struct kit_command *command;
+		while ((command = kit_gpu_queue(&m->gpu, 0, &transfer, sizeof(transfer), 24)))
+			kit_command_forget(command);
+		kit_ring_kick(&m->rings[0]);
+		uint64_t start = kit_now_us();
+		CHECK_GOOD(m, kit_gpu_move_cursor(&m->gpu, 0, moves, moves));
+		uint64_t took = kit_now_us() - start;
+		worst_us = took > worst_us ? took : worst_us;
+		moves++;
+		CHECK(kit_ring_in_flight(&m->rings[0]) > 0);
+		CHECK_OK(m, kit_gpu_drain(&m->gpu));
+	}
+	printf("# %u cursor moves, the slowest took %llu us\n", moves,
+		(unsigned long long)worst_us);
+	CHECK(worst_us < 100000);
+	kit_surface_finish(&s);
+	wire_end(m);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test_case cases[] = {
+		TEST_CASE(connections),
+		TEST_CASE(resets),
+		TEST_CASE(resources_come_and_go),
+		TEST_CASE(display_does_not_read),
+		TEST_CASE(display_reads_slowly),
+		TEST_CASE(questions_to_a_display_that_does_not_read),
+		TEST_CASE(cursor_beside_a_full_control_queue),
+	};
+	return test_main(argc, argv, cases, ARRAY_SIZE(cases));
+}
