@@ -17,29 +17,35 @@
 #define CAPS_RENDERER        696u
 #define CAPS_RENDERER_SIZE   64u
 
+#define CAP_HOST_IS_GLES       (1u << 19)
 #define CAP_ARB_BUFFER_STORAGE (1u << 31)
+
+static uint32_t read_word(const uint8_t *data, uint32_t size, uint32_t offset)
+{
+	uint32_t word = 0;
+	if (range_inside(offset, sizeof(word), size))
+		memcpy(&word, data + offset, sizeof(word));
+	return word;
+}
 
 /* Buffers that stay mapped need memory that can be handed out. */
 static void take_buffer_storage(uint8_t *data, uint32_t size)
 {
-	uint32_t bits;
-	if (size < CAPS_CAPABILITY_BITS + sizeof(bits))
-		return;
-	memcpy(&bits, data + CAPS_CAPABILITY_BITS, sizeof(bits));
-	bits &= ~CAP_ARB_BUFFER_STORAGE;
-	memcpy(data + CAPS_CAPABILITY_BITS, &bits, sizeof(bits));
+	uint32_t bits = read_word(data, size, CAPS_CAPABILITY_BITS) & ~CAP_ARB_BUFFER_STORAGE;
+	if (range_inside(CAPS_CAPABILITY_BITS, sizeof(bits), size))
+		memcpy(data + CAPS_CAPABILITY_BITS, &bits, sizeof(bits));
 }
 
 static void log_capabilities(const struct virgl *virgl, const uint8_t *data, uint32_t size)
 {
-	uint32_t glsl = 0;
-	char name[CAPS_RENDERER_SIZE + 1] = "GL";
-	if (size >= CAPS_GLSL_LEVEL + sizeof(glsl))
-		memcpy(&glsl, data + CAPS_GLSL_LEVEL, sizeof(glsl));
-	if (size >= CAPS_RENDERER + CAPS_RENDERER_SIZE)
+	uint32_t glsl = read_word(data, size, CAPS_GLSL_LEVEL);
+	uint32_t bits = read_word(data, size, CAPS_CAPABILITY_BITS);
+	char name[CAPS_RENDERER_SIZE + 1] = "unknown";
+	if (range_inside(CAPS_RENDERER, CAPS_RENDERER_SIZE, size))
 		memcpy(name, data + CAPS_RENDERER, CAPS_RENDERER_SIZE);
-	log_info("virgl: %s, GLSL %u.%02u, %s", name, glsl / 100, glsl % 100,
-		library_has_node(virgl->library) ? "on the render node" : "without a render node");
+	log_info("virgl: OpenGL%s, GLSL %u.%02u, by %s, %s a render node",
+		bits & CAP_HOST_IS_GLES ? " ES" : "", glsl / 100, glsl % 100, name,
+		library_has_node(virgl->library) ? "on" : "without");
 }
 
 static int offer(struct virgl *virgl, uint32_t id)

@@ -215,29 +215,13 @@ void virgl_context_detach(struct renderer *renderer, uint32_t id, uint32_t resou
 	}
 }
 
-/* Whether the commands, each with its length in its first word, end with the stream. The library
- * would execute those before the one that does not, and then say that all is well. */
-static bool is_whole(const uint8_t *commands, uint32_t size)
-{
-	uint32_t left = size / 4;
-	while (left > 0) {
-		uint32_t word;
-		memcpy(&word, commands, sizeof(word));
-		uint32_t words = (word >> 16) + 1;
-		if (words > left)
-			return false;
-		left -= words;
-		commands += (size_t)words * 4;
-	}
-	return true;
-}
-
 static int submit(struct virgl *virgl, uint32_t id, const void *stream, uint32_t size)
 {
 	const struct context *context = virgl_context_find(virgl, id);
 	if (!context)
 		return -ENOENT;
-	if (size == 0 || size > RENDERER_MAX_SUBMIT || size % 4 != 0 || !is_whole(stream, size))
+	if (size == 0 || size > RENDERER_MAX_SUBMIT || size % 4 != 0 ||
+		!virgl_stream_is_sane(virgl, stream, size))
 		return -EINVAL;
 	return library_submit(context->handle, stream, size);
 }

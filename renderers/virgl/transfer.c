@@ -41,12 +41,17 @@ static uint32_t level_depth(const struct renderer_resource_args *args, uint32_t 
 	}
 }
 
+static bool is_empty(const struct renderer_box *box)
+{
+	return box->w == 0 || box->h == 0 || box->d == 0;
+}
+
 static bool box_inside(const struct renderer_resource_args *args,
 	const struct renderer_transfer_args *transfer)
 {
 	const struct renderer_box *box = &transfer->box;
 	uint32_t level = transfer->level;
-	return level <= args->last_level && box->w > 0 && box->h > 0 && box->d > 0 &&
+	return level <= args->last_level &&
 		range_inside(box->x, box->w, level_side(args->width, level)) &&
 		range_inside(box->y, box->h, level_side(args->height, level)) &&
 		range_inside(box->z, box->d, level_depth(args, level));
@@ -64,13 +69,11 @@ static int stride_of(struct resource *resource, uint32_t *ret_stride)
 	return 0;
 }
 
-/* Whether the last byte lies within 32 bits of the backing's first. For compressed formats, whose
+/* Whether the last byte lies within 32 bits of the memory's first. For compressed formats, whose
  * rows of blocks are fewer, this asks for more than there is. */
 static int check_extent(struct resource *resource, const struct renderer_transfer_args *transfer)
 {
 	const struct renderer_box *box = &transfer->box;
-	if (!range_inside(transfer->offset, 0, min_u64(resource->backing_size, UINT32_MAX)))
-		return -EINVAL;
 	if (box->h == 1 && box->d == 1)
 		return 0;
 	uint32_t stride = transfer->stride;
@@ -83,12 +86,17 @@ static int check_extent(struct resource *resource, const struct renderer_transfe
 	if (layer_stride == 0)
 		layer_stride = (uint64_t)stride *
 			level_side(resource->args.height, transfer->level);
-	uint64_t layers;
-	if (!checked_mul(box->d - 1, layer_stride, &layers))
+	uint64_t size = (uint64_t)stride * box->h, layers;
+	if (!checked_mul(box->d - 1, layer_stride, &layers) || !checked_add(size, layers, &size))
 		return -EINVAL;
-	uint64_t size = (uint64_t)stride * box->h;
-	return checked_add(size, layers, &size) && range_inside(transfer->offset, size, UINT32_MAX)
-		? 0 : -EINVAL;
+	return range_inside(transfer->offset, size, UINT32_MAX) ? 0 : -EINVAL;
+}
+
+int virgl_transfer_check(struct resource *resource, const struct renderer_transfer_args *args)
+{
+	if (!box_inside(&resource->args, args))
+		return -EINVAL;
+	return is_empty(&args->box) ? 0 : check_extent(resource, args);
 }
 
 static int transfer(struct virgl *virgl, const struct renderer_transfer_args *args)
@@ -103,9 +111,9 @@ static int transfer(struct virgl *virgl, const struct renderer_transfer_args *ar
 			return -ENOENT;
 		own.context = context->handle;
 	}
-	if (!resource->pieces || !box_inside(&resource->args, args))
+	if (!resource->pieces || is_empty(&args->box))
 		return -EINVAL;
-	int error = check_extent(resource, args);
+	int error = virgl_transfer_check(resource, args);
 	return error ? error : library_transfer(&own, NULL, 0);
 }
 

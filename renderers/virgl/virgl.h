@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * The renderer that gives guests OpenGL by means of virglrenderer. Files: virgl.c (the table of
- * operations), context.c, fence.c, resource.c, transfer.c, read_back.c, export.c, capset.c;
- * library.c alone knows the library. All but the inbox of fence.c is on one thread, which is the
- * library's.
+ * operations), context.c, fence.c, resource.c, transfer.c, stream.c, read_back.c, export.c,
+ * capset.c; library.c alone knows the library. All but the inbox of fence.c is on one thread, which
+ * is the library's.
  */
 #pragma once
 
@@ -149,6 +149,12 @@ void virgl_resource_set_backing(struct renderer *renderer, uint32_t id,
 /* transfer.c */
 void virgl_transfer(struct renderer *renderer, const struct renderer_transfer_args *args,
 	struct renderer_call *call);
+
+/* 0, or -EINVAL when the box is not in the resource or the library cannot compute its size. */
+int virgl_transfer_check(struct resource *resource, const struct renderer_transfer_args *args);
+
+/* stream.c: whether a command stream may go to the library. */
+bool virgl_stream_is_sane(struct virgl *virgl, const uint8_t *stream, uint32_t size);
 
 /* read_back.c */
 void virgl_read_back(struct renderer *renderer, const struct renderer_read_back_args *args,

@@ -328,6 +328,78 @@ static void bogus_streams_are_refused(void)
 	fixture_destroy(&f);
 }
 
+enum transfer_command {
+	INLINE_WRITE = 9,
+	TRANSFER3D = 43,
+	COPY_TRANSFER3D = 45,
+};
+
+/* A transfer between resource 8 and its backing, or from resource 9's, or of what follows. */
+static void stream_transfer(struct stream *stream, enum transfer_command command, struct rect box,
+	uint32_t stride, uint32_t offset)
+{
+	uint32_t words[16] = { (uint32_t)command, 8, 0, 0, stride, 0, box.x, box.y, 0, box.w,
+		box.h, 1 };
+	uint32_t count = 12;
+	if (command == INLINE_WRITE) {
+		words[count++] = 0xff112233;
+	} else if (command == TRANSFER3D) {
+		words[count++] = offset;
+		words[count++] = 1; /* to the host */
+	} else {
+		words[count++] = 9;
+		words[count++] = offset;
+		words[count++] = 1; /* after what was drawn */
+	}
+	words[0] |= (count - 1) << 16;
+	stream_words(stream, words, count);
+}
+
+static void transfers_in_streams_stay_inside(void)
+{
+	static const enum transfer_command commands[] = { INLINE_WRITE, TRANSFER3D,
+		COPY_TRANSFER3D };
+	static const struct {
+		struct rect box;
+		uint32_t stride;
+	} bad[] = {
+		/* small again in 32 bits */
+		{ { 0, 0, 1, 5 }, 1u << 30 },
+		{ { 0, 0, 1, 64 }, 0x04104104 },
+		{ { 0, 0, 1, 3 }, 1u << 31 },
+		{ { 10, 0, UINT32_MAX - 4, 1 }, 0 },
+		{ { 64, 0, 1, 1 }, 0 },
+	};
+	struct fixture f = fixture_create();
+	struct stream stream = { 0 };
+	CHECK_INT(create_context(&f, 1), 0);
+	for (uint32_t id = 8; id <= 9; id++) {
+		CHECK_INT(create_texture(&f, id, BGRX, 64, 64), 0);
+		CHECK_INT(back(&f, id, id * 65536, 64 * 64 * 4), 0);
+		CHECK_INT(STATUS_OF(&f, renderer_context_attach(f.renderer, 1, id, call)), 0);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		stream_transfer(&stream, commands[i], (struct rect){ 3, 2, 1, 1 }, 0, 1000);
+		CHECK_INT(stream_submit(&f, 1, &stream), 0);
+		CHECK_INT(read_back(&f, 8, (struct rect){ 3, 2, 1, 1 }, 4), 0);
+		CHECK_MEM(f.frame, commands[i] == INLINE_WRITE ? (const uint8_t *)"\x33\x22\x11"
+			: f.guest + (commands[i] == TRANSFER3D ? 8 : 9) * 65536 + 1000, 3);
+
+		for (size_t k = 0; k < ARRAY_SIZE(bad); k++) {
+			stream_transfer(&stream, commands[i], bad[k].box, bad[k].stride, 0);
+			CHECK_INT(stream_submit(&f, 1, &stream), -EINVAL);
+		}
+	}
+
+	/* too short to be what it says */
+	static const uint32_t stub[] = { TRANSFER3D | 3 << 16, 8, 0, 0 };
+	stream_words(&stream, stub, ARRAY_SIZE(stub));
+	CHECK_INT(stream_submit(&f, 1, &stream), -EINVAL);
+	stream_transfer(&stream, TRANSFER3D, (struct rect){ 0, 0, 64, 64 }, 0, 0);
+	CHECK_INT(stream_submit(&f, 1, &stream), 0);
+	fixture_destroy(&f);
+}
+
 static void unknown_things_are_refused(void)
 {
 	struct fixture f = fixture_create();
@@ -370,6 +442,7 @@ int main(int argc, char **argv)
 		TEST_CASE(clear_is_seen),
 		TEST_CASE(drawing_is_read_back_at_once),
 		TEST_CASE(bogus_streams_are_refused),
+		TEST_CASE(transfers_in_streams_stay_inside),
 		TEST_CASE(unknown_things_are_refused),
 	};
 	return test_main(argc, argv, cases, ARRAY_SIZE(cases));
