@@ -94,7 +94,7 @@ static void bury(struct virgl *virgl, struct context *context)
 /* Searched anew each time: what bury() finishes may change the list. */
 static struct context *find_dead(const struct virgl *virgl)
 {
-	list_for_each(link, &virgl->dying) {
+	list_for_each (link, &virgl->dying) {
 		struct context *context = container_of(link, struct context, dying);
 		if (list_empty(&context->fences))
 			return context;
@@ -121,7 +121,7 @@ static void give_up(struct context *context, int status)
 
 static struct context *find_awaited(const struct virgl *virgl)
 {
-	list_for_each(link, &virgl->dying) {
+	list_for_each (link, &virgl->dying) {
 		struct context *context = container_of(link, struct context, dying);
 		if (!context->given_up)
 			return context;
@@ -189,8 +189,8 @@ void virgl_context_destroy(struct renderer *renderer, uint32_t id, struct render
 		loop_timer_arm(virgl->give_up_timer, GIVE_UP_MS);
 }
 
-void virgl_context_attach(struct renderer *renderer, uint32_t id, uint32_t resource,
-	struct renderer_call *call)
+void virgl_context_attach(
+	struct renderer *renderer, uint32_t id, uint32_t resource, struct renderer_call *call)
 {
 	struct virgl *virgl = virgl_from(renderer);
 	const struct context *context = virgl_context_find(virgl, id);
@@ -202,8 +202,8 @@ void virgl_context_attach(struct renderer *renderer, uint32_t id, uint32_t resou
 	}
 }
 
-void virgl_context_detach(struct renderer *renderer, uint32_t id, uint32_t resource,
-	struct renderer_call *call)
+void virgl_context_detach(
+	struct renderer *renderer, uint32_t id, uint32_t resource, struct renderer_call *call)
 {
 	struct virgl *virgl = virgl_from(renderer);
 	const struct context *context = virgl_context_find(virgl, id);

@@ -8,11 +8,11 @@
 #define TRIAL_RESOURCE 1u /* at a time when no guest has one */
 #define TRIAL_SIDE     64u
 
-#define TARGET_2D     2u
-#define FORMAT_BGRX   2u
-#define BIND_RENDER   (1u << 1)
-#define BIND_SAMPLER  (1u << 3)
-#define BIND_SCANOUT  (1u << 18)
+#define TARGET_2D    2u
+#define FORMAT_BGRX  2u
+#define BIND_RENDER  (1u << 1)
+#define BIND_SAMPLER (1u << 3)
+#define BIND_SCANOUT (1u << 18)
 
 bool virgl_export_works(struct virgl *virgl)
 {

@@ -173,8 +173,8 @@ static void fail(struct list *fences, struct fence *fence, int error)
 	renderer_call_done(call, error, NULL);
 }
 
-static void add_fence(struct virgl *virgl, struct list *fences, uint32_t handle,
-	struct renderer_call *call)
+static void add_fence(
+	struct virgl *virgl, struct list *fences, uint32_t handle, struct renderer_call *call)
 {
 	struct fence *fence = calloc(1, sizeof(*fence));
 	if (!fence) {
@@ -212,7 +212,7 @@ void virgl_fence(struct renderer *renderer, uint32_t id, int32_t ring, struct re
 /* Searched anew each time: done() may add fences. */
 static struct renderer_call *take_call(const struct list *fences)
 {
-	list_for_each(link, fences) {
+	list_for_each (link, fences) {
 		struct fence *fence = container_of(link, struct fence, link);
 		struct renderer_call *call = fence->call;
 		fence->call = NULL;

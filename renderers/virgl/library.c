@@ -81,8 +81,8 @@ static const struct way_spec *start(struct library *library)
 		if (way->node && library->args.render_node < 0)
 			continue;
 		library->with_node = way->node;
-		int result = virgl_renderer_init(library, way->flags | FLAGS_ALWAYS,
-			&library->callbacks);
+		int result = virgl_renderer_init(
+			library, way->flags | FLAGS_ALWAYS, &library->callbacks);
 		if (result == 0)
 			return way;
 		log_debug("virgl: %s does not start (%d)", way->name, result);
@@ -159,8 +159,8 @@ void library_capset_fill(uint32_t id, uint32_t version, void *data)
 
 int library_context_create(uint32_t context, uint32_t capset, const char *name)
 {
-	return error_of(virgl_renderer_context_create_with_flags(context, capset,
-		(uint32_t)strlen(name), name));
+	return error_of(virgl_renderer_context_create_with_flags(
+		context, capset, (uint32_t)strlen(name), name));
 }
 
 void library_context_destroy(uint32_t context)
@@ -227,8 +227,8 @@ struct virgl_box {
 	uint32_t w, h, d;
 };
 
-int library_transfer(const struct renderer_transfer_args *args, const struct iovec *pieces,
-	uint32_t count)
+int library_transfer(
+	const struct renderer_transfer_args *args, const struct iovec *pieces, uint32_t count)
 {
 	const struct renderer_box *from = &args->box;
 	struct virgl_box box = { from->x, from->y, from->z, from->w, from->h, from->d };
@@ -248,8 +248,8 @@ int library_fence(uint32_t context, uint64_t id)
 {
 	if (context == 0)
 		return error_of(virgl_renderer_create_fence((int)(uint32_t)id, 0));
-	return error_of(virgl_renderer_context_create_fence(context,
-		VIRGL_RENDERER_FENCE_FLAG_MERGEABLE, 0, id));
+	return error_of(virgl_renderer_context_create_fence(
+		context, VIRGL_RENDERER_FENCE_FLAG_MERGEABLE, 0, id));
 }
 
 int library_resource_stride(uint32_t resource, uint32_t *ret_stride)

@@ -60,8 +60,8 @@ void library_resource_detach(uint32_t resource);
 
 /* To or from the pieces, or the attached ones when count is 0. args->context: the library's own.
  * Nothing here is checked well enough for numbers that a guest chose. */
-int library_transfer(const struct renderer_transfer_args *args, const struct iovec *pieces,
-	uint32_t count);
+int library_transfer(
+	const struct renderer_transfer_args *args, const struct iovec *pieces, uint32_t count);
 
 /* A fence behind all commands so far of a context, or of all when it is 0. */
 int library_fence(uint32_t context, uint64_t id);

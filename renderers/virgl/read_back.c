@@ -22,16 +22,16 @@
 struct format_spec {
 	uint32_t virgl;
 	uint32_t fourcc; /* of the bytes in memory */
-	uint32_t shown;  /* what is made of it */
+	uint32_t shown; /* what is made of it */
 };
 
 static const struct format_spec format_specs[] = {
-	{ 1, FOURCC_ARGB8888, FOURCC_ARGB8888 },   /* B8G8R8A8_UNORM */
-	{ 2, FOURCC_XRGB8888, FOURCC_XRGB8888 },   /* B8G8R8X8_UNORM */
-	{ 3, FOURCC_BGRA8888, FOURCC_ARGB8888 },   /* A8R8G8B8_UNORM */
-	{ 4, FOURCC_BGRX8888, FOURCC_XRGB8888 },   /* X8R8G8B8_UNORM */
-	{ 67, FOURCC_ABGR8888, FOURCC_ARGB8888 },  /* R8G8B8A8_UNORM */
-	{ 68, FOURCC_RGBX8888, FOURCC_XRGB8888 },  /* X8B8G8R8_UNORM */
+	{ 1, FOURCC_ARGB8888, FOURCC_ARGB8888 }, /* B8G8R8A8_UNORM */
+	{ 2, FOURCC_XRGB8888, FOURCC_XRGB8888 }, /* B8G8R8X8_UNORM */
+	{ 3, FOURCC_BGRA8888, FOURCC_ARGB8888 }, /* A8R8G8B8_UNORM */
+	{ 4, FOURCC_BGRX8888, FOURCC_XRGB8888 }, /* X8R8G8B8_UNORM */
+	{ 67, FOURCC_ABGR8888, FOURCC_ARGB8888 }, /* R8G8B8A8_UNORM */
+	{ 68, FOURCC_RGBX8888, FOURCC_XRGB8888 }, /* X8B8G8R8_UNORM */
 	{ 100, FOURCC_ARGB8888, FOURCC_ARGB8888 }, /* B8G8R8A8_SRGB */
 	{ 101, FOURCC_XRGB8888, FOURCC_XRGB8888 }, /* B8G8R8X8_SRGB */
 	{ 104, FOURCC_ABGR8888, FOURCC_ARGB8888 }, /* R8G8B8A8_SRGB */
@@ -71,12 +71,18 @@ static int read_strips(struct virgl *virgl, const struct renderer_read_back_args
 	if (!virgl->strip)
 		return -ENOMEM;
 	const struct rect *rect = &args->rect;
-	struct image strip = { .kind = IMAGE_PIXELS, .width = rect->w, .fourcc = format->fourcc,
-		.pixels = virgl->strip, .stride = (size_t)rect->w * PIXEL_SIZE };
+	struct image strip = { .kind = IMAGE_PIXELS,
+		.width = rect->w,
+		.fourcc = format->fourcc,
+		.pixels = virgl->strip,
+		.stride = (size_t)rect->w * PIXEL_SIZE };
 	uint32_t most = (uint32_t)(STRIP_SIZE / strip.stride);
 	struct rect part = *rect;
-	struct image frame = { .kind = IMAGE_PIXELS, .width = rect->w, .fourcc = format->shown,
-		.pixels = pixels, .stride = args->stride };
+	struct image frame = { .kind = IMAGE_PIXELS,
+		.width = rect->w,
+		.fourcc = format->shown,
+		.pixels = pixels,
+		.stride = args->stride };
 	for (uint32_t done = 0; done < rect->h; done += part.h) {
 		part.y = rect->y + done;
 		part.h = min_u32(most, rect->h - done);
@@ -91,14 +97,13 @@ static int read_strips(struct virgl *virgl, const struct renderer_read_back_args
 	return 0;
 }
 
-static bool is_shown(const struct renderer_resource_args *resource,
-	const struct renderer_read_back_args *args)
+static bool is_shown(
+	const struct renderer_resource_args *resource, const struct renderer_read_back_args *args)
 {
 	const struct rect *rect = &args->rect;
 	return (resource->target == TARGET_2D || resource->target == TARGET_RECT) &&
-		rect_inside(rect, resource->width, resource->height) &&
-		rect->w <= IMAGE_MAX_SIDE && rect->h <= IMAGE_MAX_SIDE &&
-		args->stride >= rect->w * PIXEL_SIZE;
+		rect_inside(rect, resource->width, resource->height) && rect->w <= IMAGE_MAX_SIDE &&
+		rect->h <= IMAGE_MAX_SIDE && args->stride >= rect->w * PIXEL_SIZE;
 }
 
 static int read_back(struct virgl *virgl, const struct renderer_read_back_args *args)

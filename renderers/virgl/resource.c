@@ -77,8 +77,8 @@ void virgl_resources_drop(struct virgl *virgl)
 	idmap_init(&virgl->resources);
 }
 
-static int set_backing(struct virgl *virgl, uint32_t id, const struct renderer_span *spans,
-	uint32_t count)
+static int set_backing(
+	struct virgl *virgl, uint32_t id, const struct renderer_span *spans, uint32_t count)
 {
 	struct resource *resource = virgl_resource_find(virgl, id);
 	if (!resource)

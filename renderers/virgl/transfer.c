@@ -46,8 +46,8 @@ static bool is_empty(const struct renderer_box *box)
 	return box->w == 0 || box->h == 0 || box->d == 0;
 }
 
-static bool box_inside(const struct renderer_resource_args *args,
-	const struct renderer_transfer_args *transfer)
+static bool box_inside(
+	const struct renderer_resource_args *args, const struct renderer_transfer_args *transfer)
 {
 	const struct renderer_box *box = &transfer->box;
 	uint32_t level = transfer->level;
@@ -84,8 +84,8 @@ static int check_extent(struct resource *resource, const struct renderer_transfe
 	}
 	uint64_t layer_stride = transfer->layer_stride;
 	if (layer_stride == 0)
-		layer_stride = (uint64_t)stride *
-			level_side(resource->args.height, transfer->level);
+		layer_stride =
+			(uint64_t)stride * level_side(resource->args.height, transfer->level);
 	uint64_t size = (uint64_t)stride * box->h, layers;
 	if (!checked_mul(box->d - 1, layer_stride, &layers) || !checked_add(size, layers, &size))
 		return -EINVAL;

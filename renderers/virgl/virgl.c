@@ -10,8 +10,8 @@
 
 static void virgl_region_add(struct renderer *renderer, const struct renderer_region *region)
 {
-	int error = regions_add(&virgl_from(renderer)->regions, region->id, region->base,
-		region->size);
+	int error =
+		regions_add(&virgl_from(renderer)->regions, region->id, region->base, region->size);
 	if (error)
 		log_limited(LOG_WARN, "virgl: memory region %u is left out: %s", region->id,
 			strerror(-error));

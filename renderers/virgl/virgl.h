@@ -37,16 +37,16 @@ struct renderer *virgl_renderer_create(const struct virgl_args *args);
 struct fence {
 	struct list link;
 	uint64_t id; /* in the library; grows over all timelines */
-	int status;  /* not 0: never reached the library, waits for those before it */
+	int status; /* not 0: never reached the library, waits for those before it */
 	struct renderer_call *call; /* may be NULL */
 };
 
 struct context {
-	uint32_t id;     /* the guest's */
+	uint32_t id; /* the guest's */
 	uint32_t handle; /* the library's: a context that is being destroyed keeps it */
 	struct list fences; /* of ring 0, there is no other; as the library finishes them */
-	struct list dying;  /* virgl::dying, or empty */
-	bool given_up;      /* when dying: nobody waits for it any more */
+	struct list dying; /* virgl::dying, or empty */
+	bool given_up; /* when dying: nobody waits for it any more */
 	struct renderer_call *destroyed; /* when dying; may be NULL */
 };
 
@@ -76,8 +76,8 @@ struct virgl {
 	struct library *library;
 	struct regions regions;
 	struct idmap resources; /* struct resource by id */
-	struct idmap contexts;  /* struct context by id, without the dying */
-	struct idmap handles;   /* struct context by handle, with the dying */
+	struct idmap contexts; /* struct context by id, without the dying */
+	struct idmap handles; /* struct context by handle, with the dying */
 	uint32_t last_handle;
 
 	struct list fences; /* of the global timeline */
@@ -111,10 +111,10 @@ void virgl_contexts_bury(struct virgl *virgl);
 void virgl_context_create(struct renderer *renderer, const struct renderer_context_args *args,
 	struct renderer_call *call);
 void virgl_context_destroy(struct renderer *renderer, uint32_t id, struct renderer_call *call);
-void virgl_context_attach(struct renderer *renderer, uint32_t context, uint32_t resource,
-	struct renderer_call *call);
-void virgl_context_detach(struct renderer *renderer, uint32_t context, uint32_t resource,
-	struct renderer_call *call);
+void virgl_context_attach(
+	struct renderer *renderer, uint32_t context, uint32_t resource, struct renderer_call *call);
+void virgl_context_detach(
+	struct renderer *renderer, uint32_t context, uint32_t resource, struct renderer_call *call);
 void virgl_submit_stream(struct renderer *renderer, uint32_t context, void *stream, uint32_t size,
 	struct renderer_call *call);
 
@@ -134,8 +134,8 @@ void virgl_fences_answer(struct list *fences, int status);
 void virgl_fences_renew(struct virgl *virgl);
 /* Blocks until the library has no fence left; false when that takes too long. */
 bool virgl_fences_settle(struct virgl *virgl);
-void virgl_fence(struct renderer *renderer, uint32_t context, int32_t ring,
-	struct renderer_call *call);
+void virgl_fence(
+	struct renderer *renderer, uint32_t context, int32_t ring, struct renderer_call *call);
 
 /* resource.c */
 struct resource *virgl_resource_find(struct virgl *virgl, uint32_t id);

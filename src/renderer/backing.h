@@ -16,7 +16,7 @@
 struct backing_cursor {
 	const struct iovec *piece;
 	uint32_t pieces; /* from `piece` on */
-	size_t offset;   /* in `piece`; at most its length */
+	size_t offset; /* in `piece`; at most its length */
 };
 
 /* All pieces together; UINT64_MAX when that does not fit. */

@@ -43,13 +43,13 @@ struct format_spec {
 
 /* virtio names the bytes in the order of memory, DRM those of a little-endian word from the top. */
 static const struct format_spec format_specs[] = {
-	{ 1, FOURCC_ARGB8888, true },    /* B8G8R8A8 */
-	{ 2, FOURCC_XRGB8888, false },   /* B8G8R8X8 */
-	{ 3, FOURCC_BGRA8888, true },    /* A8R8G8B8 */
-	{ 4, FOURCC_BGRX8888, false },   /* X8R8G8B8 */
-	{ 67, FOURCC_ABGR8888, true },   /* R8G8B8A8 */
-	{ 68, FOURCC_RGBX8888, false },  /* X8B8G8R8 */
-	{ 121, FOURCC_RGBA8888, true },  /* A8B8G8R8 */
+	{ 1, FOURCC_ARGB8888, true }, /* B8G8R8A8 */
+	{ 2, FOURCC_XRGB8888, false }, /* B8G8R8X8 */
+	{ 3, FOURCC_BGRA8888, true }, /* A8R8G8B8 */
+	{ 4, FOURCC_BGRX8888, false }, /* X8R8G8B8 */
+	{ 67, FOURCC_ABGR8888, true }, /* R8G8B8A8 */
+	{ 68, FOURCC_RGBX8888, false }, /* X8B8G8R8 */
+	{ 121, FOURCC_RGBA8888, true }, /* A8B8G8R8 */
 	{ 134, FOURCC_XBGR8888, false }, /* R8G8B8X8 */
 };
 
@@ -121,8 +121,8 @@ static void software_destroy(struct renderer *renderer)
 
 static void software_region_add(struct renderer *renderer, const struct renderer_region *region)
 {
-	int error = regions_add(&software_from(renderer)->regions, region->id, region->base,
-		region->size);
+	int error = regions_add(
+		&software_from(renderer)->regions, region->id, region->base, region->size);
 	if (error)
 		log_limited(LOG_WARN, "software renderer: memory region %u is left out: %s",
 			region->id, strerror(-error));
@@ -137,13 +137,13 @@ static void software_region_remove(struct renderer *renderer, uint32_t id)
 static bool is_plain_texture(const struct renderer_resource_args *args)
 {
 	return args->target == TARGET_2D && args->depth == 1 && args->array_size == 1 &&
-		args->last_level == 0 && args->nr_samples == 0 &&
-		args->width >= 1 && args->width <= IMAGE_MAX_SIDE &&
-		args->height >= 1 && args->height <= IMAGE_MAX_SIDE;
+		args->last_level == 0 && args->nr_samples == 0 && args->width >= 1 &&
+		args->width <= IMAGE_MAX_SIDE && args->height >= 1 &&
+		args->height <= IMAGE_MAX_SIDE;
 }
 
-static int create_resource(struct software_renderer *software,
-	const struct renderer_resource_args *args)
+static int create_resource(
+	struct software_renderer *software, const struct renderer_resource_args *args)
 {
 	uint32_t fourcc = software_format_fourcc(args->format);
 	if (fourcc == 0 || !is_plain_texture(args))
@@ -179,8 +179,8 @@ static void software_resource_create(struct renderer *renderer,
 	renderer_call_done(call, create_resource(software_from(renderer), args), NULL);
 }
 
-static void software_resource_unref(struct renderer *renderer, uint32_t id,
-	struct renderer_call *call)
+static void software_resource_unref(
+	struct renderer *renderer, uint32_t id, struct renderer_call *call)
 {
 	struct software_renderer *software = software_from(renderer);
 	struct software_resource *resource = idmap_remove(&software->resources, id);
@@ -189,8 +189,8 @@ static void software_resource_unref(struct renderer *renderer, uint32_t id,
 	renderer_call_done(call, resource ? 0 : -ENOENT, NULL);
 }
 
-static int set_backing(struct renderer *renderer, uint32_t id, const struct renderer_span *spans,
-	uint32_t count)
+static int set_backing(
+	struct renderer *renderer, uint32_t id, const struct renderer_span *spans, uint32_t count)
 {
 	struct software_resource *resource = find_resource(renderer, id);
 	if (!resource)
@@ -198,8 +198,8 @@ static int set_backing(struct renderer *renderer, uint32_t id, const struct rend
 	drop_backing(resource);
 	if (count == 0)
 		return 0;
-	int error = regions_iovecs(&software_from(renderer)->regions, spans, count,
-		&resource->pieces);
+	int error =
+		regions_iovecs(&software_from(renderer)->regions, spans, count, &resource->pieces);
 	if (error)
 		return error;
 	resource->piece_count = count;
@@ -218,7 +218,7 @@ struct copy {
 	enum renderer_direction direction;
 	uint64_t offset; /* of the box's first pixel in the backing */
 	uint64_t stride; /* of the backing; at least row */
-	size_t row;      /* bytes of a row of the box */
+	size_t row; /* bytes of a row of the box */
 	uint32_t rows;
 	uint8_t *pixels; /* of the box's first pixel in the image */
 	size_t pixel_stride;

@@ -31,12 +31,12 @@ static int back_in_pieces(struct fixture *f, uint32_t id, uint8_t *gathered, uin
 		CHECK(count < ARRAY_SIZE(spans));
 		uint32_t length = min_u32(100 + count * 37 % 5000, size - done);
 		spans[count] = (struct renderer_span){ .region = GUEST_REGION,
-			.offset = GUEST_SIZE - 6000 * (count + 1), .length = length };
+			.offset = GUEST_SIZE - 6000 * (count + 1),
+			.length = length };
 		memcpy(gathered + done, f->guest + spans[count].offset, length);
 		done += length;
 	}
-	return STATUS_OF(f,
-		renderer_resource_set_backing(f->renderer, id, spans, count, call));
+	return STATUS_OF(f, renderer_resource_set_backing(f->renderer, id, spans, count, call));
 }
 
 static void check_pixels(const struct fixture *f, uint32_t stride, const uint8_t *pixels,
@@ -104,10 +104,17 @@ static void read_back_orders_bytes(void)
 		uint8_t alpha;
 		bool required;
 	} pixels[] = {
-		{ 1, "bgra", 'a', true }, { 2, "bgrx", 0, true }, { 3, "argb", 'a', false },
-		{ 4, "xrgb", 0, false }, { 67, "rgba", 'a', true }, { 68, "xbgr", 0, false },
-		{ 121, "abgr", 'a', false }, { 134, "rgbx", 0, true }, { 100, "bgra", 'a', false },
-		{ 101, "bgrx", 0, false }, { 104, "rgba", 'a', false },
+		{ 1, "bgra", 'a', true },
+		{ 2, "bgrx", 0, true },
+		{ 3, "argb", 'a', false },
+		{ 4, "xrgb", 0, false },
+		{ 67, "rgba", 'a', true },
+		{ 68, "xbgr", 0, false },
+		{ 121, "abgr", 'a', false },
+		{ 134, "rgbx", 0, true },
+		{ 100, "bgra", 'a', false },
+		{ 101, "bgrx", 0, false },
+		{ 104, "rgba", 'a', false },
 	};
 	/* More rows than go at once where bytes are reordered. */
 	enum { W = 700, H = 500 };
@@ -183,14 +190,16 @@ static void transfers_stay_inside(void)
 	for (int direction = 0; direction < 2; direction++)
 		for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 			CHECK_INT(transfer(&f, direction ? RENDERER_FROM_HOST : RENDERER_TO_HOST, 1,
-				bad[i].box, bad[i].offset, bad[i].stride), -EINVAL);
+					  bad[i].box, bad[i].offset, bad[i].stride),
+				-EINVAL);
 	CHECK_INT(transfer(&f, RENDERER_TO_HOST, 2, (struct rect){ 0, 0, 1, 1 }, 0, 0), -ENOENT);
 	const struct rect last = { 63, 63, 1, 1 };
 	CHECK_INT(transfer(&f, RENDERER_TO_HOST, 1, last, 64 * 64 * 4 - 4, 0), 0);
 	CHECK_INT(transfer(&f, RENDERER_TO_HOST, 1, (struct rect){ 0, 0, 64, 64 }, 0, 0), 0);
 
-	struct renderer_transfer_args args = { .resource = 1, .context = 9,
-		.box = { .w = 1, .h = 1, .d = 1 } };
+	struct renderer_transfer_args args = {
+		.resource = 1, .context = 9, .box = { .w = 1, .h = 1, .d = 1 }
+	};
 	CHECK_INT(STATUS_OF(&f, renderer_transfer(f.renderer, &args, call)), -ENOENT);
 	args.context = 0;
 	args.level = 1;
@@ -210,8 +219,11 @@ static void read_back_stays_inside(void)
 	CHECK_INT(read_back(&f, 1, (struct rect){ 0, 0, 64, 64 }, UINT32_MAX), -EINVAL);
 	CHECK_INT(read_back(&f, 1, (struct rect){ 0, 0, 0, 0 }, 256), -EINVAL);
 	CHECK_INT(read_back(&f, 7, (struct rect){ 0, 0, 1, 1 }, 4), -ENOENT);
-	struct renderer_read_back_args args = { .resource = 1, .rect = { 0, 0, 64, 64 },
-		.region = FRAME_REGION, .stride = 256, .offset = FRAME_SIZE - 64 * 256 + 1 };
+	struct renderer_read_back_args args = { .resource = 1,
+		.rect = { 0, 0, 64, 64 },
+		.region = FRAME_REGION,
+		.stride = 256,
+		.offset = FRAME_SIZE - 64 * 256 + 1 };
 	CHECK_INT(STATUS_OF(&f, renderer_read_back(f.renderer, &args, call)), -EINVAL);
 	args.offset--;
 	CHECK_INT(STATUS_OF(&f, renderer_read_back(f.renderer, &args, call)), 0);
@@ -338,8 +350,8 @@ enum transfer_command {
 static void stream_transfer(struct stream *stream, enum transfer_command command, struct rect box,
 	uint32_t stride, uint32_t offset)
 {
-	uint32_t words[16] = { (uint32_t)command, 8, 0, 0, stride, 0, box.x, box.y, 0, box.w,
-		box.h, 1 };
+	uint32_t words[16] = { (uint32_t)command, 8, 0, 0, stride, 0, box.x, box.y, 0, box.w, box.h,
+		1 };
 	uint32_t count = 12;
 	if (command == INLINE_WRITE) {
 		words[count++] = 0xff112233;
@@ -382,8 +394,11 @@ static void transfers_in_streams_stay_inside(void)
 		stream_transfer(&stream, commands[i], (struct rect){ 3, 2, 1, 1 }, 0, 1000);
 		CHECK_INT(stream_submit(&f, 1, &stream), 0);
 		CHECK_INT(read_back(&f, 8, (struct rect){ 3, 2, 1, 1 }, 4), 0);
-		CHECK_MEM(f.frame, commands[i] == INLINE_WRITE ? (const uint8_t *)"\x33\x22\x11"
-			: f.guest + (commands[i] == TRANSFER3D ? 8 : 9) * 65536 + 1000, 3);
+		CHECK_MEM(f.frame,
+			commands[i] == INLINE_WRITE
+				? (const uint8_t *)"\x33\x22\x11"
+				: f.guest + (commands[i] == TRANSFER3D ? 8 : 9) * 65536 + 1000,
+			3);
 
 		for (size_t k = 0; k < ARRAY_SIZE(bad); k++) {
 			stream_transfer(&stream, commands[i], bad[k].box, bad[k].stride, 0);

@@ -172,8 +172,13 @@ static void queries_do_not_hold_fences_up(void)
 	enum { QUERY_RESOURCE = 50, QUERY = 60, OBJECT_QUERY = 9, BIND_CUSTOM = 1 << 17 };
 	struct fixture f = fixture_create();
 	add_drawing_context(&f, 1);
-	const struct renderer_resource_args args = { .id = QUERY_RESOURCE, .format = 64 /* R8 */,
-		.bind = BIND_CUSTOM, .width = 64, .height = 1, .depth = 1, .array_size = 1 };
+	const struct renderer_resource_args args = { .id = QUERY_RESOURCE,
+		.format = 64 /* R8 */,
+		.bind = BIND_CUSTOM,
+		.width = 64,
+		.height = 1,
+		.depth = 1,
+		.array_size = 1 };
 	CHECK_INT(STATUS_OF(&f, renderer_resource_create(f.renderer, &args, call)), 0);
 	memset(f.guest, 0, 64);
 	CHECK_INT(back(&f, QUERY_RESOURCE, 0, 64), 0);

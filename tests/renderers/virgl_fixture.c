@@ -15,11 +15,11 @@
 
 /* Virgl commands and objects, and the layout of a command's first word. */
 #define COMMAND(number, object, words) ((number) | ((object) << 8) | ((words) << 16))
-#define CREATE_OBJECT         1u
-#define SET_FRAMEBUFFER_STATE 5u
-#define CLEAR                 7u
-#define OBJECT_SURFACE        8u
-#define CLEAR_COLOR0          4u
+#define CREATE_OBJECT                  1u
+#define SET_FRAMEBUFFER_STATE          5u
+#define CLEAR                          7u
+#define OBJECT_SURFACE                 8u
+#define CLEAR_COLOR0                   4u
 
 static uint32_t finished_calls;
 
@@ -56,8 +56,9 @@ static void add_memory(struct fixture *f, uint32_t id, uint64_t size)
 	void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, memory->fd, 0);
 	CHECK(base != MAP_FAILED);
 	memory->base = base;
-	const struct renderer_region region = { .id = id, .fd = memory->fd, .size = size,
-		.base = base };
+	const struct renderer_region region = {
+		.id = id, .fd = memory->fd, .size = size, .base = base
+	};
 	renderer_region_add(f->renderer, &region);
 }
 
@@ -93,8 +94,11 @@ static struct renderer *start_program(struct fixture *f, const char *program)
 	if (f->process == 0)
 		run_program(program, socks[1]);
 	close(socks[1]);
-	const struct remote_args args = { .loop = f->loop, .sock = socks[0], .name = "virgl",
-		.events = &events, .ready = on_ready };
+	const struct remote_args args = { .loop = f->loop,
+		.sock = socks[0],
+		.name = "virgl",
+		.events = &events,
+		.ready = on_ready };
 	struct renderer *renderer = remote_renderer_create(&args);
 	CHECK(renderer);
 	uint64_t end = loop_now_ms() + WAIT_MS;
@@ -148,16 +152,19 @@ void fixture_destroy(struct fixture *f)
 	}
 }
 
-struct renderer_resource_args texture(uint32_t id, uint32_t format, uint32_t width,
-	uint32_t height)
+struct renderer_resource_args texture(uint32_t id, uint32_t format, uint32_t width, uint32_t height)
 {
-	return (struct renderer_resource_args){ .id = id, .target = 2, .format = format,
-		.bind = BIND_RENDER_TARGET | BIND_SAMPLER_VIEW | BIND_SCANOUT, .width = width,
-		.height = height, .depth = 1, .array_size = 1 };
+	return (struct renderer_resource_args){ .id = id,
+		.target = 2,
+		.format = format,
+		.bind = BIND_RENDER_TARGET | BIND_SAMPLER_VIEW | BIND_SCANOUT,
+		.width = width,
+		.height = height,
+		.depth = 1,
+		.array_size = 1 };
 }
 
-int create_texture(struct fixture *f, uint32_t id, uint32_t format, uint32_t width,
-	uint32_t height)
+int create_texture(struct fixture *f, uint32_t id, uint32_t format, uint32_t width, uint32_t height)
 {
 	const struct renderer_resource_args args = texture(id, format, width, height);
 	return STATUS_OF(f, renderer_resource_create(f->renderer, &args, call));
@@ -165,24 +172,28 @@ int create_texture(struct fixture *f, uint32_t id, uint32_t format, uint32_t wid
 
 int back(struct fixture *f, uint32_t id, uint64_t offset, uint64_t size)
 {
-	const struct renderer_span span = { .region = GUEST_REGION, .offset = offset,
-		.length = size };
+	const struct renderer_span span = {
+		.region = GUEST_REGION, .offset = offset, .length = size
+	};
 	return STATUS_OF(f, renderer_resource_set_backing(f->renderer, id, &span, 1, call));
 }
 
 int transfer(struct fixture *f, enum renderer_direction direction, uint32_t id, struct rect box,
 	uint64_t offset, uint32_t stride)
 {
-	const struct renderer_transfer_args args = { .direction = direction, .resource = id,
-		.offset = offset, .stride = stride,
+	const struct renderer_transfer_args args = { .direction = direction,
+		.resource = id,
+		.offset = offset,
+		.stride = stride,
 		.box = { .x = box.x, .y = box.y, .w = box.w, .h = box.h, .d = 1 } };
 	return STATUS_OF(f, renderer_transfer(f->renderer, &args, call));
 }
 
 int read_back(struct fixture *f, uint32_t id, struct rect rect, uint32_t stride)
 {
-	const struct renderer_read_back_args args = { .resource = id, .rect = rect,
-		.region = FRAME_REGION, .stride = stride };
+	const struct renderer_read_back_args args = {
+		.resource = id, .rect = rect, .region = FRAME_REGION, .stride = stride
+	};
 	return STATUS_OF(f, renderer_read_back(f->renderer, &args, call));
 }
 
@@ -222,6 +233,7 @@ int stream_submit(struct fixture *f, uint32_t context, struct stream *stream)
 	uint32_t count = stream->count;
 	stream_words(stream, padding, ARRAY_SIZE(padding));
 	stream->count = 0;
-	return STATUS_OF(f, renderer_submit_stream(f->renderer, context, stream->words,
-		count * (uint32_t)sizeof(uint32_t), call));
+	return STATUS_OF(f,
+		renderer_submit_stream(f->renderer, context, stream->words,
+			count * (uint32_t)sizeof(uint32_t), call));
 }

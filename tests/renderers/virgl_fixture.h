@@ -69,10 +69,10 @@ int outcome_wait(struct fixture *fixture, struct outcome *outcome);
 	})
 
 /* A 2D texture that can be drawn to and shown. */
-struct renderer_resource_args texture(uint32_t id, uint32_t format, uint32_t width,
-	uint32_t height);
-int create_texture(struct fixture *f, uint32_t id, uint32_t format, uint32_t width,
-	uint32_t height);
+struct renderer_resource_args texture(
+	uint32_t id, uint32_t format, uint32_t width, uint32_t height);
+int create_texture(
+	struct fixture *f, uint32_t id, uint32_t format, uint32_t width, uint32_t height);
 /* Backs a resource with guest memory from offset on. */
 int back(struct fixture *f, uint32_t id, uint64_t offset, uint64_t size);
 /* A box of level 0 of a 2D resource. */

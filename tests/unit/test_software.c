@@ -56,10 +56,12 @@ static struct fixture *fixture_create(uint64_t quota)
 	for (size_t i = 0; i < sizeof(fixture->guest); i++)
 		fixture->guest[i] = (uint8_t)(i * 31 + i / 251);
 	memset(fixture->frame, 0xee, sizeof(fixture->frame));
-	const struct renderer_region guest = { .id = GUEST_REGION, .fd = -1,
-		.size = sizeof(fixture->guest), .base = fixture->guest };
-	const struct renderer_region frame = { .id = FRAME_REGION, .fd = -1,
-		.size = sizeof(fixture->frame), .base = fixture->frame };
+	const struct renderer_region guest = {
+		.id = GUEST_REGION, .fd = -1, .size = sizeof(fixture->guest), .base = fixture->guest
+	};
+	const struct renderer_region frame = {
+		.id = FRAME_REGION, .fd = -1, .size = sizeof(fixture->frame), .base = fixture->frame
+	};
 	renderer_region_add(fixture->renderer, &guest);
 	renderer_region_add(fixture->renderer, &frame);
 	return fixture;
@@ -73,8 +75,13 @@ static void fixture_destroy(struct fixture *fixture)
 
 static struct renderer_resource_args texture(uint32_t id, uint32_t format, uint32_t w, uint32_t h)
 {
-	return (struct renderer_resource_args){ .id = id, .target = 2, .format = format, .width = w,
-		.height = h, .depth = 1, .array_size = 1 };
+	return (struct renderer_resource_args){ .id = id,
+		.target = 2,
+		.format = format,
+		.width = w,
+		.height = h,
+		.depth = 1,
+		.array_size = 1 };
 }
 
 static int create(struct fixture *f, uint32_t id, uint32_t format, uint32_t w, uint32_t h)
@@ -94,11 +101,12 @@ static int back_whole(struct fixture *f, uint32_t id, uint64_t length)
 	return back(f, id, &span, 1);
 }
 
-static struct renderer_transfer_args box(uint32_t id, uint32_t x, uint32_t y, uint32_t w,
-	uint32_t h, uint64_t offset)
+static struct renderer_transfer_args box(
+	uint32_t id, uint32_t x, uint32_t y, uint32_t w, uint32_t h, uint64_t offset)
 {
-	return (struct renderer_transfer_args){ .resource = id, .offset = offset,
-		.box = { .x = x, .y = y, .w = w, .h = h, .d = 1 } };
+	return (struct renderer_transfer_args){
+		.resource = id, .offset = offset, .box = { .x = x, .y = y, .w = w, .h = h, .d = 1 }
+	};
 }
 
 static int transfer(struct fixture *f, struct renderer_transfer_args args)
@@ -106,11 +114,14 @@ static int transfer(struct fixture *f, struct renderer_transfer_args args)
 	return STATUS_OF(renderer_transfer(f->renderer, &args, call));
 }
 
-static int read_back(struct fixture *f, uint32_t id, struct rect rect, uint32_t stride,
-	uint64_t offset)
+static int read_back(
+	struct fixture *f, uint32_t id, struct rect rect, uint32_t stride, uint64_t offset)
 {
-	const struct renderer_read_back_args args = { .resource = id, .rect = rect,
-		.region = FRAME_REGION, .stride = stride, .offset = offset };
+	const struct renderer_read_back_args args = { .resource = id,
+		.rect = rect,
+		.region = FRAME_REGION,
+		.stride = stride,
+		.offset = offset };
 	return STATUS_OF(renderer_read_back(f->renderer, &args, call));
 }
 
@@ -121,9 +132,14 @@ static void eight_formats(void)
 		uint32_t virtio;
 		uint32_t fourcc;
 	} formats[] = {
-		{ 1, FOURCC_ARGB8888 }, { 2, FOURCC_XRGB8888 }, { 3, FOURCC_BGRA8888 },
-		{ 4, FOURCC_BGRX8888 }, { 67, FOURCC_ABGR8888 }, { 68, FOURCC_RGBX8888 },
-		{ 121, FOURCC_RGBA8888 }, { 134, FOURCC_XBGR8888 },
+		{ 1, FOURCC_ARGB8888 },
+		{ 2, FOURCC_XRGB8888 },
+		{ 3, FOURCC_BGRA8888 },
+		{ 4, FOURCC_BGRX8888 },
+		{ 67, FOURCC_ABGR8888 },
+		{ 68, FOURCC_RGBX8888 },
+		{ 121, FOURCC_RGBA8888 },
+		{ 134, FOURCC_XBGR8888 },
 	};
 	uint32_t known = 0;
 	for (uint32_t format = 0; format < 512; format++)
@@ -147,8 +163,14 @@ static void read_back_orders_bytes(void)
 		char bytes[5];
 		uint8_t alpha;
 	} pixels[] = {
-		{ 1, "bgra", 'a' }, { 2, "bgrx", 0 }, { 3, "argb", 'a' }, { 4, "xrgb", 0 },
-		{ 67, "rgba", 'a' }, { 68, "xbgr", 0 }, { 121, "abgr", 'a' }, { 134, "rgbx", 0 },
+		{ 1, "bgra", 'a' },
+		{ 2, "bgrx", 0 },
+		{ 3, "argb", 'a' },
+		{ 4, "xrgb", 0 },
+		{ 67, "rgba", 'a' },
+		{ 68, "xbgr", 0 },
+		{ 121, "abgr", 'a' },
+		{ 134, "rgbx", 0 },
 	};
 	for (uint32_t i = 0; i < ARRAY_SIZE(pixels); i++) {
 		CHECK_INT(create(f, i + 1, pixels[i].format, 1, 1), 0);
@@ -238,7 +260,8 @@ static void boxes_arrive_from_pieces(void)
 	for (uint32_t done = 0; done < sizeof(gathered); count++) {
 		uint32_t length = min_u32(1 + count * 37 % 211, (uint32_t)sizeof(gathered) - done);
 		spans[count] = (struct renderer_span){ .region = GUEST_REGION,
-			.offset = sizeof(f->guest) - 500 * (count + 1), .length = length };
+			.offset = sizeof(f->guest) - 500 * (count + 1),
+			.length = length };
 		memcpy(gathered + done, f->guest + spans[count].offset, length);
 		done += length;
 	}
@@ -249,8 +272,8 @@ static void boxes_arrive_from_pieces(void)
 		{ 0, 4, W, 9 }, { 1, 0, W - 1, H }, { 0, 29, W, 1 } };
 	for (size_t i = 0; i < ARRAY_SIZE(rects); i++) {
 		const struct rect *r = &rects[i];
-		const struct renderer_transfer_args args = box(1, r->x, r->y, r->w, r->h,
-			r->y * W * 4 + r->x * 4);
+		const struct renderer_transfer_args args =
+			box(1, r->x, r->y, r->w, r->h, r->y * W * 4 + r->x * 4);
 		reference_upload(expected, gathered, W, &args);
 		CHECK_INT(transfer(f, args), 0);
 		CHECK_MEM(renderer_image(f->renderer, 1)->pixels, expected, sizeof(expected));
@@ -354,14 +377,16 @@ static void backing_is_replaced(void)
 	struct fixture *f = fixture_create(QUOTA);
 	CHECK_INT(create(f, 1, BGRX, 4, 4), 0);
 	CHECK_INT(back_whole(f, 1, 64), 0);
-	const struct renderer_span elsewhere = { .region = GUEST_REGION, .offset = 4096,
-		.length = 64 };
+	const struct renderer_span elsewhere = {
+		.region = GUEST_REGION, .offset = 4096, .length = 64
+	};
 	CHECK_INT(back(f, 1, &elsewhere, 1), 0);
 	CHECK_INT(transfer(f, box(1, 0, 0, 4, 4, 0)), 0);
 	CHECK_MEM(renderer_image(f->renderer, 1)->pixels, f->guest + 4096, 64);
 
-	const struct renderer_span beyond = { .region = GUEST_REGION,
-		.offset = sizeof(f->guest) - 63, .length = 64 };
+	const struct renderer_span beyond = {
+		.region = GUEST_REGION, .offset = sizeof(f->guest) - 63, .length = 64
+	};
 	CHECK_INT(back(f, 1, &beyond, 1), -EINVAL);
 	CHECK_INT(transfer(f, box(1, 0, 0, 4, 4, 0)), -EINVAL);
 	const struct renderer_span unknown = { .region = 99, .length = 64 };
