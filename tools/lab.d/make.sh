@@ -37,15 +37,16 @@ clean_up()
 	work=
 }
 
-# A root made without privileges has files of subordinate ids while it is being made.
+# A root made without privileges has files of subordinate ids while it is being made. As those, its
+# contents can be removed; as ourselves, what is empty then.
 remove_tree()
 {
 	local f
 	for f in "$@"; do
 		[ -e "$f" ] || continue
-		rm -rf --one-file-system -- "$f" 2>/dev/null \
-			|| mmdebstrap --unshare-helper rm -rf --one-file-system -- "$f" \
-			|| die "cannot remove $f"
+		rm -rf --one-file-system -- "$f" 2>/dev/null && continue
+		mmdebstrap --unshare-helper rm -rf --one-file-system -- "$f" >/dev/null 2>&1 || true
+		rm -rf --one-file-system -- "$f" || die "cannot remove $f"
 	done
 }
 
