@@ -13,7 +13,7 @@ enter()
 	flock -s 8
 	case $(way_in) in
 	bubblewrap) enter_bubblewrap "$@" ;;
-	chroot) enter_chroot "$@" ;;
+	mounts) enter_by_hand "$@" ;;
 	*) die "cannot enter the lab: bubblewrap finds no user namespaces (sysctl kernel.unprivileged_userns_clone=1 or kernel.apparmor_restrict_unprivileged_userns=0 allow them; root needs none)" ;;
 	esac
 }
@@ -28,7 +28,7 @@ way_in()
 	elif bwrap --ro-bind / / --unshare-pid --proc /proc true 2>/dev/null; then
 		echo bubblewrap
 	elif [ "$(id -u)" -eq 0 ] && unshare --mount --pid --fork true 2>/dev/null; then
-		echo chroot
+		echo mounts
 	fi
 }
 
@@ -114,11 +114,16 @@ enter_bubblewrap()
 	fi
 	args+=(--chdir "$(pwd -P)")
 	set_environment
+	if [ "$(id -u)" -eq 0 ]; then
+		# For root, bubblewrap covers parts of /proc, and below a /proc like that no sandbox could have
+		# one of its own.
+		set -- sh -c 'mount -t proc proc /proc && exec "$@"' sh "$@"
+	fi
 	exec bwrap "${args[@]}" "$@"
 }
 
 # The same by hand, for root on machines where bubblewrap fails.
-enter_chroot()
+enter_by_hand()
 {
 	local mounts f session
 	session=$(session_folder)
@@ -135,7 +140,8 @@ enter_chroot()
 		mounted_folders | sed 's/.*/& rw &/'
 	} >"$mounts"
 	set_environment
-	export LAB_ROOT=$lab LAB_MOUNTS=$mounts LAB_LINKS=$ROOT_LINKS
+	mkdir -p "$cache/root"
+	export LAB_ROOT=$lab LAB_MOUNT_POINT=$cache/root LAB_MOUNTS=$mounts LAB_LINKS=$ROOT_LINKS
 	exec setpriv --pdeathsig KILL -- unshare --mount --pid --fork --kill-child --propagation private \
-		bash "$checkout/tools/lab.d/chroot-enter" "$@"
+		bash "$checkout/tools/lab.d/put-together" "$@"
 }

@@ -71,7 +71,7 @@ clean_all()
 	exec 8>>"$cache/in-use"
 	flock -n 8 || die "somebody is running commands in the lab"
 	exec 8>&-
-	remove_tree "$cache"/lab-* "$cache"/guest-* "$cache"/log "$cache"/home "$cache"/kvm-* "$cache"/in-use
+	remove_tree "$cache"/lab-* "$cache"/guest-* "$cache"/log "$cache"/home "$cache"/kvm-* "$cache"/in-use "$cache"/root
 	rm -f -- "$cache/lock"
 	rmdir -- "$cache" 2>/dev/null || say "other files are left in $cache"
 }
