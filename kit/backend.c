@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-#include "backend.h"
+#include "kit/backend.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -9,7 +9,7 @@
 
 #include <sys/types.h>
 
-#include "kit.h"
+#include "kit/kit.h"
 
 struct kit_backend {
 	struct kit *kit;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend.h"
+#include "kit/backend.h"
 
 /* Appends the children of all threads of a process. */
 static uint32_t add_children(pid_t pid, pid_t *pids, uint32_t count, uint32_t max)

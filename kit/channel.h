@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "kit.h"
+#include "kit/kit.h"
 #include "vhost/protocol.h"
 
 #define KIT_MAX_CHANNEL_REQUESTS 256u

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "display_parts.h"
-#include "stream.h"
+#include "kit/display_parts.h"
+#include "kit/stream.h"
 #include "util/checked.h"
 #include "util/fd.h"
 

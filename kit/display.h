@@ -10,8 +10,8 @@
 #pragma once
 
 #include "display/protocol.h"
-#include "kit.h"
-#include "picture.h"
+#include "kit/kit.h"
+#include "kit/picture.h"
 
 #define KIT_MAX_SCANOUTS        VIRTIO_GPU_MAX_SCANOUTS
 #define KIT_MAX_DISPLAY_EVENTS  512u

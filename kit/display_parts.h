@@ -2,7 +2,7 @@
 /* What the parts of the display share: display.c has the socket, display_show.c the meaning. */
 #pragma once
 
-#include "display.h"
+#include "kit/display.h"
 
 /* A whole message; descriptors that it wants to keep are taken out of fds (set to -1). */
 struct kit_display_message {

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "display_parts.h"
+#include "kit/display_parts.h"
 #include "util/checked.h"
 #include "util/fd.h"
 

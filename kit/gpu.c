@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-#include "gpu.h"
+#include "kit/gpu.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -9,8 +9,8 @@
 #pragma once
 
 #include "gpu/protocol.h"
-#include "picture.h"
-#include "ring.h"
+#include "kit/picture.h"
+#include "kit/ring.h"
 
 struct kit_gpu {
 	struct kit *kit;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gpu.h"
+#include "kit/gpu.h"
 #include "util/checked.h"
 
 /* Copies a response out when it is the expected one. */

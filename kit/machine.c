@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-#include "machine.h"
+#include "kit/machine.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -11,10 +11,10 @@
  */
 #pragma once
 
-#include "backend.h"
-#include "display.h"
-#include "gpu.h"
-#include "vmm.h"
+#include "kit/backend.h"
+#include "kit/display.h"
+#include "kit/gpu.h"
+#include "kit/vmm.h"
 
 struct kit_machine_spec {
 	const char *command;               /* of the backend; NULL: BACKEND in the environment */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-#include "memory.h"
+#include "kit/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>

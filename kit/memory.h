@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "kit.h"
+#include "kit/kit.h"
 
 #define KIT_MAX_REGIONS 64u
 #define KIT_PAGE        4096u

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-#include "picture.h"
+#include "kit/picture.h"
 
 #include <errno.h>
 #include <png.h>

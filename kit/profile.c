@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-#include "profile.h"
+#include "kit/profile.h"
 
 #include "gpu/protocol.h"
 #include "vhost/protocol.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-#include "ring.h"
+#include "kit/ring.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "memory.h"
+#include "kit/memory.h"
 
 #define KIT_RING_NEXT     1u
 #define KIT_RING_WRITE    2u

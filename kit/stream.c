@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-#include "stream.h"
+#include "kit/stream.h"
 
 #include <errno.h>
 #include <poll.h>

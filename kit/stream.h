@@ -2,7 +2,7 @@
 /* Bytes and descriptors over a UNIX stream socket, with a time limit and everything else served. */
 #pragma once
 
-#include "kit.h"
+#include "kit/kit.h"
 
 #define KIT_MAX_FDS 253u /* what the kernel takes in one message */
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gpu.h"
+#include "kit/gpu.h"
 #include "util/checked.h"
 
 #define GAP 64u

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-#include "vmm.h"
+#include "kit/vmm.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "display.h"
+#include "kit/display.h"
 #include "util/checked.h"
 #include "util/fd.h"
 

@@ -10,11 +10,11 @@
  */
 #pragma once
 
-#include "channel.h"
-#include "memory.h"
-#include "profile.h"
-#include "ring.h"
-#include "stream.h"
+#include "kit/channel.h"
+#include "kit/memory.h"
+#include "kit/profile.h"
+#include "kit/ring.h"
+#include "kit/stream.h"
 #include "vhost/protocol.h"
 
 #define KIT_MAX_PAYLOAD 4096u

@@ -5,10 +5,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "display.h"
+#include "kit/display.h"
+#include "kit/vmm.h"
 #include "util/checked.h"
 #include "util/fd.h"
-#include "vmm.h"
 
 struct composing {
 	struct kit_vmm *vmm;

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "display.h"
+#include "kit/display.h"
+#include "kit/vmm.h"
 #include "util/fd.h"
-#include "vmm.h"
 
 /* The features that a guest behind this VMM ends up with. */
 static uint64_t choose_features(const struct kit_vmm *vmm)

@@ -2,7 +2,7 @@
 /* The kit tried on the toy backend. */
 #include "test.h"
 
-#include "machine.h"
+#include "kit/machine.h"
 
 static void draws(void)
 {

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "machine.h"
+#include "kit/machine.h"
 #include "test.h"
 
 /* A kit function that must not fail: says why it did. */
