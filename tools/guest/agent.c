@@ -33,7 +33,7 @@
 #include <unistd.h>
 
 #define FRAME_MAX 65536
-#define JOBS_MAX 64
+#define JOBS_MAX  64
 
 enum frame_type {
 	FRAME_RUN = 1,
@@ -176,7 +176,7 @@ static void job_start(uint32_t id, const char *command)
 		return;
 	}
 	fcntl(fds[0], F_SETFL, O_NONBLOCK);
-	*job = (struct job){.pid = pid, .id = id, .output = fds[0]};
+	*job = (struct job){ .pid = pid, .id = id, .output = fds[0] };
 }
 
 /* Passes on what a job has written. False when there will be no more. */
@@ -205,8 +205,9 @@ static void reap(void)
 				job_forward(&jobs[i]);
 				close(jobs[i].output);
 			}
-			send_done(jobs[i].id, WIFEXITED(status) ? (uint32_t)WEXITSTATUS(status)
-								: 128 + (uint32_t)WTERMSIG(status));
+			send_done(jobs[i].id,
+				WIFEXITED(status) ? (uint32_t)WEXITSTATUS(status)
+						  : 128 + (uint32_t)WTERMSIG(status));
 			jobs[i].pid = 0;
 		}
 	}
@@ -286,8 +287,8 @@ static void serve_frame(void)
 static void serve(int children)
 {
 	struct pollfd fds[2 + JOBS_MAX] = {
-		{.fd = port, .events = POLLIN},
-		{.fd = children, .events = POLLIN},
+		{ .fd = port, .events = POLLIN },
+		{ .fd = children, .events = POLLIN },
 	};
 	for (size_t i = 0; i < JOBS_MAX; i++) {
 		fds[2 + i].fd = jobs[i].pid != 0 ? jobs[i].output : -1;
