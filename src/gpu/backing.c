@@ -113,7 +113,9 @@ static void resolve(struct gpu_resource *resource)
 {
 	struct gpu_backing *backing = &resource->backing;
 	struct gpu_spans *spans = NULL;
-	if (!backing->entries || (backing->spans && gpu_spans_move(backing->spans, resource->device)))
+	if (!backing->entries)
+		return;
+	if (backing->spans && gpu_spans_move(backing->spans, resource->device))
 		return;
 	int ret = gpu_spans_create(resource->device, backing->entries, backing->count, &spans);
 	if (ret < 0) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The backing of a resource (virtio 1.4, RESOURCE_ATTACH_BACKING): the guest's entries, kept as guest
- * addresses, and the spans they come to with the memory table in force. An attached backing whose
- * entries are not all in the table has no spans: it cannot be transferred from or to until a later
- * table has them again.
+ * The backing of a resource (virtio 1.4, RESOURCE_ATTACH_BACKING): the guest's entries, kept as
+ * guest addresses, and the spans they come to with the memory table in force. An attached backing
+ * whose entries are not all in the table has no spans: it cannot be transferred from or to until a
+ * later table has them again.
  */
 #pragma once
 

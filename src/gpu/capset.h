@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Capability sets (virtio 1.4, 5.7.6.8): what the driver is told of the renderers, and which renderer
- * a context goes to. They are copied from a renderer when it is ready, so they stay the same for the
- * guest while it is being replaced. Where two renderers have the same one the first counts.
+ * Capability sets (virtio 1.4, 5.7.6.8): what the driver is told of the renderers, and which
+ * renderer a context goes to. They are copied from a renderer when it is ready, so they stay the
+ * same for the guest while it is being replaced. Where two renderers have the same one the first
+ * counts.
  */
 #pragma once
 

@@ -261,8 +261,8 @@ void gpu_command_start(struct gpu_command *command, struct vq_request *request)
 		gpu_command_release(command, 0);
 }
 
-/* Only answers, so that the list of live commands stays as it is. All commands of a timeline came on the
- * same queue, so none is left that would wait for this one. */
+/* Only answers, so that the list of live commands stays as it is. All commands of a timeline came
+ * on the same queue, so none is left that would wait for this one. */
 static void abort_one(struct gpu_command *command)
 {
 	struct gpu_device *device = command->device;

@@ -105,8 +105,8 @@ void gpu_command_start(struct gpu_command *command, struct vq_request *request);
 /* Runs the handler again of a command that has stalled. */
 void gpu_command_resume(struct gpu_command *command);
 
-/* Answers with ERR_UNSPEC every command of the queue with this index that is not answered yet, or of
- * all queues (VIRTIO_GPU_QUEUES). */
+/* Answers with ERR_UNSPEC every command of the queue with this index that is not answered yet, or
+ * of all queues (VIRTIO_GPU_QUEUES). */
 void gpu_commands_abort(struct gpu_device *device, uint32_t queue);
 
 /* For handlers and those who work on their behalf: the command is not settled before each hold is

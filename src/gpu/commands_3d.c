@@ -63,7 +63,8 @@ uint32_t gpu_handle_ctx_create(struct gpu_command *command)
 {
 	struct gpu_device *device = command->device;
 	const struct virtio_gpu_ctx_create *create = &command->fixed.ctx_create;
-	uint32_t init = gpu_device_has(device, VIRTIO_GPU_F_CONTEXT_INIT) ? create->context_init : 0;
+	bool typed = gpu_device_has(device, VIRTIO_GPU_F_CONTEXT_INIT);
+	uint32_t init = typed ? create->context_init : 0;
 	struct gpu_slot *slot;
 	if (create->hdr.ctx_id == 0 || gpu_context_find(device, create->hdr.ctx_id))
 		return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
@@ -276,8 +277,8 @@ uint32_t gpu_handle_submit(struct gpu_command *command)
 	void *buffer = renderer_submit_buffer(renderer, submit->size);
 	if (!buffer)
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
-	/* All is there, as submit_valid() has found. What the fences stand for was submitted before, and a
-	 * context's work is done in order. */
+	/* All is there, as submit_valid() has found. What the fences stand for was submitted
+	 * before, and a context's work is done in order. */
 	bool read = vq_request_read(command->request, in_fences,
 			    submit->num_in_fences * sizeof(uint64_t)) &&
 		vq_request_read(command->request, buffer, submit->size);

@@ -83,8 +83,8 @@ struct gpu_attachment *gpu_context_attachment(const struct gpu_context *context,
 /* Tells the renderer of one recorded attachment, realising the resource if need be. -ENOMEM. */
 int gpu_attachment_catch_up(struct gpu_attachment *attachment);
 
-/* The same for at most GPU_CATCH_UP of a context: before it does what could use them. True when none
- * is left. Those that memory is too short for are dropped. */
+/* The same for at most GPU_CATCH_UP of a context: before it does what could use them. True when
+ * none is left. Those that memory is too short for are dropped. */
 bool gpu_context_catch_up(struct gpu_context *context);
 
 /* Takes an attachment away without telling a renderer. */

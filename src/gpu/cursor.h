@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Cursors (virtio 1.4, 5.7.6.10), one for each scanout. The image is copied when UPDATE_CURSOR comes;
- * where the resource lives in another process it is read back, which the command does not wait for.
+ * Cursors (virtio 1.4, 5.7.6.10), one for each scanout. The image is copied when UPDATE_CURSOR
+ * comes; where the resource lives in another process it is read back, which the command does not
+ * wait for.
  */
 #pragma once
 
@@ -27,7 +28,8 @@ struct gpu_cursor {
 };
 
 /* Scanout ids are valid. Returns VIRTIO_GPU_RESP_…. */
-uint32_t gpu_cursor_update(struct gpu_device *device, const struct virtio_gpu_update_cursor *update);
+uint32_t gpu_cursor_update(struct gpu_device *device,
+	const struct virtio_gpu_update_cursor *update);
 void gpu_cursor_move(struct gpu_device *device, const struct virtio_gpu_cursor_pos *position);
 
 /* The resource with this id is gone. */
@@ -36,6 +38,6 @@ void gpu_cursors_forget(struct gpu_device *device, uint32_t resource);
 /* Hides all cursors and forgets their images. */
 void gpu_cursors_reset(struct gpu_device *device);
 
-/* Another display is in charge, which knows nothing: what is visible is sent to it, and hidden on the
- * one left behind (may be NULL). */
+/* Another display is in charge, which knows nothing: what is visible is sent to it, and hidden on
+ * the one left behind (may be NULL). */
 void gpu_cursors_display_changed(struct gpu_device *device, struct display *left);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Who is alive when: the device, its renderers and a viewer's display live as long as the process; a
- * session brings memory, queues and maybe a display, and takes them away. Between two sessions, and
- * when the guest resets the device, everything that the guest made is dropped and the renderers are
- * told to do the same. What renderers and displays have not finished by then is finished later, for
- * nobody.
+ * Who is alive when: the device, its renderers and a viewer's display live as long as the process;
+ * a session brings memory, queues and maybe a display, and takes them away. Between two sessions,
+ * and when the guest resets the device, everything that the guest made is dropped and the renderers
+ * are told to do the same. What renderers and displays have not finished by then is finished later,
+ * for nobody.
  */
 #include "gpu/device.h"
 
@@ -29,7 +29,8 @@ static void device_reset(struct gpu_device *device)
 	gpu_cursors_reset(device);
 	gpu_renderers_reset(device);
 	while (!list_empty(&device->context_list))
-		gpu_context_forget(container_of(device->context_list.next, struct gpu_context, link));
+		gpu_context_forget(container_of(device->context_list.next, struct gpu_context,
+			link));
 	while (!list_empty(&device->resource_list))
 		gpu_resource_forget(container_of(device->resource_list.next, struct gpu_resource,
 			link));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The virtio-gpu device (virtio 1.4, section 5.7): everything a guest can see of it. One lives as long
- * as its process and serves one VMM's session after another.
+ * The virtio-gpu device (virtio 1.4, section 5.7): everything a guest can see of it. One lives as
+ * long as its process and serves one VMM's session after another.
  */
 #pragma once
 
@@ -36,9 +36,10 @@ struct gpu_limits {
 /* How the device gets renderers for contexts. */
 struct gpu_renderer_factory {
 	/* Starts the renderer called name. The result is the caller's; `ready` comes once from the
-	 * loop when its capsets are known, `events->lost` when it is not to be had any more. NULL: it
-	 * cannot be started now (logged). Never waits. */
-	struct renderer *(*start)(void *data, const char *name, const struct renderer_events *events,
+	 * loop when its capsets are known, `events->lost` when it is not to be had any more. NULL:
+	 * it cannot be started now (logged). Never waits. */
+	struct renderer *(*start)(void *data, const char *name,
+		const struct renderer_events *events,
 		void (*ready)(void *events_data, struct renderer *renderer), void *events_data);
 	void *data;
 };
@@ -48,15 +49,15 @@ struct gpu_renderer_factory {
 struct gpu_device_args {
 	struct loop *loop;
 	struct gpu_limits limits;
-	uint32_t scanouts;      /* 1..VIRTIO_GPU_MAX_SCANOUTS; a VMM with a display may say otherwise */
+	uint32_t scanouts;      /* 1..VIRTIO_GPU_MAX_SCANOUTS; a VMM's display may say otherwise */
 	uint32_t width, height; /* of each, where no display tells */
 	uint64_t capset_mask;   /* bit n: capset id n may be offered */
 	bool headless;          /* displays are not used, even when a VMM brings one */
 	struct gpu_renderer_factory factory;
 	uint32_t renderer_count;
-	const char *renderers[GPU_MAX_RENDERERS]; /* names, in order of preference; static strings */
-	/* All renderers have said what they can do, or have failed to: sessions may be served. Called
-	 * once, from the loop. */
+	const char *renderers[GPU_MAX_RENDERERS]; /* names, best first; static strings */
+	/* All renderers have said what they can do, or have failed to: sessions may be served.
+	 * Called once, from the loop. */
 	void (*ready)(void *data);
 	void *data;
 };

@@ -3,9 +3,9 @@
  * Fence timelines (virtio 1.4, 5.7.6.7, fence_id and ring_idx).
  *
  * A fenced command belongs to one timeline: that of a ring of a context when it says so
- * (FLAG_INFO_RING_IDX), else the global one. Commands of a timeline are answered in the order in which
- * they came, as drivers take the answer to one for the end of all before it; fence ids are echoed
- * and never used for anything.
+ * (FLAG_INFO_RING_IDX), else the global one. Commands of a timeline are answered in the order in
+ * which they came, as drivers take the answer to one for the end of all before it; fence ids are
+ * echoed and never used for anything.
  */
 #pragma once
 
@@ -22,8 +22,8 @@ struct gpu_timeline {
 
 void gpu_timeline_init(struct gpu_timeline *timeline);
 
-/* Puts a command at the end of the timeline that its header names, if it is fenced. False when there
- * is no such timeline: the ring is out of range, the driver did not choose CONTEXT_INIT, or
+/* Puts a command at the end of the timeline that its header names, if it is fenced. False when
+ * there is no such timeline: the ring is out of range, the driver did not choose CONTEXT_INIT, or
  * the context does not exist. */
 bool gpu_fence_enter(struct gpu_command *command);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Shared memory that a renderer reads pixels back into: for scanouts and cursors whose resource lives
- * in a renderer that shares no image with us.
+ * Shared memory that a renderer reads pixels back into: for scanouts and cursors whose resource
+ * lives in a renderer that shares no image with us.
  */
 #pragma once
 
@@ -20,18 +20,18 @@ struct gpu_frame {
 	uint32_t given[GPU_MAX_SLOTS]; /* generation of the slot that has the region; 0: none */
 };
 
-/* A frame of width x height pixels (1..IMAGE_MAX_SIDE each), or NULL: no memory, or all frames together
- * would take more than the device's limit of host_bytes. */
+/* A frame of width x height pixels (1..IMAGE_MAX_SIDE each), or NULL: no memory, or all frames
+ * together would take more than the device's limit of host_bytes. */
 struct gpu_frame *gpu_frame_create(struct gpu_device *device, uint32_t width, uint32_t height);
 
 struct gpu_frame *gpu_frame_ref(struct gpu_frame *frame);
 
-/* NULL is fine. The last one takes the region away from the renderers; the pixels stay for whoever has a
- * reference to the image. */
+/* NULL is fine. The last one takes the region away from the renderers; the pixels stay for whoever
+ * has a reference to the image. */
 void gpu_frame_unref(struct gpu_frame *frame);
 
-/* Reads rect of a resource back to (x, y) of the frame, which must have room for it. The frame and what
- * it is for must be kept until the call is finished. */
+/* Reads rect of a resource back to (x, y) of the frame, which must have room for it. The frame and
+ * what it is for must be kept until the call is finished. */
 struct gpu_frame_read {
 	struct gpu_slot *slot; /* has a renderer */
 	uint32_t resource;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * A pin counts in the regions of its slot from its creation until it has ended and its calls are
- * finished: only then has the renderer stopped to use the memory. A reset ends all pins at once, without a
- * call for each; the regions then remember which reset they wait for.
+ * finished: only then has the renderer stopped to use the memory. A reset ends all pins at once,
+ * without a call for each; the regions then remember which reset they wait for.
  */
 #include "gpu/memory.h"
 

@@ -2,11 +2,11 @@
 /*
  * Guest memory in the hands of renderers.
  *
- * Spans: what a list of guest addresses comes to with one memory table. Pin: spans that are the backing
- * of a resource in one renderer. A region is given to a renderer when the first pin needs it and
- * taken away when the memory table has it no longer and nothing that could use it is under way: the
- * last pin has ended, and so has every reset. Until then a table that has it is kept, so it stays
- * mapped here, too.
+ * Spans: what a list of guest addresses comes to with one memory table. Pin: spans that are the
+ * backing of a resource in one renderer. A region is given to a renderer when the first pin needs
+ * it and taken away when the memory table has it no longer and nothing that could use it is under
+ * way: the last pin has ended, and so has every reset. Until then a table that has it is kept, so
+ * it stays mapped here, too.
  */
 #pragma once
 
@@ -21,8 +21,8 @@ struct gpu_command;
 struct gpu_device;
 struct gpu_slot;
 
-/* The regions of the memory table in force under the ids that renderers know them by: never 0 and never
- * used again in this process. Frames have ids of the same kind. */
+/* The regions of the memory table in force under the ids that renderers know them by: never 0 and
+ * never used again in this process. Frames have ids of the same kind. */
 struct gpu_regions {
 	uint32_t last_id;
 	uint32_t count;
@@ -34,8 +34,8 @@ struct gpu_regions {
 
 uint32_t gpu_regions_new_id(struct gpu_regions *regions);
 
-/* Another table (may be NULL) is in force; the one before must still be there. Regions that both have
- * keep their ids. */
+/* Another table (may be NULL) is in force; the one before must still be there. Regions that both
+ * have keep their ids. */
 void gpu_regions_update(struct gpu_regions *regions, const struct vhost_memory *memory);
 
 /* True when the table in force has it. */
@@ -51,9 +51,9 @@ struct gpu_spans {
 	struct renderer_span *spans; /* owned */
 };
 
-/* Resolves entries with the device's memory table, merging what is adjacent. One reference to *ret_spans is
- * the caller's. -EFAULT when a byte is not in the table, -EINVAL when there is none at all, -ENOSPC
- * when it comes to more than RENDERER_MAX_SPANS, -ENOMEM. */
+/* Resolves entries with the device's memory table, merging what is adjacent. One reference to
+ * *ret_spans is the caller's. -EFAULT when a byte is not in the table, -EINVAL when there is none
+ * at all, -ENOSPC when it comes to more than RENDERER_MAX_SPANS, -ENOMEM. */
 int gpu_spans_create(const struct gpu_device *device, const struct virtio_gpu_mem_entry *entries,
 	uint32_t count, struct gpu_spans **ret_spans);
 
@@ -62,7 +62,8 @@ struct gpu_spans *gpu_spans_ref(struct gpu_spans *spans);
 /* NULL is fine. */
 void gpu_spans_unref(struct gpu_spans *spans);
 
-/* True, with their table replaced, when all that the spans need is in the device's new table, too. */
+/* True, with their table replaced, when all that the spans need is in the device's new table,
+ * too. */
 bool gpu_spans_move(struct gpu_spans *spans, const struct gpu_device *device);
 
 #define GPU_SLOT_REGIONS 200u /* the rest of a renderer's RENDERER_MAX_REGIONS is for frames */
@@ -94,8 +95,8 @@ struct gpu_pin {
 struct gpu_pin *gpu_pin_create(struct gpu_slot *slot, uint32_t resource, struct gpu_spans *spans,
 	struct gpu_command *command);
 
-/* The three ways in which a pin ends; it must not be used after. The command (may be NULL) is held until
- * the memory is not used any more. */
+/* The three ways in which a pin ends; it must not be used after. The command (may be NULL) is held
+ * until the memory is not used any more. */
 
 /* The resource gets no backing, or that of the next pin, which must have been made by
  * gpu_pin_replace(). */
@@ -108,7 +109,8 @@ struct gpu_pin *gpu_pin_replace(struct gpu_pin *pin, uint32_t resource, struct g
 void gpu_pin_unref_resource(struct gpu_slot *slot, struct gpu_pin *pin, uint32_t resource,
 	struct gpu_command *command);
 
-/* Ends a pin whose renderer is gone, never came to know of it, or is about to be reset. NULL is fine. */
+/* Ends a pin whose renderer is gone, never came to know of it, or is about to be reset. NULL is
+ * fine. */
 void gpu_pin_forget(struct gpu_pin *pin);
 
 /* Resets the slot's renderer; everything pinned so far may be in use until that is done. */

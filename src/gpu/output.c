@@ -6,6 +6,7 @@
 #include "display/edid.h"
 #include "gpu/protocol.h"
 #include "gpu/state.h"
+#include "util/fd.h"
 #include "util/log.h"
 
 static void display_ready(void *data, uint32_t scanout)
@@ -59,6 +60,8 @@ void gpu_outputs_set(struct gpu_device *device, enum gpu_display_owner owner, in
 	struct gpu_display_place *place = &device->outputs.places[owner];
 	struct display *old = place->display;
 	place->display = NULL;
+	if (device->args.headless)
+		fd_close(&sock);
 	if (sock >= 0) {
 		place->display = display_create(device->loop, sock, &display_events, place);
 		if (!place->display)

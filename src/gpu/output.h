@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The display in charge and what is known of its outputs. A VMM brings a display with its session, and
- * another one with each start of the device; while it has none the viewer's is in charge, if there
- * is one. GET_DISPLAY_INFO and GET_EDID are asked there and answered when the reply comes; without
- * a display, or when it does not answer, from what is known and the device's arguments.
+ * The display in charge and what is known of its outputs. A VMM brings a display with its session,
+ * and another one with each start of the device; while it has none the viewer's is in charge, if
+ * there is one. GET_DISPLAY_INFO and GET_EDID are asked there and answered when the reply comes;
+ * without a display, or when it does not answer, from what is known and the device's arguments.
  */
 #pragma once
 

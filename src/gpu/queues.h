@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * From queues to commands. The cursor queue is always served first. The control queue is served in
- * small portions, so that other descriptors have their turn in between, and only while every renderer
- * has room for what a command may come to.
+ * small portions, so that other descriptors have their turn in between, and only while every
+ * renderer has room for what a command may come to.
  */
 #pragma once
 

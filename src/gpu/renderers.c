@@ -69,8 +69,9 @@ static void renderer_lost(void *data, struct renderer *renderer)
 			slot_link));
 	gpu_slot_memory_lost(slot);
 	if (slot->capsets.count > 0)
-		log_warn("renderer %s died; %u contexts lost, 2D goes on, a new one starts with the "
-			 "next context", slot->name, contexts);
+		log_warn("renderer %s died; %u contexts lost, 2D goes on, "
+			 "a new one starts with the next context",
+			slot->name, contexts);
 	else
 		log_warn("renderer %s could not be started: going on without it", slot->name);
 	announced(slot);
@@ -95,28 +96,34 @@ static void tidy(void *data)
 		device->args.ready(device->args.data);
 }
 
-static bool may_start(struct gpu_slot *slot)
+static uint64_t *oldest_start(struct gpu_slot *slot)
 {
-	uint64_t now = loop_now_ms();
-	uint64_t *oldest = &slot->starts[slot->start_count % GPU_RENDERER_STARTS];
-	if (slot->start_count >= GPU_RENDERER_STARTS && now - *oldest < GPU_RENDERER_START_MS) {
-		log_limited(LOG_WARN, "renderer %s died %u times within a minute: no 3D for a while",
-			slot->name, GPU_RENDERER_STARTS);
-		return false;
-	}
-	*oldest = now;
-	slot->start_count++;
-	return true;
+	return &slot->starts[slot->start_count % GPU_RENDERER_STARTS];
+}
+
+static bool may_start(struct gpu_slot *slot, uint64_t now)
+{
+	if (slot->start_count < GPU_RENDERER_STARTS ||
+		now - *oldest_start(slot) >= GPU_RENDERER_START_MS)
+		return true;
+	log_limited(LOG_WARN, "renderer %s died %u times within a minute: no 3D for a while",
+		slot->name, GPU_RENDERER_STARTS);
+	return false;
 }
 
 struct renderer *gpu_slot_acquire(struct gpu_slot *slot)
 {
-	if (slot->renderer || !may_start(slot))
-		return slot->renderer;
 	const struct gpu_renderer_factory *factory = &slot->device->args.factory;
+	uint64_t now = loop_now_ms();
+	if (slot->renderer || !may_start(slot, now))
+		return slot->renderer;
 	slot->generation++;
 	slot->renderer = factory->start(factory->data, slot->name, &slot_events, renderer_ready,
 		slot);
+	if (slot->renderer) {
+		*oldest_start(slot) = now;
+		slot->start_count++;
+	}
 	return slot->renderer;
 }
 

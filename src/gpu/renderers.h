@@ -3,9 +3,9 @@
  * The renderers that a device has: slot 0 is the software renderer of this process, which is always
  * there; each other slot is a place for one renderer process after another.
  *
- * A renderer that is lost takes its contexts and realisations with it. Its slot is empty until the next
- * context is created in it, which starts a new one; that operation and what follows wait in its ring,
- * never here. A renderer that keeps dying is not started again for a while.
+ * A renderer that is lost takes its contexts and realisations with it. Its slot is empty until the
+ * next context is created in it, which starts a new one; that operation and what follows wait in
+ * its ring, never here. A renderer that keeps dying is not started again for a while.
  */
 #pragma once
 

@@ -93,7 +93,8 @@ void gpu_resource_destroy(struct gpu_resource *resource, struct gpu_command *com
 	unlist(resource);
 	detach_everywhere(resource);
 	while ((realisation = first_realisation(resource))) {
-		gpu_pin_unref_resource(realisation->slot, realisation->pin, resource->args.id, command);
+		gpu_pin_unref_resource(realisation->slot, realisation->pin, resource->args.id,
+			command);
 		realisation->pin = NULL;
 		gpu_realisation_drop(realisation);
 	}

@@ -2,14 +2,15 @@
 /*
  * Resources (virtio 1.4, 5.7.6.8 and 5.7.6.9).
  *
- * A resource is realised in a renderer when it is needed there: a 2D one in the software renderer when
- * it is created and in a context's renderer when that context does something that could use it, a 3D
- * one in the renderer of the first context that attaches it (at once where there is only one
- * renderer). So a guest's text console is never touched by a GPU.
+ * A resource is realised in a renderer when it is needed there: a 2D one in the software renderer
+ * when it is created and in a context's renderer when that context does something that could use
+ * it, a 3D one in the renderer of the first context that attaches it (at once where there is only
+ * one renderer). So a guest's text console is never touched by a GPU.
  *
- * Home is the realisation that has the current picture. Once a 2D resource is realised in a context's
- * renderer home is there. When that renderer is lost, home is the software renderer again, filled from
- * the backing; a 3D resource then has no home until it is attached to another context.
+ * Home is the realisation that has the current picture. Once a 2D resource is realised in a
+ * context's renderer home is there. When that renderer is lost, home is the software renderer
+ * again, filled from the backing; a 3D resource then has no home until it is attached to another
+ * context.
  */
 #pragma once
 
@@ -74,8 +75,8 @@ struct gpu_resource *gpu_resource_find(struct gpu_device *device, uint32_t id);
 /* True when there can be a picture of it: one plane of one sample. */
 bool gpu_resource_flat(const struct gpu_resource *resource);
 
-/* Registers a resource; it is not realised anywhere yet. Returns VIRTIO_GPU_RESP_…: id 0 or in use, too
- * many, no memory. */
+/* Registers a resource; it is not realised anywhere yet. Returns VIRTIO_GPU_RESP_…: id 0 or in use,
+ * too many, no memory. */
 uint32_t gpu_resource_create(struct gpu_device *device, const struct renderer_resource_args *args,
 	bool is_3d, struct gpu_resource **ret_resource);
 
@@ -89,10 +90,10 @@ void gpu_resource_destroy(struct gpu_resource *resource, struct gpu_command *com
 /* Forgets a resource whose renderers have been told to reset. */
 void gpu_resource_forget(struct gpu_resource *resource);
 
-/* Realises a resource in a slot that has a renderer, with its backing, and uploads a 2D one. Home is then
- * there. creator (may be NULL) is held until the renderer has created it; if it cannot the resource is
- * destroyed, without a creator it just loses the realisation. Either may have happened on return. 0, or
- * -ENOMEM: nothing was done. */
+/* Realises a resource in a slot that has a renderer, with its backing, and uploads a 2D one. Home
+ * is then there. creator (may be NULL) is held until the renderer has created it; if it cannot the
+ * resource is destroyed, without a creator it just loses the realisation. Either may have happened
+ * on return. 0, or -ENOMEM: nothing was done. */
 int gpu_realise(struct gpu_resource *resource, struct gpu_slot *slot, struct gpu_command *creator);
 
 /* Starts the transfer of all of a 2D resource from its backing, if it has one. */

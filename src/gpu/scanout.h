@@ -2,11 +2,12 @@
 /*
  * Scanouts: which part of which resource an output shows, and how it gets to the display.
  *
- * RESOURCE_FLUSH and SET_SCANOUT only add to the damage of scanouts. At the end of a round, whenever
- * the display can take an update, the damage goes out: straight from the pixels of a resource
- * whose home is in this process, as a dma-buf where renderer and display can do that, else by a read
- * back of just the damage into a shared frame. There is one update or read back under way on each
- * scanout; what is flushed meanwhile is gathered for the next. Without a display it is only gathered.
+ * RESOURCE_FLUSH and SET_SCANOUT only add to the damage of scanouts. At the end of a round,
+ * whenever the display can take an update, the damage goes out: straight from the pixels of a
+ * resource whose home is in this process, as a dma-buf where renderer and display can do that, else
+ * by a read back of just the damage into a shared frame. There is one update or read back under way
+ * on each scanout; what is flushed meanwhile is gathered for the next. Without a display it is only
+ * gathered.
  */
 #pragma once
 
@@ -59,8 +60,8 @@ void gpu_scanouts_damage(struct gpu_device *device, const struct gpu_resource *r
 /* Switches off every scanout that shows the resource; NULL: all. */
 void gpu_scanouts_off(struct gpu_device *device, const struct gpu_resource *resource);
 
-/* Another display is in charge, which knows nothing: everything shown is sent to it again. On the one
- * left behind (may be NULL) everything is switched off. */
+/* Another display is in charge, which knows nothing: everything shown is sent to it again. On the
+ * one left behind (may be NULL) everything is switched off. */
 void gpu_scanouts_display_changed(struct gpu_device *device, struct display *left);
 
 /* Sends what can be sent, at the end of this round. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * All state of the device model, private to gpu/. Each part belongs to the file that is named beside
- * it; others go through that file's functions.
+ * All state of the device model, private to gpu/. Each part belongs to the file that is named
+ * beside it; others go through that file's functions.
  */
 #pragma once
 

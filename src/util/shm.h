@@ -4,6 +4,6 @@
 
 #include <stdint.h>
 
-/* A zeroed memfd of size bytes (not 0), close-on-exec, which nobody can shrink, grow or unseal; name
- * is for /proc. Returns the descriptor or -errno. */
+/* A zeroed memfd of size bytes (not 0), close-on-exec, which nobody can shrink, grow or unseal;
+ * name is for /proc. Returns the descriptor or -errno. */
 int shm_create(const char *name, uint64_t size);

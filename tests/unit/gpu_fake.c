@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "test.h"
 #include "util/fourcc.h"
@@ -67,7 +68,8 @@ static struct image *export_image(struct fake *fake, uint32_t resource)
 		.y_0_top = true,
 	};
 	struct image *image = image_create_foreign(&like, NULL, NULL);
-	CHECK(image);
+	if (!image)
+		close(like.fds[0]);
 	return image;
 }
 
@@ -82,8 +84,10 @@ static void finish_op(struct fake *fake, struct fake_op *op, int status)
 	if (status == 0 && op->type == FAKE_READ_BACK)
 		read_back(fake, &op->read_back);
 	struct renderer_reply reply = { NULL };
-	if (status == 0 && op->type == FAKE_EXPORT)
+	if (status == 0 && op->type == FAKE_EXPORT) {
 		reply.image = export_image(fake, op->resource);
+		status = reply.image ? 0 : -ENOMEM;
+	}
 	call->done(call, status, reply.image ? &reply : NULL);
 	image_unref(reply.image);
 }
@@ -125,7 +129,7 @@ static void region_add(struct renderer *renderer, const struct renderer_region *
 		fake->regions[i].base = region->base;
 		return;
 	}
-	CHECK(!"too many regions");
+	test_fail(__FILE__, __LINE__, "too many regions");
 }
 
 static void region_remove(struct renderer *renderer, uint32_t id)
@@ -284,7 +288,8 @@ static const struct renderer_impl fake_impl = {
 struct fake *fake_create(const struct renderer_events *events, void *data)
 {
 	struct fake *fake = calloc(1, sizeof(*fake));
-	CHECK(fake);
+	if (!fake)
+		return NULL;
 	renderer_init(&fake->base, &fake_impl, events, data);
 	fake->fail_type = FAKE_NONE;
 	return fake;

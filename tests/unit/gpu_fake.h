@@ -63,9 +63,11 @@ struct fake {
 	} regions[FAKE_MAX_REGIONS];
 };
 
+/* NULL when memory is short. */
 struct fake *fake_create(const struct renderer_events *events, void *data);
 
-/* Finishes the oldest open call with this status (0: or what is set to fail); false when none is. */
+/* Finishes the oldest open call with this status (0: or what is set to fail); false when none
+ * is. */
 bool fake_finish_one(struct fake *fake, int status);
 
 /* Finishes all that are open. */

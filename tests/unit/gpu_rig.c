@@ -35,7 +35,8 @@ static void add_capset(struct fake *fake, uint32_t id)
 {
 	uint8_t data[100];
 	memset(data, (int)id, sizeof(data));
-	CHECK_INT(renderer_add_capset(&fake->base, id, 2, data, sizeof(data)), 0);
+	int ret = renderer_add_capset(&fake->base, id, 2, data, sizeof(data));
+	CHECK(ret == 0 || ret == -ENOMEM);
 }
 
 static struct renderer *start(void *data, const char *name, const struct renderer_events *events,
@@ -49,6 +50,8 @@ static struct renderer *start(void *data, const char *name, const struct rendere
 	if (rig->start_fails)
 		return NULL;
 	struct fake *fake = fake_create(events, events_data);
+	if (!fake)
+		return NULL;
 	rig->fakes[index] = fake;
 	add_capset(fake, index == 0 ? VIRTIO_GPU_CAPSET_VIRGL : VIRTIO_GPU_CAPSET_VENUS);
 	if (index == 0)

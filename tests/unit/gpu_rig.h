@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A device with the guest that drives it, for tests of src/gpu: queues made by hand in memory that the
- * test writes as a driver would, renderers of gpu_fake.h, and a display whose other end is the test's.
- * Everything here ends the case when it fails.
+ * A device with the guest that drives it, for tests of src/gpu: queues made by hand in memory that
+ * the test writes as a driver would, renderers of gpu_fake.h, and a display whose other end is the
+ * test's. Everything here ends the case when it fails.
  */
 #pragma once
 

@@ -327,7 +327,8 @@ static void realises_2d_for_a_transfer(void)
 	gpu_rig_finish(&rig);
 }
 
-/* A context with very many recorded resources does not keep the others waiting, nor fill the ring. */
+/* A context with very many recorded resources does not keep the others waiting, nor fill the
+ * ring. */
 static void catches_up_in_portions(void)
 {
 	start(1);

@@ -107,7 +107,8 @@ static void refuses_unknown_types(void)
 	gpu_rig_finish(&rig);
 }
 
-/* Each command at each length that is too short, and at its own, filled with each of a few bytes. */
+/* Each command at each length that is too short, and at its own, filled with each of a few
+ * bytes. */
 static void survives_every_length(void)
 {
 	uint8_t request[128];

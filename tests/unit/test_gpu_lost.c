@@ -135,6 +135,20 @@ static void goes_on_without_one_that_cannot_start(void)
 	gpu_rig_finish(&rig);
 }
 
+static void does_not_count_starts_that_fail(void)
+{
+	start(1);
+	fake_lose(rig.fakes[0]);
+	rig.fakes[0] = NULL;
+	rig.start_fails = true;
+	for (int i = 0; i < 10; i++)
+		CHECK_INT(gpu_rig_ctx_create(&rig, 1, 0), UNSPEC);
+	rig.start_fails = false;
+	CHECK_INT(gpu_rig_ctx_create(&rig, 1, 0), OK);
+	CHECK_INT(gpu_rig_submit(&rig, 1, 1), OK);
+	gpu_rig_finish(&rig);
+}
+
 static void still_offers_3d_while_it_is_away(void)
 {
 	start(1);
@@ -295,6 +309,7 @@ int main(int argc, char **argv)
 		TEST_CASE(starts_again_with_the_next_context),
 		TEST_CASE(gives_up_on_one_that_keeps_dying),
 		TEST_CASE(goes_on_without_one_that_cannot_start),
+		TEST_CASE(does_not_count_starts_that_fail),
 		TEST_CASE(still_offers_3d_while_it_is_away),
 		TEST_CASE(brings_2d_home),
 		TEST_CASE(loses_only_its_own),

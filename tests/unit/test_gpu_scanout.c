@@ -2,7 +2,7 @@
 /* What reaches a display of what resources show. */
 #include "gpu_rig.h"
 
-#include <stdlib.h>
+#include <sys/socket.h>
 
 #include "gpu/frame.h"
 #include "gpu/resource.h"
@@ -45,8 +45,11 @@ static void expect_size(uint32_t scanout, uint32_t w, uint32_t h)
 /* An update of rect; first is what its first pixel must be. */
 static void expect_update(uint32_t scanout, const struct rect *rect, uint32_t first)
 {
-	const struct vhost_user_gpu_update expected = { scanout, rect->x, rect->y, rect->w, rect->h };
-	peer_expect(&rig.display, VHOST_USER_GPU_UPDATE, (uint32_t)sizeof(expected) + rect->w * rect->h * 4);
+	const struct vhost_user_gpu_update expected = {
+		scanout, rect->x, rect->y, rect->w, rect->h,
+	};
+	peer_expect(&rig.display, VHOST_USER_GPU_UPDATE,
+		(uint32_t)sizeof(expected) + rect->w * rect->h * 4);
 	CHECK_MEM(rig.display.payload, &expected, sizeof(expected));
 	CHECK_MEM(rig.display.payload + sizeof(expected), &first, sizeof(first));
 	gpu_rig_run(&rig);
@@ -400,6 +403,24 @@ static void falls_back_when_export_fails(void)
 	gpu_rig_finish(&rig);
 }
 
+static void shows_nothing_when_headless(void)
+{
+	gpu_rig_prepare(&rig, 0);
+	rig.args.headless = true;
+	gpu_rig_start(&rig, FEATURES_2D);
+	for (int kind = DISPLAY_OF_SESSION; kind <= DISPLAY_OF_VIEWER; kind++) {
+		uint8_t byte;
+		gpu_rig_show(&rig, (enum gpu_rig_display)kind);
+		gpu_rig_run(&rig);
+		CHECK(!rig.device->outputs.active);
+		CHECK_INT(recv(rig.display.sock, &byte, 1, MSG_DONTWAIT), 0);
+	}
+	CHECK_INT(gpu_rig_create_2d(&rig, 1, 64, 32), OK);
+	CHECK_INT(gpu_rig_set_scanout(&rig, 0, 1, &all), OK);
+	CHECK_INT(gpu_rig_flush(&rig, 1, &all), OK);
+	gpu_rig_finish(&rig);
+}
+
 static void follows_2d_to_its_renderer_and_back(void)
 {
 	start(1);
@@ -455,6 +476,7 @@ int main(int argc, char **argv)
 		TEST_CASE(limits_frames),
 		TEST_CASE(shows_dmabufs),
 		TEST_CASE(falls_back_when_export_fails),
+		TEST_CASE(shows_nothing_when_headless),
 		TEST_CASE(follows_2d_to_its_renderer_and_back),
 		TEST_CASE(goes_dark_at_a_reset),
 	};
