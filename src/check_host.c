@@ -80,8 +80,8 @@ static void wait_for_trial(struct trial *trial)
 	}
 }
 
-static bool try_renderer(struct loop *loop, const struct config *config, const char *name,
-	int render_node)
+static bool try_renderer(
+	struct loop *loop, const struct config *config, const char *name, int render_node)
 {
 	int ends[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)

@@ -14,9 +14,9 @@
 /* One option: value is NULL where the option takes none. 0, or -EINVAL when the value is no good. */
 struct option_spec {
 	const char *name;
-	char letter;          /* 0: none */
+	char letter; /* 0: none */
 	const char *argument; /* what the help calls it; NULL: takes none */
-	const char *help;     /* NULL: an alias that the help leaves to the manual */
+	const char *help; /* NULL: an alias that the help leaves to the manual */
 	const char *expected; /* for the error line */
 	int (*set)(struct config *config, const char *value);
 };
@@ -42,8 +42,8 @@ static int parse_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret
 }
 
 /* Calls fn for each comma-separated word of text. */
-static int for_each_word(struct config *config, const char *text,
-	int (*fn)(struct config *config, const char *word))
+static int for_each_word(
+	struct config *config, const char *text, int (*fn)(struct config *config, const char *word))
 {
 	char word[64];
 	while (*text) {
@@ -266,7 +266,8 @@ static const struct option_spec options[] = {
 		set_render_node },
 	{ "display-socket", 0, "PATH", "listen for a viewer that shows what the VMM does not",
 		"a path", set_display_socket },
-	{ "headless", 0, NULL, "leave the VMM's display alone: nothing is shown", NULL, set_headless },
+	{ "headless", 0, NULL, "leave the VMM's display alone: nothing is shown", NULL,
+		set_headless },
 	{ "scanouts", 0, "N", "outputs of the device where no display says how many (1)",
 		"a number from 1 to 16", set_scanouts },
 	{ "mode", 0, "WxH", "their size in pixels (1280x800)",
@@ -299,7 +300,8 @@ static const struct option_spec options[] = {
 static const struct option_spec *find_long(const char *name, size_t length)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
-		if (strlen(options[i].name) == length && strncmp(options[i].name, name, length) == 0)
+		if (strlen(options[i].name) == length &&
+			strncmp(options[i].name, name, length) == 0)
 			return &options[i];
 	return NULL;
 }
@@ -410,7 +412,8 @@ void config_print_help(void)
 		else
 			printf("      %-24s  %s\n", left, option->help);
 	}
-	printf("\nExit status: 0 ended as asked, 1 the host could not do it, 2 wrong command line.\n"
+	printf("\nExit status: 0 ended as asked, 1 the host could not do it, 2 wrong command "
+	       "line.\n"
 	       "See virtiogpud(1) for all of it, and for how to tell a VMM.\n");
 }
 
@@ -440,7 +443,6 @@ void config_dump(const struct config *config)
 	printf("memory-slots=%d\n", config->memory_slots);
 	printf("max-resources=%u\n", config->limits.resources);
 	printf("max-contexts=%u\n", config->limits.contexts);
-	printf("max-host-memory=%llu\n",
-		(unsigned long long)(config->limits.host_bytes >> 20));
+	printf("max-host-memory=%llu\n", (unsigned long long)(config->limits.host_bytes >> 20));
 	printf("log-level=%u\n", config->log_level);
 }

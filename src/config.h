@@ -12,7 +12,7 @@
 enum config_exit {
 	EXIT_OK = 0,
 	EXIT_FAILED = 1, /* the host could not do it; one line says what and why */
-	EXIT_USAGE = 2,  /* the command line is wrong */
+	EXIT_USAGE = 2, /* the command line is wrong */
 };
 
 enum config_action {
@@ -26,9 +26,9 @@ enum config_action {
 
 struct config {
 	enum config_action action;
-	const char *socket_path;    /* may be NULL */
-	int fd;                     /* -1: none */
-	const char *render_node;    /* may be NULL */
+	const char *socket_path; /* may be NULL */
+	int fd; /* -1: none */
+	const char *render_node; /* may be NULL */
 	const char *display_socket; /* may be NULL */
 	bool headless;
 	bool memory_slots;

@@ -11,16 +11,16 @@
 enum control_type {
 	/* Launcher to device */
 	CONTROL_SPARE = 1, /* fd: the device's end of a socket to renderer `index`'s next process */
-	CONTROL_SESSION,   /* fd: a VMM's connection */
-	CONTROL_VIEWER,    /* fd: a viewer's display socket */
+	CONTROL_SESSION, /* fd: a VMM's connection */
+	CONTROL_VIEWER, /* fd: a viewer's display socket */
 
 	/* Device to launcher */
-	CONTROL_READY,          /* renderers have said what they can do: sessions may come */
-	CONTROL_SESSION_ENDED,  /* the next one may come */
+	CONTROL_READY, /* renderers have said what they can do: sessions may come */
+	CONTROL_SESSION_ENDED, /* the next one may come */
 	CONTROL_START_RENDERER, /* start renderer `index` at the other end of the spare */
 };
 
 struct control_packet {
-	uint32_t type;  /* enum control_type */
+	uint32_t type; /* enum control_type */
 	uint32_t index; /* of config.renderers */
 };

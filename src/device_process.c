@@ -99,8 +99,8 @@ static void gpu_ready(void *data)
 	tell_launcher(data, CONTROL_READY, 0);
 }
 
-static void handle_packet(struct device_process *process, const struct control_packet *packet,
-	int *fd)
+static void handle_packet(
+	struct device_process *process, const struct control_packet *packet, int *fd)
 {
 	switch ((enum control_type)packet->type) {
 	case CONTROL_SPARE:

@@ -33,11 +33,11 @@ struct launcher {
 	const struct config *config;
 	struct loop *loop;
 	struct loop_source *signals[4];
-	int listen_fd;   /* owned; -1: none */
-	int connection;  /* owned: what --fd gave, until it is handed over; -1: none */
-	int display_fd;  /* owned; -1: none */
+	int listen_fd; /* owned; -1: none */
+	int connection; /* owned: what --fd gave, until it is handed over; -1: none */
+	int display_fd; /* owned; -1: none */
 	int render_node; /* owned; -1: none */
-	struct loop_source *listen_source;  /* may be NULL */
+	struct loop_source *listen_source; /* may be NULL */
 	struct loop_source *display_source; /* may be NULL */
 
 	pid_t device_pid;
@@ -95,8 +95,8 @@ static void watch_listeners(struct launcher *launcher)
 	if (launcher->listen_source)
 		loop_source_watch(launcher->listen_source, idle ? LOOP_READABLE : 0);
 	if (launcher->display_source)
-		loop_source_watch(launcher->display_source,
-			launcher->device_ready ? LOOP_READABLE : 0);
+		loop_source_watch(
+			launcher->display_source, launcher->device_ready ? LOOP_READABLE : 0);
 }
 
 static void hand_over(struct launcher *launcher, int *fd)
@@ -162,7 +162,8 @@ static void handle_packet(struct launcher *launcher, const struct control_packet
 		start_renderer(launcher, packet->index);
 		break;
 	default:
-		log_limited(LOG_ERROR, "the device process sent an unknown packet %u", packet->type);
+		log_limited(
+			LOG_ERROR, "the device process sent an unknown packet %u", packet->type);
 	}
 }
 
@@ -174,7 +175,8 @@ static void control_event(void *data, uint32_t events)
 	if (size == (ssize_t)sizeof(packet))
 		handle_packet(launcher, &packet);
 	else if (size == 0 || (size < 0 && size != -EAGAIN))
-		loop_source_watch(launcher->control_source, 0); /* its exit is reported by SIGCHLD */
+		loop_source_watch(
+			launcher->control_source, 0); /* its exit is reported by SIGCHLD */
 }
 
 /* The device process: nothing of the launcher is left in it but the configuration and a socket. */
@@ -213,8 +215,8 @@ static int start_device(struct launcher *launcher)
 	fd_close(&ends[1]);
 	if (launcher->device_pid < 0)
 		return -errno;
-	launcher->control_source = loop_add_fd(launcher->loop, launcher->control, LOOP_READABLE,
-		control_event, launcher);
+	launcher->control_source = loop_add_fd(
+		launcher->loop, launcher->control, LOOP_READABLE, control_event, launcher);
 	return launcher->control_source ? 0 : -ENOMEM;
 }
 
@@ -332,8 +334,8 @@ static int add_signals(struct launcher *launcher)
 	};
 	static_assert(ARRAY_SIZE(handled) == ARRAY_SIZE(((struct launcher *)0)->signals), "");
 	for (size_t i = 0; i < ARRAY_SIZE(handled); i++) {
-		launcher->signals[i] = loop_add_signal(launcher->loop, handled[i].number,
-			handled[i].fn, launcher);
+		launcher->signals[i] =
+			loop_add_signal(launcher->loop, handled[i].number, handled[i].fn, launcher);
 		if (!launcher->signals[i])
 			return -ENOMEM;
 	}

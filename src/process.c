@@ -65,8 +65,8 @@ static int find_program(const struct renderer_type *type, char *path, size_t siz
 }
 
 /* In the child, before exec: only async-signal-safe calls. */
-static void become_renderer(const char *path, char *const argv[], int sock, int render_node,
-	pid_t parent)
+static void become_renderer(
+	const char *path, char *const argv[], int sock, int render_node, pid_t parent)
 {
 	sigset_t none;
 	sigemptyset(&none);
@@ -86,8 +86,8 @@ static void become_renderer(const char *path, char *const argv[], int sock, int 
 	_exit(127);
 }
 
-pid_t process_start_renderer(const struct renderer_type *type, int sock, int render_node,
-	enum log_level log_level)
+pid_t process_start_renderer(
+	const struct renderer_type *type, int sock, int render_node, enum log_level log_level)
 {
 	static const char *const levels[] = {
 		[LOG_ERROR] = "error",

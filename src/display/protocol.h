@@ -93,5 +93,5 @@ struct vhost_user_gpu_edid_request {
 	uint32_t scanout_id;
 };
 
-#define VHOST_USER_GPU_DISPLAY_INFO_SIZE 408u  /* struct virtio_gpu_resp_display_info */
+#define VHOST_USER_GPU_DISPLAY_INFO_SIZE 408u /* struct virtio_gpu_resp_display_info */
 #define VHOST_USER_GPU_EDID_REPLY_SIZE   1056u /* struct virtio_gpu_resp_edid */

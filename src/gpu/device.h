@@ -19,9 +19,9 @@ struct loop;
 struct gpu_limits {
 	uint32_t resources;
 	uint32_t contexts;
-	uint64_t host_bytes;      /* of 2D resources in the device process */
+	uint64_t host_bytes; /* of 2D resources in the device process */
 	uint32_t backing_entries; /* of one resource; at most RENDERER_MAX_SPANS */
-	uint32_t submit_bytes;    /* of one command stream; at most RENDERER_MAX_SUBMIT */
+	uint32_t submit_bytes; /* of one command stream; at most RENDERER_MAX_SUBMIT */
 };
 
 #define GPU_LIMITS_DEFAULT                                                                         \
@@ -49,10 +49,10 @@ struct gpu_renderer_factory {
 struct gpu_device_args {
 	struct loop *loop;
 	struct gpu_limits limits;
-	uint32_t scanouts;      /* 1..VIRTIO_GPU_MAX_SCANOUTS; a VMM's display may say otherwise */
+	uint32_t scanouts; /* 1..VIRTIO_GPU_MAX_SCANOUTS; a VMM's display may say otherwise */
 	uint32_t width, height; /* of each, where no display tells */
-	uint64_t capset_mask;   /* bit n: capset id n may be offered */
-	bool headless;          /* displays are not used, even when a VMM brings one */
+	uint64_t capset_mask; /* bit n: capset id n may be offered */
+	bool headless; /* displays are not used, even when a VMM brings one */
 	struct gpu_renderer_factory factory;
 	uint32_t renderer_count;
 	const char *renderers[GPU_MAX_RENDERERS]; /* names, best first; static strings */

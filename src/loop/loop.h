@@ -42,8 +42,8 @@ void loop_stop(struct loop *loop, int status);
 /* Watches fd (not owned) for events of the mask. NULL when memory is short or the kernel cannot
  * watch this kind of file (regular files, for one). Level-triggered. Destroy the source before fd
  * is closed (asserted). */
-struct loop_source *loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn fn,
-	void *data);
+struct loop_source *loop_add_fd(
+	struct loop *loop, int fd, uint32_t events, loop_fd_fn fn, void *data);
 
 /* Changes the mask of a descriptor source; 0 leaves only hang-ups. */
 void loop_source_watch(struct loop_source *source, uint32_t events);

@@ -7,13 +7,13 @@
 #include <stdint.h>
 
 struct renderer_type {
-	const char *name;        /* as in --renderer */
-	const char *program;     /* file name of the program in libexec */
-	const char *folder;      /* of the program below renderers/ of a build folder */
+	const char *name; /* as in --renderer */
+	const char *program; /* file name of the program in libexec */
+	const char *folder; /* of the program below renderers/ of a build folder */
 	const char *description; /* for --help and --check-host */
-	uint64_t capsets;        /* bit n: may serve capset id n */
-	bool by_default;         /* part of --renderer auto */
-	bool render_node;        /* is given the render node */
+	uint64_t capsets; /* bit n: may serve capset id n */
+	bool by_default; /* part of --renderer auto */
+	bool render_node; /* is given the render node */
 };
 
 /* The row with this name, or NULL. */

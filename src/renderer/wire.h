@@ -64,7 +64,8 @@ struct wire_submission {
 	uint32_t padding;
 	union {
 		struct wire_region region;
-		struct wire_ids ids; /* context_*, submit, resource_unref, _set_backing, export, fence */
+		struct wire_ids
+			ids; /* context_*, submit, resource_unref, _set_backing, export, fence */
 		struct renderer_context_args context;
 		struct renderer_resource_args resource;
 		struct renderer_transfer_args transfer;
@@ -106,11 +107,11 @@ enum wire_packet_type {
 
 struct wire_packet {
 	uint32_t type; /* enum wire_packet_type */
-	uint32_t version;     /* HELLO, READY: RENDERER_WIRE_VERSION */
-	uint32_t capset_id;   /* CAPSET */
+	uint32_t version; /* HELLO, READY: RENDERER_WIRE_VERSION */
+	uint32_t capset_id; /* CAPSET */
 	uint32_t max_version; /* CAPSET */
-	uint32_t size;        /* CAPSET: bytes that follow */
-	uint32_t can_export;  /* READY */
+	uint32_t size; /* CAPSET: bytes that follow */
+	uint32_t can_export; /* READY */
 };
 
 #define WIRE_PACKET_MAX (sizeof(struct wire_packet) + RENDERER_MAX_CAPSET_SIZE)

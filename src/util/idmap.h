@@ -14,7 +14,7 @@ struct idmap_slot {
 
 struct idmap {
 	struct idmap_slot *slots; /* may be NULL */
-	uint32_t capacity;        /* 0 or a power of two */
+	uint32_t capacity; /* 0 or a power of two */
 	uint32_t count;
 	uint32_t seed; /* unknown to peers, so that they cannot choose ids that collide */
 };

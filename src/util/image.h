@@ -56,7 +56,7 @@ struct image {
 	bool y_0_top; /* row 0 is the bottom one, as GL draws */
 
 	void (*release)(struct image *image); /* frees pixels and owner; may be NULL */
-	void *owner;                          /* for release */
+	void *owner; /* for release */
 };
 
 /* An image of zeroed pixels of its own, one reference. NULL when memory is short or the size is
@@ -67,8 +67,8 @@ struct image *image_create(uint32_t width, uint32_t height, uint32_t fourcc);
  * release(image) is called at the last unref and frees what owner stands for (not the struct
  * itself); it may be NULL. The descriptors of an IMAGE_DMABUF are taken; those of other kinds, and
  * places from `planes` on, are not looked at. NULL when memory is short; nothing is taken then. */
-struct image *image_create_foreign(const struct image *like, void (*release)(struct image *image),
-	void *owner);
+struct image *image_create_foreign(
+	const struct image *like, void (*release)(struct image *image), void *owner);
 
 #define IMAGE_MAX_SIDE 16384u
 

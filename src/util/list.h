@@ -11,7 +11,7 @@ struct list {
 };
 
 #define container_of(pointer, type, member)                                                        \
-	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+	((type *)(void *)((char *)(pointer) - offsetof(type, member)))
 
 /* Makes an empty head, or a link that list_remove() may be called on. */
 static inline void list_init(struct list *list)

@@ -22,7 +22,8 @@ void test_fail(const char *file, int line, const char *format, ...)
 	va_start(args, format);
 	int length = snprintf(test_message, sizeof(test_message), "%s:%d: ", file, line);
 	if (length > 0 && (size_t)length < sizeof(test_message))
-		vsnprintf(test_message + length, sizeof(test_message) - (size_t)length, format, args);
+		vsnprintf(
+			test_message + length, sizeof(test_message) - (size_t)length, format, args);
 	va_end(args);
 	longjmp(test_end, 1 + OUTCOME_FAILED);
 }
