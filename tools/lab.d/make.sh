@@ -15,7 +15,8 @@ with_lock()
 	flock -n 9 || { say "somebody else is at work in $cache: waiting"; flock 9; }
 	trap clean_up EXIT
 	trap 'exit 130' INT TERM HUP
-	local scratch=/var/tmp/virtiogpud-lab-$(id -u)
+	local scratch
+	scratch=/var/tmp/virtiogpud-lab-$(digest <<<"$UID $cache")
 	remove_tree "$cache"/partial-* "$scratch".*
 	# Not in the cache: other ids than the user's must be able to reach it.
 	work=$(mktemp -d "$scratch.XXXXXX")

@@ -7,6 +7,7 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,19 +35,19 @@ class Job:
 
     def __init__(self, agent: "Agent", number: int, command: str) -> None:
         self._agent = agent
-        self._number = number
-        self._bytes = bytearray()
+        self.number = number
+        self.written = bytearray()
         self.command = command
         self.status: int | None = None
 
     @property
     def output(self) -> str:
         """What it has written so far, to standard output and error."""
-        return self._bytes.decode(errors="replace")
+        return self.written.decode(errors="replace")
 
     @property
     def output_bytes(self) -> bytes:
-        return bytes(self._bytes)
+        return bytes(self.written)
 
     def wait(self, timeout: float) -> Result:
         """Waits for it to end. After ``timeout`` seconds it is killed, and LabTimeout raised."""
@@ -67,7 +68,7 @@ class Job:
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Sends a signal to the command and everything that it started in its process group."""
-        self._agent.send_kill(self._number, number)
+        self._agent.send_kill(self.number, number)
 
     def stop(self, timeout: float = 20) -> Result:
         """Asks it to end (SIGTERM) and waits for that."""
@@ -105,13 +106,7 @@ class Agent:
 
     def spawn(self, command: str) -> Job:
         """Starts a shell command in the guest."""
-        with self._changed:
-            self._last_number += 1
-            job = Job(self, self._last_number, command)
-            self._jobs[self._last_number] = job
-            number = self._last_number
-        self._send(_RUN, number, command.encode())
-        return job
+        return self._start(_RUN, command.encode(), command)
 
     def run(self, command: str, timeout: float = 60, *, check: bool = False) -> Result:
         """Runs a shell command in the guest; with ``check``, LabError unless it ends with status 0."""
@@ -123,13 +118,8 @@ class Agent:
     def put(self, path: str, data: bytes, timeout: float = 60) -> None:
         """Writes a file in the guest. It is executable."""
         for offset in range(0, max(len(data), 1), _CHUNK):
-            with self._changed:
-                self._last_number += 1
-                job = Job(self, self._last_number, f"put {path}")
-                self._jobs[self._last_number] = job
-            self._send(_PUT, self._last_number,
-                       struct.pack("<I", offset) + path.encode() + b"\0" + data[offset:offset + _CHUNK])
-            status = job.wait(timeout).status
+            payload = struct.pack("<I", offset) + path.encode() + b"\0" + data[offset:offset + _CHUNK]
+            status = self._start(_PUT, payload, f"put {path}").wait(timeout).status
             if status != 0:
                 raise LabError(f"in the guest: cannot write {path}: {os.strerror(status)}")
 
@@ -154,7 +144,7 @@ class Agent:
 
     # --- for Job -----------------------------------------------------------------------------
 
-    def wait_for(self, condition, timeout: float) -> bool:
+    def wait_for(self, condition: Callable[[], bool], timeout: float) -> bool:
         """Waits until ``condition()`` holds, or the connection ends (LabError)."""
         end = time.monotonic() + timeout
         with self._changed:
@@ -169,6 +159,14 @@ class Agent:
 
     def send_kill(self, number: int, signal_number: int) -> None:
         self._send(_KILL, number, struct.pack("<I", signal_number))
+
+    def _start(self, kind: int, payload: bytes, about: str) -> Job:
+        with self._changed:
+            self._last_number += 1
+            job = Job(self, self._last_number, about)
+            self._jobs[job.number] = job
+        self._send(kind, job.number, payload)
+        return job
 
     # --- the wire ----------------------------------------------------------------------------
 
@@ -204,7 +202,7 @@ class Agent:
             if kind == _READY:
                 self._ready = True
             elif job and kind == _OUTPUT:
-                job._bytes += payload
+                job.written += payload
             elif job and kind == _DONE:
                 job.status = struct.unpack("<I", payload)[0]
                 del self._jobs[number]

@@ -1,21 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 """Child processes with a log file that never outlive us."""
 
-import ctypes
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from .errors import LabError
-
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def _die_with_parent() -> None:
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def tail(path: Path, lines: int = 15) -> str:
@@ -36,18 +29,18 @@ class Process:
         self.name = Path(command[0]).name
         self.command = [str(word) for word in command]
         self.log = log
+        if not shutil.which(self.command[0]):
+            raise LabError(f"there is no program {self.command[0]}")
         with open(log, "ab") as output:
             self._log_start = output.tell()
-            try:
-                self._popen = subprocess.Popen(
-                    self.command,
-                    stdin=None if inherit_stdio else subprocess.DEVNULL,
-                    stdout=None if inherit_stdio else output,
-                    stderr=None if inherit_stdio else subprocess.STDOUT,
-                    env={**os.environ, **(environment or {})},
-                    pass_fds=tuple(pass_fds), preexec_fn=_die_with_parent)
-            except OSError as error:
-                raise LabError(f"cannot start {command[0]}: {error.strerror}") from error
+            # setpriv, so that it ends when we are killed, turns into the program.
+            self._popen = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", "--", *self.command],
+                stdin=None if inherit_stdio else subprocess.DEVNULL,
+                stdout=None if inherit_stdio else output,
+                stderr=None if inherit_stdio else subprocess.STDOUT,
+                env={**os.environ, **(environment or {})},
+                pass_fds=tuple(pass_fds))
 
     @property
     def pid(self) -> int:

@@ -3,7 +3,7 @@
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -84,7 +84,8 @@ def glmark2(vm: VM, scenes: Sequence[str] = ("build", "texture"), *, seconds: fl
 
 def load_gpu(vm: VM, width: int = 1280, height: int = 800, refresh: int = 60) -> None:
     """Loads the guest's driver so that the screen has one mode only, whatever the device's EDID says:
-    for measures that can be compared. Linux paces page flips by the mode's refresh rate. The VM has to be started with kernel_args="lab.gpu=manual"."""
+    for measures that can be compared. Linux paces page flips by the mode's refresh rate. The VM has to be
+    started with kernel_args="lab.gpu=manual"."""
     vm.agent.run("mkdir -p /usr/lib/firmware/edid", check=True)
     vm.agent.put("/usr/lib/firmware/edid/one-mode.bin", one_mode(width, height, refresh))
     vm.run("modprobe drm && echo edid/one-mode.bin >/sys/module/drm/parameters/edid_firmware && modprobe virtio_gpu"
@@ -125,6 +126,11 @@ def weston(vm: VM, *, renderer: str = "gl", terminal: bool = True, timeout: floa
             pass
 
 
+def shows_desktop(picture: Picture) -> bool:
+    """Weston's wallpaper is there: a condition for ``wait_picture``."""
+    return picture.share_not_black() > 0.4 and len(picture.colours()) > 100
+
+
 def _wait_command(vm: VM, command: str, timeout: float, log: str) -> None:
     result = vm.run(f"for i in $(seq {int(timeout * 5)}); do {command} && exit; sleep 0.2; done; cat {log}; exit 1",
                     timeout + 30)
@@ -132,7 +138,7 @@ def _wait_command(vm: VM, command: str, timeout: float, log: str) -> None:
         raise LabTimeout(f"weston did not start in {timeout:.0f} s:\n{result.output[-3000:]}")
 
 
-def wait_picture(vm: VM, name: str, wanted, timeout: float = 60) -> Picture:
+def wait_picture(vm: VM, name: str, wanted: Callable[[Picture], bool], timeout: float = 60) -> Picture:
     """Looks at the screen, as NAME.png, until ``wanted(picture)`` is true; gives the last picture,
     LabTimeout when it never was."""
     end = time.monotonic() + timeout
