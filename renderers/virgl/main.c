@@ -7,9 +7,10 @@
 #include "virgl.h"
 
 /* Mesa would write compiled shaders, which guests choose, to the home folder of whoever starts
- * this. */
+ * this, and tell about each way to start EGL that does not work here. */
 static void choose_environment(void)
 {
+	setenv("EGL_LOG_LEVEL", "fatal", 0);
 	if (!getenv("MESA_SHADER_CACHE_DIR"))
 		setenv("MESA_SHADER_CACHE_DISABLE", "true", 0);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 #include "virgl_fixture.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -9,9 +10,10 @@
 
 #include "loop/loop.h"
 #include "renderer/remote.h"
+#include "util/fd.h"
 #include "virgl.h"
 
-#define WAIT_MS 10000u
+#define WAIT_MS 30000u
 
 /* Virgl commands and objects, and the layout of a command's first word. */
 #define COMMAND(number, object, words) ((number) | ((object) << 8) | ((words) << 16))
@@ -74,16 +76,27 @@ static void on_lost(void *data, struct renderer *renderer)
 	program_lost = true;
 }
 
-static void run_program(const char *program, int sock)
+/* A descriptor, or -1 when none is asked for. */
+static int open_render_node(void)
 {
-	char number[16];
-	snprintf(number, sizeof(number), "%d", dup(sock));
-	execl(program, program, "--fd", number, NULL);
+	const char *path = getenv("VIRGL_RENDER_NODE");
+	int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+	CHECK(fd >= 0 || !path);
+	return fd;
+}
+
+static void run_program(const char *program, int sock, int render_node)
+{
+	char sock_number[16], node_number[16];
+	snprintf(sock_number, sizeof(sock_number), "%d", dup(sock));
+	snprintf(node_number, sizeof(node_number), "%d", dup(render_node));
+	execl(program, program, "--fd", sock_number, render_node >= 0 ? "--render-node-fd" : NULL,
+		node_number, NULL);
 	_exit(127);
 }
 
 /* NULL when the process ends before it is ready. */
-static struct renderer *start_program(struct fixture *f, const char *program)
+static struct renderer *start_program(struct fixture *f, const char *program, int render_node)
 {
 	static const struct renderer_events events = { .lost = on_lost };
 	program_ready = program_lost = false;
@@ -92,7 +105,7 @@ static struct renderer *start_program(struct fixture *f, const char *program)
 	f->process = fork();
 	CHECK(f->process >= 0);
 	if (f->process == 0)
-		run_program(program, socks[1]);
+		run_program(program, socks[1], render_node);
 	close(socks[1]);
 	const struct remote_args args = { .loop = f->loop,
 		.sock = socks[0],
@@ -112,9 +125,9 @@ static struct renderer *start_program(struct fixture *f, const char *program)
 	return NULL;
 }
 
-static struct renderer *start_here(struct fixture *f)
+static struct renderer *start_here(struct fixture *f, int render_node)
 {
-	const struct virgl_args args = { .loop = f->loop, .render_node = -1 };
+	const struct virgl_args args = { .loop = f->loop, .render_node = render_node };
 	return virgl_renderer_create(&args);
 }
 
@@ -124,7 +137,9 @@ struct fixture fixture_create(void)
 	struct fixture f = { .loop = loop_create() };
 	CHECK(f.loop);
 	const char *program = getenv("VIRGL_PROGRAM");
-	f.renderer = program ? start_program(&f, program) : start_here(&f);
+	int node = open_render_node();
+	f.renderer = program ? start_program(&f, program, node) : start_here(&f, node);
+	fd_close(&node);
 	if (!f.renderer && !started)
 		test_skip("EGL does not start on this machine");
 	CHECK(f.renderer);

@@ -2,7 +2,7 @@
 /*
  * A virgl renderer, with memory to back resources and to read back into, and the few virgl commands
  * that tests need. It runs in this process, or in one of its own behind the ring when the
- * environment names the program in VIRGL_PROGRAM.
+ * environment names the program in VIRGL_PROGRAM; on the render node in VIRGL_RENDER_NODE, if any.
  */
 #pragma once
 
