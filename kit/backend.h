@@ -13,13 +13,13 @@
 
 struct kit_backend {
 	struct kit *kit;
-	pid_t pid;       /* of the program that was started; 0 when it has been waited for */
-	int status;      /* as from waitpid, when it has */
-	int log_fd;      /* owned */
+	pid_t pid; /* of the program that was started; 0 when it has been waited for */
+	int status; /* as from waitpid, when it has */
+	int log_fd; /* owned */
 	uint64_t log_mark;
 	char folder[64]; /* has the socket; "" when a descriptor is passed */
 	char socket[96];
-	int sock;        /* our end of a passed descriptor; -1 */
+	int sock; /* our end of a passed descriptor; -1 */
 };
 
 /* What /proc says of all processes of the backend together. */

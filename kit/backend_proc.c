@@ -104,8 +104,8 @@ int kit_backend_usage(struct kit_backend *backend, struct kit_usage *ret_usage)
 	for (uint32_t i = 0; i < usage.processes; i++) {
 		int fds = count_fds(pids[i]);
 		if (fds == -EACCES)
-			ret = kit_fail(backend->kit, EACCES, "process %d may not be looked into",
-				pids[i]);
+			ret = kit_fail(
+				backend->kit, EACCES, "process %d may not be looked into", pids[i]);
 		usage.fds += fds > 0 ? (uint32_t)fds : 0;
 		usage.memory_kib += memory_of(pids[i]);
 	}

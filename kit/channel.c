@@ -109,8 +109,8 @@ void kit_channel_unmap_all(struct kit_channel *channel)
 		hide(channel, &channel->maps[--channel->map_count]);
 }
 
-void *kit_channel_shmem(struct kit_channel *channel, uint8_t shmid, uint64_t offset,
-	uint64_t length)
+void *kit_channel_shmem(
+	struct kit_channel *channel, uint8_t shmid, uint64_t offset, uint64_t length)
 {
 	for (uint32_t i = 0; i < channel->map_count; i++) {
 		const struct kit_map *map = &channel->maps[i];
@@ -122,8 +122,8 @@ void *kit_channel_shmem(struct kit_channel *channel, uint8_t shmid, uint64_t off
 }
 
 /* What is wrong with a map, or NULL. */
-static const char *judge_map(const struct kit_channel *channel, const struct vhost_user_mmap *m,
-	int fd)
+static const char *judge_map(
+	const struct kit_channel *channel, const struct vhost_user_mmap *m, int fd)
 {
 	struct stat info;
 	uint64_t end;
@@ -180,8 +180,8 @@ static const char *map_out(struct kit_channel *channel, const struct vhost_user_
 
 /* --- requests ------------------------------------------------------------------------------ */
 
-static int send_answer(struct kit_channel *channel, uint32_t request, const void *value,
-	uint32_t size)
+static int send_answer(
+	struct kit_channel *channel, uint32_t request, const void *value, uint32_t size)
 {
 	struct {
 		struct vhost_user_header header;
@@ -226,8 +226,8 @@ static int answer_due(void *data, short events)
 	return answer(channel);
 }
 
-static const char *carry_out(struct kit_channel *channel, const struct kit_channel_request *request,
-	int fd)
+static const char *carry_out(
+	struct kit_channel *channel, const struct kit_channel_request *request, int fd)
 {
 	switch (request->request) {
 	case VHOST_USER_BACKEND_CONFIG_CHANGE_MSG:
@@ -282,13 +282,15 @@ static int receive(struct kit_channel *channel)
 		room = (struct kit_room){ payload, header.size, NULL, 0, NULL };
 		ret = kit_stream_receive(channel->kit, channel->sock, &room);
 	}
-	if (ret == 0 && ((header.flags & ~VHOST_USER_NEED_REPLY_MASK) != VHOST_USER_VERSION ||
-				fd_count > 1))
+	if (ret == 0 &&
+		((header.flags & ~VHOST_USER_NEED_REPLY_MASK) != VHOST_USER_VERSION ||
+			fd_count > 1))
 		ret = kit_fail(channel->kit, EPROTO, "backend channel: flags %#x, %u descriptors",
 			header.flags, fd_count);
 	if (ret == 0) {
-		struct kit_channel_request request = { .request = header.request,
-			.flags = header.flags, .at_us = kit_now_us() };
+		struct kit_channel_request request = {
+			.request = header.request, .flags = header.flags, .at_us = kit_now_us()
+		};
 		memcpy(&request.mmap, payload, sizeof(request.mmap));
 		ret = handle(channel, &request, fd_count ? fds[0] : -1);
 	}

@@ -14,19 +14,19 @@
 
 enum kit_channel_answer {
 	KIT_CHANNEL_GOOD,
-	KIT_CHANNEL_REFUSE,      /* carried out nothing, answers 1 */
-	KIT_CHANNEL_SILENT,      /* carried out, not answered */
-	KIT_CHANNEL_WRONG,       /* answers another request than was asked */
-	KIT_CHANNEL_WRONG_SIZE,  /* answers with 4 bytes */
+	KIT_CHANNEL_REFUSE, /* carried out nothing, answers 1 */
+	KIT_CHANNEL_SILENT, /* carried out, not answered */
+	KIT_CHANNEL_WRONG, /* answers another request than was asked */
+	KIT_CHANNEL_WRONG_SIZE, /* answers with 4 bytes */
 	KIT_CHANNEL_UNSOLICITED, /* answers twice */
-	KIT_CHANNEL_CLOSE,       /* closes the socket instead */
+	KIT_CHANNEL_CLOSE, /* closes the socket instead */
 };
 
 struct kit_channel_request {
 	uint32_t request;
 	uint32_t flags;
 	struct vhost_user_mmap mmap; /* of SHMEM_MAP and SHMEM_UNMAP */
-	uint64_t at_us;              /* when it came */
+	uint64_t at_us; /* when it came */
 };
 
 struct kit_map {
@@ -44,8 +44,8 @@ struct kit_channel {
 	struct kit_source source;
 	int sock; /* -1: not connected, or closed by either end */
 	enum kit_channel_answer answer;
-	int delay_ms;       /* before each answer */
-	bool reading;       /* see kit_channel_set_reading() */
+	int delay_ms; /* before each answer */
+	bool reading; /* see kit_channel_set_reading() */
 	bool peer_closed;
 	/* Called before SHMEM_MAP or _UNMAP is answered; may use the main socket (a VMM tells of
 	 * the changed memory map there). May be NULL. */
@@ -53,7 +53,7 @@ struct kit_channel {
 	void *before_answer_data;
 
 	struct kit_channel_request requests[KIT_MAX_CHANNEL_REQUESTS]; /* the first so many */
-	uint32_t count;                                                /* of all */
+	uint32_t count; /* of all */
 	uint32_t config_changes;
 	uint32_t refused; /* maps and unmaps that a VMM would refuse */
 	char why_refused[128];
@@ -85,8 +85,8 @@ int kit_channel_set_shmem(
 	struct kit_channel *channel, const struct vhost_user_shmem_config *config);
 
 /* The guest's view of mapped shared memory: NULL unless [offset, +length) lies in one map. */
-void *kit_channel_shmem(struct kit_channel *channel, uint8_t shmid, uint64_t offset,
-	uint64_t length);
+void *kit_channel_shmem(
+	struct kit_channel *channel, uint8_t shmid, uint64_t offset, uint64_t length);
 
 /* Drops every map, as a VMM does when the guest resets. */
 void kit_channel_unmap_all(struct kit_channel *channel);

@@ -122,8 +122,8 @@ void kit_display_set_reading(struct kit_display *display, bool reading)
 	display->source.events = reading ? POLLIN : 0;
 }
 
-void kit_display_set_mode(struct kit_display *display, uint32_t scanout, uint32_t width,
-	uint32_t height)
+void kit_display_set_mode(
+	struct kit_display *display, uint32_t scanout, uint32_t width, uint32_t height)
 {
 	display->modes[scanout] = (struct virtio_gpu_display_one){
 		.r = kit_rect(0, 0, width, height),
@@ -148,8 +148,8 @@ static void peer_is_gone(struct kit_display *display)
 
 /* --- out ----------------------------------------------------------------------------------- */
 
-int kit_display_send(struct kit_display *display, const void *data, size_t size, const int *fds,
-	size_t fd_count)
+int kit_display_send(
+	struct kit_display *display, const void *data, size_t size, const int *fds, size_t fd_count)
 {
 	struct kit_bytes bytes = { data, size, fds, fd_count, 0 };
 	return kit_stream_send(display->kit, display->sock, &bytes);
@@ -223,8 +223,8 @@ static void send_due(struct kit_display *display)
 	display->source.due = output->count ? output->answers[0].due : 0;
 }
 
-void kit_display_post(struct kit_display *display, uint32_t request, const void *payload,
-	size_t size)
+void kit_display_post(
+	struct kit_display *display, uint32_t request, const void *payload, size_t size)
 {
 	struct kit_display_output *output = display->output;
 	if (output->count == MAX_ANSWERS) {
@@ -280,7 +280,9 @@ static ssize_t receive(struct kit_display *display)
 	} control;
 	struct iovec iov;
 	iov.iov_base = place(display->input, &iov.iov_len);
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+	struct msghdr message = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes) };
 	ssize_t ret = recvmsg(display->sock, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (ret > 0) {

@@ -21,16 +21,16 @@
 /* How a question (GET_PROTOCOL_FEATURES, GET_DISPLAY_INFO, GET_EDID, DMABUF_UPDATE) is answered. */
 enum kit_display_answer {
 	KIT_DISPLAY_GOOD,
-	KIT_DISPLAY_SILENT,      /* never */
-	KIT_DISPLAY_WRONG,       /* with another request's number */
-	KIT_DISPLAY_NO_FLAG,     /* without the reply flag */
-	KIT_DISPLAY_SHORT,       /* one byte short */
-	KIT_DISPLAY_LONG,        /* one byte more */
-	KIT_DISPLAY_HUGE,        /* a header that promises 4 GiB */
-	KIT_DISPLAY_HALF,        /* half of the answer, then close */
-	KIT_DISPLAY_TWICE,       /* two times: the second was not asked for */
-	KIT_DISPLAY_WITH_FDS,    /* with descriptors nobody asked for */
-	KIT_DISPLAY_CLOSE,       /* closes instead */
+	KIT_DISPLAY_SILENT, /* never */
+	KIT_DISPLAY_WRONG, /* with another request's number */
+	KIT_DISPLAY_NO_FLAG, /* without the reply flag */
+	KIT_DISPLAY_SHORT, /* one byte short */
+	KIT_DISPLAY_LONG, /* one byte more */
+	KIT_DISPLAY_HUGE, /* a header that promises 4 GiB */
+	KIT_DISPLAY_HALF, /* half of the answer, then close */
+	KIT_DISPLAY_TWICE, /* two times: the second was not asked for */
+	KIT_DISPLAY_WITH_FDS, /* with descriptors nobody asked for */
+	KIT_DISPLAY_CLOSE, /* closes instead */
 };
 
 /* The start of a message that came. */
@@ -43,7 +43,7 @@ struct kit_display_event {
 
 struct kit_scanout {
 	struct kit_picture *picture; /* NULL: off */
-	uint32_t updates;            /* UPDATE and DMABUF_UPDATE since it was set */
+	uint32_t updates; /* UPDATE and DMABUF_UPDATE since it was set */
 	struct virtio_gpu_rect last; /* of the last update */
 	bool dmabuf;
 	int fd; /* of the dma-buf; -1: none */
@@ -82,7 +82,7 @@ struct kit_display {
 	/* what came */
 	uint32_t counts[KIT_DISPLAY_REQUESTS];
 	struct kit_display_event events[KIT_MAX_DISPLAY_EVENTS]; /* the first so many */
-	uint32_t count;                                          /* of all messages */
+	uint32_t count; /* of all messages */
 	uint32_t opens;
 	uint32_t violations; /* of the protocol, as QEMU would take it */
 	char violation[128]; /* the last one */
@@ -107,8 +107,8 @@ void kit_display_close(struct kit_display *display);
 void kit_display_set_reading(struct kit_display *display, bool reading);
 
 /* Switches scanouts on (width, height) or off (0, 0) in what GET_DISPLAY_INFO says. */
-void kit_display_set_mode(struct kit_display *display, uint32_t scanout, uint32_t width,
-	uint32_t height);
+void kit_display_set_mode(
+	struct kit_display *display, uint32_t scanout, uint32_t width, uint32_t height);
 
 /* Sends bytes nobody asked for, with up to 8 descriptors. 0 or -errno. */
 int kit_display_send(struct kit_display *display, const void *data, size_t size, const int *fds,
@@ -122,8 +122,8 @@ int kit_display_wait(struct kit_display *display, uint32_t request, uint32_t cou
 
 /* Waits until the scanout shows this picture. On failure `why` says how it differs, and the two are
  * written as PNG files when KIT_PICTURES in the environment names a folder. */
-int kit_display_wait_picture(struct kit_display *display, uint32_t scanout,
-	const struct kit_picture *expected);
+int kit_display_wait_picture(
+	struct kit_display *display, uint32_t scanout, const struct kit_picture *expected);
 
 /* Waits until the backend closes its end. */
 int kit_display_wait_closed(struct kit_display *display);

@@ -20,8 +20,8 @@ void kit_display_take(struct kit_display *display, const struct kit_display_mess
 void kit_display_forget(struct kit_display *display);
 
 /* Sends an answer, as display->answers and delay_ms say. */
-void kit_display_post(struct kit_display *display, uint32_t request, const void *payload,
-	size_t size);
+void kit_display_post(
+	struct kit_display *display, uint32_t request, const void *payload, size_t size);
 
 /* Notes that the backend broke the protocol. */
 void kit_display_violation(struct kit_display *display, const char *format, ...)

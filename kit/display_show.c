@@ -102,8 +102,8 @@ static void update(struct kit_display *display, const struct kit_display_message
 	if (!scanout)
 		return;
 	if (!scanout->picture || scanout->dmabuf) {
-		kit_display_violation(display, "UPDATE of scanout %u before SCANOUT",
-			request.scanout_id);
+		kit_display_violation(
+			display, "UPDATE of scanout %u before SCANOUT", request.scanout_id);
 		return;
 	}
 	const struct kit_picture *picture = scanout->picture;
@@ -221,15 +221,13 @@ static void dmabuf_update(struct kit_display *display, const struct kit_display_
 		kit_display_violation(display, "DMABUF_UPDATE %u,%u %ux%u of scanout %u", request.x,
 			request.y, request.width, request.height, request.scanout_id);
 	else
-		draw_dmabuf(scanout,
-			kit_rect(request.x, request.y, request.width, request.height));
+		draw_dmabuf(scanout, kit_rect(request.x, request.y, request.width, request.height));
 	if (scanout->acknowledging)
 		kit_display_violation(display, "a second DMABUF_UPDATE of scanout %u at once",
 			request.scanout_id);
 	scanout->last = kit_rect(request.x, request.y, request.width, request.height);
 	scanout->updates++;
-	scanout->acknowledging =
-		display->answers[message->request] == KIT_DISPLAY_SILENT;
+	scanout->acknowledging = display->answers[message->request] == KIT_DISPLAY_SILENT;
 	kit_display_post(display, message->request, NULL, 0);
 }
 
@@ -357,8 +355,8 @@ static void write_pictures(const struct comparing *comparing)
 	kit_picture_write_png(comparing->scanout->picture, path);
 }
 
-int kit_display_wait_picture(struct kit_display *display, uint32_t scanout,
-	const struct kit_picture *expected)
+int kit_display_wait_picture(
+	struct kit_display *display, uint32_t scanout, const struct kit_picture *expected)
 {
 	struct comparing comparing = { &display->scanouts[scanout], expected };
 	int ret = kit_wait(display->kit, shows, &comparing, -1);

@@ -37,8 +37,8 @@ void kit_gpu_finish(struct kit_gpu *gpu)
 /* --- submitting ---------------------------------------------------------------------------- */
 
 /* Appends buffers for [address, +size); returns how many there are then. */
-static size_t cut(struct kit_piece *pieces, size_t count, const struct kit_piece *whole,
-	uint32_t piece)
+static size_t cut(
+	struct kit_piece *pieces, size_t count, const struct kit_piece *whole, uint32_t piece)
 {
 	uint32_t done = 0;
 	while (done < whole->length && count < MAX_PIECES) {
@@ -72,8 +72,10 @@ struct kit_command *kit_gpu_queue(struct kit_gpu *gpu, uint32_t queue, const voi
 	struct kit_command *command = calloc(1, sizeof(*command));
 	if (!command)
 		return NULL;
-	*command = (struct kit_command){ .gpu = gpu, .ring = &gpu->rings[queue],
-		.request_size = size, .response_size = response_size };
+	*command = (struct kit_command){ .gpu = gpu,
+		.ring = &gpu->rings[queue],
+		.request_size = size,
+		.response_size = response_size };
 	list_append(&gpu->in_flight, &command->link);
 	command->request = kit_alloc(gpu->memory, size, 8);
 	command->response = kit_alloc(gpu->memory, response_size, 8);
@@ -148,16 +150,17 @@ static int judge(struct kit_command *command)
 		response.type > VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER)
 		return kit_fail(kit, EPROTO, "response type %#x to command %#x", response.type,
 			request.type);
-	bool fence = command->request_size >= sizeof(request) &&
-		request.flags & VIRTIO_GPU_FLAG_FENCE;
+	bool fence =
+		command->request_size >= sizeof(request) && request.flags & VIRTIO_GPU_FLAG_FENCE;
 	bool ring = fence && request.flags & VIRTIO_GPU_FLAG_INFO_RING_IDX;
-	if (fence && (!(response.flags & VIRTIO_GPU_FLAG_FENCE) ||
-			     response.fence_id != request.fence_id ||
-			     response.ctx_id != request.ctx_id))
+	if (fence &&
+		(!(response.flags & VIRTIO_GPU_FLAG_FENCE) ||
+			response.fence_id != request.fence_id || response.ctx_id != request.ctx_id))
 		return kit_fail(kit, EPROTO, "fence %llu of command %#x is not echoed",
 			(unsigned long long)request.fence_id, request.type);
-	if (ring && (!(response.flags & VIRTIO_GPU_FLAG_INFO_RING_IDX) ||
-			    response.ring_idx != request.ring_idx))
+	if (ring &&
+		(!(response.flags & VIRTIO_GPU_FLAG_INFO_RING_IDX) ||
+			response.ring_idx != request.ring_idx))
 		return kit_fail(kit, EPROTO, "ring %u of command %#x is not echoed",
 			request.ring_idx, request.type);
 	return (int)response.type;
@@ -190,8 +193,8 @@ void kit_command_finish(struct kit_command *command)
 		command_free(command);
 }
 
-int kit_gpu_complete(struct kit_gpu *gpu, struct kit_command *command, void *ret_response,
-	uint32_t size)
+int kit_gpu_complete(
+	struct kit_gpu *gpu, struct kit_command *command, void *ret_response, uint32_t size)
 {
 	if (!command)
 		return -ENOSPC;

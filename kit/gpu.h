@@ -15,11 +15,11 @@
 struct kit_gpu {
 	struct kit *kit;
 	struct kit_memory *memory;
-	struct kit_ring *rings;  /* VIRTIO_GPU_QUEUES of them */
-	uint32_t request_piece;  /* bytes in each readable buffer; 0: one buffer for all */
+	struct kit_ring *rings; /* VIRTIO_GPU_QUEUES of them */
+	uint32_t request_piece; /* bytes in each readable buffer; 0: one buffer for all */
 	uint32_t response_piece; /* the same for writable ones */
-	struct list in_flight;   /* kit_command::link, not yet done */
-	uint64_t completed;      /* commands done so far */
+	struct list in_flight; /* kit_command::link, not yet done */
+	uint64_t completed; /* commands done so far */
 };
 
 /* A command under way. */
@@ -31,8 +31,8 @@ struct kit_command {
 	uint32_t request_size, response_size;
 	bool done;
 	bool forgotten;
-	uint32_t written;  /* bytes, as the used element says */
-	uint64_t order;    /* how many commands were done before it */
+	uint32_t written; /* bytes, as the used element says */
+	uint64_t order; /* how many commands were done before it */
 	uint64_t sent_us, done_us;
 };
 
@@ -70,8 +70,8 @@ void kit_command_forget(struct kit_command *command);
 void kit_command_finish(struct kit_command *command);
 
 /* Waits, copies the response (at most size bytes) and gives the command back. NULL is -ENOSPC. */
-int kit_gpu_complete(struct kit_gpu *gpu, struct kit_command *command, void *ret_response,
-	uint32_t size);
+int kit_gpu_complete(
+	struct kit_gpu *gpu, struct kit_command *command, void *ret_response, uint32_t size);
 
 /* Request out, response in, on the queue that the type of the request belongs to. */
 int kit_gpu_command(struct kit_gpu *gpu, const void *request, uint32_t size, void *ret_response,
@@ -98,17 +98,20 @@ static inline struct virtio_gpu_ctrl_hdr kit_header_ctx(uint32_t type, uint32_t 
 /* With a fence on the global timeline. */
 static inline struct virtio_gpu_ctrl_hdr kit_header_fence(uint32_t type, uint64_t fence_id)
 {
-	return (struct virtio_gpu_ctrl_hdr){ .type = type, .flags = VIRTIO_GPU_FLAG_FENCE,
-		.fence_id = fence_id };
+	return (struct virtio_gpu_ctrl_hdr){
+		.type = type, .flags = VIRTIO_GPU_FLAG_FENCE, .fence_id = fence_id
+	};
 }
 
 /* With a fence on the timeline of a context's ring. */
-static inline struct virtio_gpu_ctrl_hdr kit_header_ring(uint32_t type, uint64_t fence_id,
-	uint32_t ctx_id, uint8_t ring_idx)
+static inline struct virtio_gpu_ctrl_hdr kit_header_ring(
+	uint32_t type, uint64_t fence_id, uint32_t ctx_id, uint8_t ring_idx)
 {
 	return (struct virtio_gpu_ctrl_hdr){ .type = type,
 		.flags = VIRTIO_GPU_FLAG_FENCE | VIRTIO_GPU_FLAG_INFO_RING_IDX,
-		.fence_id = fence_id, .ctx_id = ctx_id, .ring_idx = ring_idx };
+		.fence_id = fence_id,
+		.ctx_id = ctx_id,
+		.ring_idx = ring_idx };
 }
 
 /* --- each command -------------------------------------------------------------------------- */
@@ -117,22 +120,22 @@ static inline struct virtio_gpu_ctrl_hdr kit_header_ring(uint32_t type, uint64_t
 
 int kit_gpu_display_info(struct kit_gpu *gpu, struct virtio_gpu_resp_display_info *ret_info);
 int kit_gpu_edid(struct kit_gpu *gpu, uint32_t scanout, struct virtio_gpu_resp_edid *ret_edid);
-int kit_gpu_create_2d(struct kit_gpu *gpu, uint32_t id, uint32_t format, uint32_t width,
-	uint32_t height);
+int kit_gpu_create_2d(
+	struct kit_gpu *gpu, uint32_t id, uint32_t format, uint32_t width, uint32_t height);
 int kit_gpu_unref(struct kit_gpu *gpu, uint32_t id);
-int kit_gpu_set_scanout(struct kit_gpu *gpu, uint32_t scanout, uint32_t id,
-	struct virtio_gpu_rect rect);
+int kit_gpu_set_scanout(
+	struct kit_gpu *gpu, uint32_t scanout, uint32_t id, struct virtio_gpu_rect rect);
 int kit_gpu_flush(struct kit_gpu *gpu, uint32_t id, struct virtio_gpu_rect rect);
-int kit_gpu_transfer_2d(struct kit_gpu *gpu, uint32_t id, struct virtio_gpu_rect rect,
-	uint64_t offset);
+int kit_gpu_transfer_2d(
+	struct kit_gpu *gpu, uint32_t id, struct virtio_gpu_rect rect, uint64_t offset);
 int kit_gpu_attach(struct kit_gpu *gpu, uint32_t id, const struct virtio_gpu_mem_entry *entries,
 	uint32_t count);
 int kit_gpu_detach(struct kit_gpu *gpu, uint32_t id);
-int kit_gpu_capset_info(struct kit_gpu *gpu, uint32_t index,
-	struct virtio_gpu_resp_capset_info *ret_info);
+int kit_gpu_capset_info(
+	struct kit_gpu *gpu, uint32_t index, struct virtio_gpu_resp_capset_info *ret_info);
 /* Up to size bytes of capset; *ret_size of them came. */
-int kit_gpu_capset(struct kit_gpu *gpu, uint32_t id, uint32_t version, void *ret_capset,
-	uint32_t *size);
+int kit_gpu_capset(
+	struct kit_gpu *gpu, uint32_t id, uint32_t version, void *ret_capset, uint32_t *size);
 int kit_gpu_assign_uuid(struct kit_gpu *gpu, uint32_t id, uint8_t ret_uuid[16]);
 
 /* header and nr_entries are filled in. */
@@ -142,18 +145,18 @@ int kit_gpu_set_scanout_blob(struct kit_gpu *gpu, struct virtio_gpu_set_scanout_
 int kit_gpu_map_blob(struct kit_gpu *gpu, uint32_t id, uint64_t offset, uint32_t *ret_map_info);
 int kit_gpu_unmap_blob(struct kit_gpu *gpu, uint32_t id);
 
-int kit_gpu_ctx_create(struct kit_gpu *gpu, uint32_t ctx_id, uint32_t context_init,
-	const char *name);
+int kit_gpu_ctx_create(
+	struct kit_gpu *gpu, uint32_t ctx_id, uint32_t context_init, const char *name);
 int kit_gpu_ctx_destroy(struct kit_gpu *gpu, uint32_t ctx_id);
 int kit_gpu_ctx_attach(struct kit_gpu *gpu, uint32_t ctx_id, uint32_t id);
 int kit_gpu_ctx_detach(struct kit_gpu *gpu, uint32_t ctx_id, uint32_t id);
 /* header is filled in. */
 int kit_gpu_create_3d(struct kit_gpu *gpu, struct virtio_gpu_resource_create_3d resource);
 /* header.type and ctx_id are filled in. */
-int kit_gpu_transfer_to_3d(struct kit_gpu *gpu, uint32_t ctx_id,
-	struct virtio_gpu_transfer_host_3d transfer);
-int kit_gpu_transfer_from_3d(struct kit_gpu *gpu, uint32_t ctx_id,
-	struct virtio_gpu_transfer_host_3d transfer);
+int kit_gpu_transfer_to_3d(
+	struct kit_gpu *gpu, uint32_t ctx_id, struct virtio_gpu_transfer_host_3d transfer);
+int kit_gpu_transfer_from_3d(
+	struct kit_gpu *gpu, uint32_t ctx_id, struct virtio_gpu_transfer_host_3d transfer);
 int kit_gpu_submit_3d(struct kit_gpu *gpu, uint32_t ctx_id, const void *commands, uint32_t size);
 
 /* UPDATE_CURSOR; resource 0 hides the cursor. MOVE_CURSOR takes only the position. */
@@ -185,8 +188,8 @@ void kit_surface_draw(struct kit_surface *surface, const struct kit_picture *pic
 /* Copies [offset, +size) of the backing, which may cross chunks. */
 void kit_surface_write(
 	struct kit_surface *surface, uint64_t offset, const void *bytes, size_t size);
-void kit_surface_read(const struct kit_surface *surface, uint64_t offset, void *ret_bytes,
-	size_t size);
+void kit_surface_read(
+	const struct kit_surface *surface, uint64_t offset, void *ret_bytes, size_t size);
 
 /* TRANSFER_TO_HOST_2D of a rectangle, from where it lies in the backing, then RESOURCE_FLUSH. */
 int kit_surface_show(struct kit_surface *surface, struct virtio_gpu_rect rect);

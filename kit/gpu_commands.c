@@ -32,8 +32,8 @@ int kit_gpu_edid(struct kit_gpu *gpu, uint32_t scanout, struct virtio_gpu_resp_e
 	return keep(type, VIRTIO_GPU_RESP_OK_EDID, ret_edid, &edid, sizeof(edid));
 }
 
-int kit_gpu_create_2d(struct kit_gpu *gpu, uint32_t id, uint32_t format, uint32_t width,
-	uint32_t height)
+int kit_gpu_create_2d(
+	struct kit_gpu *gpu, uint32_t id, uint32_t format, uint32_t width, uint32_t height)
 {
 	struct virtio_gpu_resource_create_2d request = {
 		.hdr = kit_header(VIRTIO_GPU_CMD_RESOURCE_CREATE_2D),
@@ -54,8 +54,8 @@ int kit_gpu_unref(struct kit_gpu *gpu, uint32_t id)
 	return kit_gpu_simple(gpu, &request, sizeof(request));
 }
 
-int kit_gpu_set_scanout(struct kit_gpu *gpu, uint32_t scanout, uint32_t id,
-	struct virtio_gpu_rect rect)
+int kit_gpu_set_scanout(
+	struct kit_gpu *gpu, uint32_t scanout, uint32_t id, struct virtio_gpu_rect rect)
 {
 	struct virtio_gpu_set_scanout request = {
 		.hdr = kit_header(VIRTIO_GPU_CMD_SET_SCANOUT),
@@ -76,8 +76,8 @@ int kit_gpu_flush(struct kit_gpu *gpu, uint32_t id, struct virtio_gpu_rect rect)
 	return kit_gpu_simple(gpu, &request, sizeof(request));
 }
 
-int kit_gpu_transfer_2d(struct kit_gpu *gpu, uint32_t id, struct virtio_gpu_rect rect,
-	uint64_t offset)
+int kit_gpu_transfer_2d(
+	struct kit_gpu *gpu, uint32_t id, struct virtio_gpu_rect rect, uint64_t offset)
 {
 	struct virtio_gpu_transfer_to_host_2d request = {
 		.hdr = kit_header(VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D),
@@ -111,8 +111,8 @@ int kit_gpu_attach(struct kit_gpu *gpu, uint32_t id, const struct virtio_gpu_mem
 		.resource_id = id,
 		.nr_entries = count,
 	};
-	return with_tail(gpu, &request, sizeof(request), entries,
-		count * (uint32_t)sizeof(*entries));
+	return with_tail(
+		gpu, &request, sizeof(request), entries, count * (uint32_t)sizeof(*entries));
 }
 
 int kit_gpu_detach(struct kit_gpu *gpu, uint32_t id)
@@ -124,8 +124,8 @@ int kit_gpu_detach(struct kit_gpu *gpu, uint32_t id)
 	return kit_gpu_simple(gpu, &request, sizeof(request));
 }
 
-int kit_gpu_capset_info(struct kit_gpu *gpu, uint32_t index,
-	struct virtio_gpu_resp_capset_info *ret_info)
+int kit_gpu_capset_info(
+	struct kit_gpu *gpu, uint32_t index, struct virtio_gpu_resp_capset_info *ret_info)
 {
 	struct virtio_gpu_get_capset_info request = {
 		.hdr = kit_header(VIRTIO_GPU_CMD_GET_CAPSET_INFO),
@@ -136,8 +136,8 @@ int kit_gpu_capset_info(struct kit_gpu *gpu, uint32_t index,
 	return keep(type, VIRTIO_GPU_RESP_OK_CAPSET_INFO, ret_info, &info, sizeof(info));
 }
 
-int kit_gpu_capset(struct kit_gpu *gpu, uint32_t id, uint32_t version, void *ret_capset,
-	uint32_t *size)
+int kit_gpu_capset(
+	struct kit_gpu *gpu, uint32_t id, uint32_t version, void *ret_capset, uint32_t *size)
 {
 	struct virtio_gpu_get_capset request = {
 		.hdr = kit_header(VIRTIO_GPU_CMD_GET_CAPSET),
@@ -145,8 +145,8 @@ int kit_gpu_capset(struct kit_gpu *gpu, uint32_t id, uint32_t version, void *ret
 		.capset_version = version,
 	};
 	uint32_t head = sizeof(struct virtio_gpu_ctrl_hdr);
-	struct kit_command *command = kit_gpu_submit(gpu, VIRTIO_GPU_QUEUE_CONTROL, &request,
-		sizeof(request), head + *size);
+	struct kit_command *command = kit_gpu_submit(
+		gpu, VIRTIO_GPU_QUEUE_CONTROL, &request, sizeof(request), head + *size);
 	if (!command)
 		return -ENOSPC;
 	int type = kit_gpu_wait(gpu, command);
@@ -211,8 +211,8 @@ int kit_gpu_unmap_blob(struct kit_gpu *gpu, uint32_t id)
 
 /* --- contexts and 3D ----------------------------------------------------------------------- */
 
-int kit_gpu_ctx_create(struct kit_gpu *gpu, uint32_t ctx_id, uint32_t context_init,
-	const char *name)
+int kit_gpu_ctx_create(
+	struct kit_gpu *gpu, uint32_t ctx_id, uint32_t context_init, const char *name)
 {
 	struct virtio_gpu_ctx_create request = {
 		.hdr = kit_header_ctx(VIRTIO_GPU_CMD_CTX_CREATE, ctx_id),
@@ -256,16 +256,16 @@ int kit_gpu_create_3d(struct kit_gpu *gpu, struct virtio_gpu_resource_create_3d 
 	return kit_gpu_simple(gpu, &resource, sizeof(resource));
 }
 
-int kit_gpu_transfer_to_3d(struct kit_gpu *gpu, uint32_t ctx_id,
-	struct virtio_gpu_transfer_host_3d transfer)
+int kit_gpu_transfer_to_3d(
+	struct kit_gpu *gpu, uint32_t ctx_id, struct virtio_gpu_transfer_host_3d transfer)
 {
 	transfer.hdr.type = VIRTIO_GPU_CMD_TRANSFER_TO_HOST_3D;
 	transfer.hdr.ctx_id = ctx_id;
 	return kit_gpu_simple(gpu, &transfer, sizeof(transfer));
 }
 
-int kit_gpu_transfer_from_3d(struct kit_gpu *gpu, uint32_t ctx_id,
-	struct virtio_gpu_transfer_host_3d transfer)
+int kit_gpu_transfer_from_3d(
+	struct kit_gpu *gpu, uint32_t ctx_id, struct virtio_gpu_transfer_host_3d transfer)
 {
 	transfer.hdr.type = VIRTIO_GPU_CMD_TRANSFER_FROM_HOST_3D;
 	transfer.hdr.ctx_id = ctx_id;

@@ -84,8 +84,7 @@ static int pump_round(struct kit *kit, int fd, short events, uint64_t deadline)
 	size_t count = 0;
 	uint64_t until = deadline;
 
-	list_for_each(link, &kit->sources)
-	{
+	list_for_each (link, &kit->sources) {
 		struct kit_source *source = container_of(link, struct kit_source, link);
 		if (source->busy || count == KIT_MAX_SOURCES)
 			continue;

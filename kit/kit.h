@@ -29,16 +29,16 @@
 
 struct kit {
 	struct list sources; /* kit_source::link */
-	int timeout_ms;      /* of every wait that names none; KIT_TIMEOUT_MS in the environment */
-	char why[256];       /* of the last failure */
+	int timeout_ms; /* of every wait that names none; KIT_TIMEOUT_MS in the environment */
+	char why[256]; /* of the last failure */
 };
 
 /* Something served during waits. Not called while it is running: waits nest. */
 struct kit_source {
 	struct list link; /* kit::sources */
-	int fd;           /* not owned; -1: only `due` counts */
-	short events;     /* POLLIN, POLLOUT; hang-ups are always reported */
-	uint64_t due;     /* call at this time (kit_now) even without events; 0: never */
+	int fd; /* not owned; -1: only `due` counts */
+	short events; /* POLLIN, POLLOUT; hang-ups are always reported */
+	uint64_t due; /* call at this time (kit_now) even without events; 0: never */
 	/* Returns 0, or -errno to end the wait that is going on with this error. */
 	int (*ready)(void *data, short events);
 	void *data;

@@ -96,8 +96,8 @@ static int build(struct kit_machine *machine)
 	return connect_to(machine);
 }
 
-struct kit_machine *kit_machine_attach(struct kit_backend *backend,
-	const struct kit_machine_spec *spec)
+struct kit_machine *kit_machine_attach(
+	struct kit_backend *backend, const struct kit_machine_spec *spec)
 {
 	struct kit_machine *machine = calloc(1, sizeof(*machine));
 	if (!machine)

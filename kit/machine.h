@@ -17,14 +17,14 @@
 #include "kit/vmm.h"
 
 struct kit_machine_spec {
-	const char *command;               /* of the backend; NULL: BACKEND in the environment */
+	const char *command; /* of the backend; NULL: BACKEND in the environment */
 	const struct kit_profile *profile; /* NULL: QEMU's vhost-user-gpu-pci */
-	uint32_t sizes[KIT_QUEUES];        /* of the queues; 0: the profile's */
-	uint64_t unwanted;                 /* virtio features that the driver does not take */
-	uint64_t protocol_unwanted;        /* protocol features that the VMM does not take */
+	uint32_t sizes[KIT_QUEUES]; /* of the queues; 0: the profile's */
+	uint64_t unwanted; /* virtio features that the driver does not take */
+	uint64_t protocol_unwanted; /* protocol features that the VMM does not take */
 	const struct kit_region_spec *regions; /* NULL: kit_memory_default */
 	uint32_t region_count;
-	size_t piece;                      /* as kit_vmm::piece, from the first byte on */
+	size_t piece; /* as kit_vmm::piece, from the first byte on */
 	bool no_display;
 	/* Stop before: connecting, realize, start. */
 	enum kit_machine_stage {
@@ -52,8 +52,8 @@ struct kit_machine *kit_machine_create(const struct kit_machine_spec *spec);
 
 /* The same with a backend that runs already and serves another connection; it stays the caller's,
  * who keeps it until the machine is gone. */
-struct kit_machine *kit_machine_attach(struct kit_backend *backend,
-	const struct kit_machine_spec *spec);
+struct kit_machine *kit_machine_attach(
+	struct kit_backend *backend, const struct kit_machine_spec *spec);
 
 /* Powers off and gives everything back. NULL is fine. Returns how many things were not right in the
  * end, each said on standard error: the display protocol was broken, guest memory of commands was

@@ -67,8 +67,8 @@ int kit_memory_add(struct kit_memory *memory, const struct kit_region_spec *spec
 	int fd = make_file(kit, spec);
 	if (fd < 0)
 		return fd;
-	void *host = mmap(NULL, spec->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-		(off_t)spec->offset);
+	void *host =
+		mmap(NULL, spec->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)spec->offset);
 	uint8_t *map = calloc(spec->size / KIT_ALLOC_UNIT, 1);
 	if (host == MAP_FAILED || !map) {
 		int error = kit_fail(kit, ENOMEM, "no memory for a region");
@@ -79,8 +79,11 @@ int kit_memory_add(struct kit_memory *memory, const struct kit_region_spec *spec
 		return error;
 	}
 	uint32_t index = memory->count++;
-	memory->regions[index] = (struct kit_region){ .spec = *spec, .fd = fd, .host = host,
-		.map = map, .user = USER_BASE + ((uint64_t)index << 36) };
+	memory->regions[index] = (struct kit_region){ .spec = *spec,
+		.fd = fd,
+		.host = host,
+		.map = map,
+		.user = USER_BASE + ((uint64_t)index << 36) };
 	return (int)index;
 }
 
@@ -101,8 +104,8 @@ struct run {
 };
 
 /* The first unit of a free run that begins in [from, to), or to. */
-static uint64_t search(const struct kit_region *region, uint64_t from, uint64_t to,
-	const struct run *run)
+static uint64_t search(
+	const struct kit_region *region, uint64_t from, uint64_t to, const struct run *run)
 {
 	uint64_t limit = region->spec.size / KIT_ALLOC_UNIT;
 	uint64_t unit = (from + run->align - 1) / run->align * run->align;

@@ -14,19 +14,19 @@
 #define KIT_PAGE        4096u
 
 struct kit_region_spec {
-	uint64_t guest;  /* guest-physical address, a multiple of KIT_PAGE */
-	uint64_t size;   /* a multiple of KIT_PAGE */
+	uint64_t guest; /* guest-physical address, a multiple of KIT_PAGE */
+	uint64_t size; /* a multiple of KIT_PAGE */
 	uint64_t offset; /* where it begins in its file, a multiple of KIT_PAGE */
-	bool unsealed;   /* the file may be cut short later; else F_SEAL_SHRINK | GROW | SEAL */
-	bool unusable;   /* kit_alloc() keeps out of it */
+	bool unsealed; /* the file may be cut short later; else F_SEAL_SHRINK | GROW | SEAL */
+	bool unusable; /* kit_alloc() keeps out of it */
 };
 
 struct kit_region {
 	struct kit_region_spec spec;
 	uint64_t user; /* the VMM's address */
 	uint8_t *host; /* the kit's mapping */
-	int fd;        /* owned */
-	uint8_t *map;  /* one byte for each KIT_ALLOC_UNIT: in use or not */
+	int fd; /* owned */
+	uint8_t *map; /* one byte for each KIT_ALLOC_UNIT: in use or not */
 	uint64_t next; /* where to look for a free unit first */
 };
 

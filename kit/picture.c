@@ -74,8 +74,8 @@ void kit_picture_copy(struct kit_picture *dst, uint32_t x, uint32_t y,
 			to.width * sizeof(uint32_t));
 }
 
-bool kit_picture_same(const struct kit_picture *a, const struct kit_picture *b, uint32_t *ret_x,
-	uint32_t *ret_y)
+bool kit_picture_same(
+	const struct kit_picture *a, const struct kit_picture *b, uint32_t *ret_x, uint32_t *ret_y)
 {
 	uint32_t width = min_u32(a->width, b->width);
 	uint32_t height = min_u32(a->height, b->height);

@@ -21,8 +21,8 @@ struct kit_picture {
 struct kit_picture *kit_picture_create(uint32_t width, uint32_t height);
 void kit_picture_destroy(struct kit_picture *picture);
 
-static inline struct virtio_gpu_rect kit_rect(uint32_t x, uint32_t y, uint32_t width,
-	uint32_t height)
+static inline struct virtio_gpu_rect kit_rect(
+	uint32_t x, uint32_t y, uint32_t width, uint32_t height)
 {
 	return (struct virtio_gpu_rect){ x, y, width, height };
 }
@@ -38,8 +38,8 @@ void kit_picture_copy(struct kit_picture *dst, uint32_t x, uint32_t y,
 	const struct kit_picture *src, struct virtio_gpu_rect rect);
 
 /* True when both are the same; else ret_x, ret_y (may be NULL) say where they differ first. */
-bool kit_picture_same(const struct kit_picture *a, const struct kit_picture *b, uint32_t *ret_x,
-	uint32_t *ret_y);
+bool kit_picture_same(
+	const struct kit_picture *a, const struct kit_picture *b, uint32_t *ret_x, uint32_t *ret_y);
 
 /* 0 or -errno. */
 int kit_picture_write_png(const struct kit_picture *picture, const char *path);

@@ -19,7 +19,7 @@
 #define TRANSPORT_FEATURES                                                                         \
 	(VHOST_BIT(VIRTIO_F_VERSION_1) | VHOST_BIT(VHOST_USER_F_PROTOCOL_FEATURES))
 
-/* QEMU leaves the ring's features to the guest, whatever the backend offers. */
+/* With its GPU device QEMU leaves the ring's features to the guest, whatever the backend offers. */
 #define FORCED_QEMU                                                                                \
 	(TRANSPORT_FEATURES | VHOST_BIT(VIRTIO_RING_F_INDIRECT_DESC) |                             \
 		VHOST_BIT(VIRTIO_RING_F_EVENT_IDX) | VHOST_BIT(VIRTIO_F_RING_RESET))
@@ -51,7 +51,7 @@ static const struct kit_step qemu_gpu_start[] = {
 			KIT_SEND_MEMORY } },
 	{ KIT_EACH_QUEUE, 0,
 		{ VHOST_USER_SET_VRING_NUM, VHOST_USER_SET_VRING_BASE, VHOST_USER_SET_VRING_ADDR,
-			VHOST_USER_SET_VRING_KICK, KIT_INJECT_KICK } },
+			KIT_ACK | VHOST_USER_SET_VRING_KICK, KIT_INJECT_KICK } },
 	{ KIT_EACH_QUEUE, 1, { KIT_ACK | KIT_BARRIER | VHOST_USER_SET_VRING_ENABLE } },
 	{ KIT_EACH_QUEUE, 0, { KIT_ACK | VHOST_USER_SET_VRING_CALL } },
 	{ 0 },
@@ -76,7 +76,7 @@ const struct kit_profile kit_profile_qemu_gpu = {
 	.protocol = PROTOCOL_QEMU,
 	.features = FEATURES_QEMU_GPU,
 	.forced = FORCED_QEMU,
-	.sizes = { 256, 16 },
+	.sizes = { 256, 16 }, /* 64 without VIRGL */
 	.read_flags = 0,
 	.write_flags = 1,
 	.realize = qemu_gpu_realize,
@@ -91,7 +91,7 @@ const struct kit_profile kit_profile_qemu_gpu_all = {
 	.protocol = PROTOCOL_QEMU,
 	.features = DEVICE_FEATURES,
 	.forced = FORCED_QEMU,
-	.sizes = { 256, 16 },
+	.sizes = { 256, 16 }, /* 64 without VIRGL */
 	.read_flags = 0,
 	.write_flags = 1,
 	.realize = qemu_gpu_realize,
@@ -120,16 +120,16 @@ static const struct kit_step qemu_generic_start[] = {
 			KIT_SEND_MEMORY } },
 	{ KIT_EACH_QUEUE, 0,
 		{ VHOST_USER_SET_VRING_NUM, VHOST_USER_SET_VRING_BASE, VHOST_USER_SET_VRING_ADDR,
-			VHOST_USER_SET_VRING_KICK, KIT_INJECT_KICK,
+			KIT_ACK | VHOST_USER_SET_VRING_KICK, KIT_INJECT_KICK,
 			KIT_ACK | VHOST_USER_SET_VRING_CALL } },
 	{ KIT_EACH_QUEUE, 1, { KIT_ACK | KIT_BARRIER | VHOST_USER_SET_VRING_ENABLE } },
+	{ KIT_EACH_QUEUE, 0, { KIT_ACK | VHOST_USER_SET_VRING_CALL } },
 	{ 0 },
 };
 
 static const struct kit_step qemu_generic_stop[] = {
 	{ KIT_EACH_QUEUE, 0, { KIT_ACK | KIT_BARRIER | VHOST_USER_SET_VRING_ENABLE } },
 	{ KIT_EACH_QUEUE, 0, { VHOST_USER_GET_VRING_BASE } },
-	{ KIT_EACH_QUEUE, 0, { KIT_ACK | VHOST_USER_SET_VRING_CALL } },
 	{ 0 },
 };
 
@@ -139,8 +139,7 @@ static const struct kit_step nothing[] = { { 0 } };
 const struct kit_profile kit_profile_qemu_generic = {
 	.name = "qemu-generic",
 	.protocol = PROTOCOL_QEMU,
-	.features = DEVICE_FEATURES,
-	.forced = FORCED_QEMU,
+	.features = DEVICE_FEATURES | FORCED_QEMU,
 	.sizes = { 256, 256 },
 	.read_flags = 0,
 	.write_flags = 1,

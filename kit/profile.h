@@ -26,23 +26,23 @@ struct kit_step {
 		KIT_ONCE,
 		KIT_EACH_QUEUE, /* all messages for queue 0, then all for queue 1 */
 	} kind;
-	uint64_t value;                       /* of SET_VRING_ENABLE and SET_STATUS */
+	uint64_t value; /* of SET_VRING_ENABLE and SET_STATUS */
 	uint32_t messages[KIT_STEP_MESSAGES]; /* up to the first 0 */
 };
 
 struct kit_profile {
 	const char *name;
-	bool display;          /* sends GPU_SET_SOCKET */
-	uint64_t protocol;     /* protocol features it takes when offered */
-	uint64_t features;     /* virtio features it lets through when offered */
-	uint64_t forced;       /* virtio features it acknowledges, offered or not */
-	uint32_t sizes[2];     /* of the queues */
-	uint32_t read_flags;   /* of GET_CONFIG */
-	uint32_t write_flags;  /* of SET_CONFIG */
+	bool display; /* sends GPU_SET_SOCKET */
+	uint64_t protocol; /* protocol features it takes when offered */
+	uint64_t features; /* virtio features it lets through when offered */
+	uint64_t forced; /* virtio features it acknowledges, offered or not */
+	uint32_t sizes[2]; /* of the queues */
+	uint32_t read_flags; /* of GET_CONFIG */
+	uint32_t write_flags; /* of SET_CONFIG */
 	const struct kit_step *realize; /* once, after connecting */
-	const struct kit_step *start;   /* the driver is ready; also when resumed */
-	const struct kit_step *stop;    /* paused */
-	const struct kit_step *reset;   /* behind stop, when the guest resets the device */
+	const struct kit_step *start; /* the driver is ready; also when resumed */
+	const struct kit_step *stop; /* paused */
+	const struct kit_step *reset; /* behind stop, when the guest resets the device */
 };
 
 /* QEMU's vhost-user-gpu-pci (as of 11.1); the same with all of a GPU's features passed on; QEMU's

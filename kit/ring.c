@@ -88,8 +88,12 @@ void kit_ring_reset(struct kit_ring *ring)
 
 int kit_ring_init(struct kit_ring *ring, struct kit_memory *memory, uint32_t index, uint32_t size)
 {
-	*ring = (struct kit_ring){ .kit = memory->kit, .memory = memory, .index = index,
-		.size = (uint16_t)size, .kick_fd = fd_eventfd(), .call_fd = fd_eventfd(),
+	*ring = (struct kit_ring){ .kit = memory->kit,
+		.memory = memory,
+		.index = index,
+		.size = (uint16_t)size,
+		.kick_fd = fd_eventfd(),
+		.call_fd = fd_eventfd(),
 		.err_fd = fd_eventfd() };
 	ring->chains = calloc(size, sizeof(*ring->chains));
 	ring->descriptors = kit_alloc(memory, table_bytes(ring), KIT_PAGE);
@@ -342,8 +346,8 @@ int kit_ring_wait(struct kit_ring *ring, int timeout_ms)
 		return 0;
 	int ret = ring->polling ? wait_polling(ring, timeout_ms) : wait_interrupt(ring, timeout_ms);
 	if (ret == -ETIMEDOUT && has_used(ring))
-		return kit_fail(ring->kit, EPROTO, "queue %u: an answer without an interrupt",
-			ring->index);
+		return kit_fail(
+			ring->kit, EPROTO, "queue %u: an answer without an interrupt", ring->index);
 	if (ret == -ETIMEDOUT)
 		return kit_fail(ring->kit, ETIMEDOUT, "queue %u: no answer (%u in flight)",
 			ring->index, kit_ring_in_flight(ring));

@@ -25,10 +25,10 @@ struct kit_descriptor {
 
 struct kit_chain {
 	bool in_flight;
-	uint16_t length;    /* descriptors it has in the table of the ring */
-	uint64_t writable;  /* bytes */
+	uint16_t length; /* descriptors it has in the table of the ring */
+	uint64_t writable; /* bytes */
 	void *token;
-	uint64_t table;     /* indirect table; 0: none */
+	uint64_t table; /* indirect table; 0: none */
 	uint32_t table_size;
 };
 
@@ -40,7 +40,7 @@ struct kit_ring {
 	uint64_t descriptors, available, used; /* guest addresses */
 	bool event_idx;
 	bool indirect; /* chains of more than one descriptor go into an indirect table */
-	bool polling;  /* wants no interrupts; waits by looking */
+	bool polling; /* wants no interrupts; waits by looking */
 	int kick_fd, call_fd, err_fd; /* owned */
 
 	uint16_t next_available; /* free-running */
@@ -48,8 +48,8 @@ struct kit_ring {
 	uint16_t kicked; /* next_available at the last kick */
 	uint16_t free_head, free_count;
 	struct kit_chain *chains; /* by head */
-	uint64_t kicks;           /* eventfd writes */
-	uint64_t interrupts;      /* counted at the eventfd */
+	uint64_t kicks; /* eventfd writes */
+	uint64_t interrupts; /* counted at the eventfd */
 };
 
 /* A used element. */

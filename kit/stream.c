@@ -92,8 +92,10 @@ int kit_stream_receive(struct kit *kit, int sock, const struct kit_room *room)
 	while (got < room->size) {
 		union control control;
 		struct iovec iov = { data + got, room->size - got };
-		struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1,
-			.msg_control = control.bytes, .msg_controllen = sizeof(control.bytes) };
+		struct msghdr message = { .msg_iov = &iov,
+			.msg_iovlen = 1,
+			.msg_control = control.bytes,
+			.msg_controllen = sizeof(control.bytes) };
 		ssize_t ret = recvmsg(sock, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 		if (ret > 0) {
 			got += (size_t)ret;

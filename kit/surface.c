@@ -27,8 +27,11 @@ static int alloc_chunks(struct kit_surface *surface, uint32_t chunk)
 int kit_surface_create(struct kit_gpu *gpu, struct kit_surface *ret_surface,
 	const struct virtio_gpu_resource_create_2d *like, uint32_t chunk)
 {
-	struct kit_surface surface = { .gpu = gpu, .id = like->resource_id,
-		.format = like->format, .width = like->width, .height = like->height,
+	struct kit_surface surface = { .gpu = gpu,
+		.id = like->resource_id,
+		.format = like->format,
+		.width = like->width,
+		.height = like->height,
 		.size = (uint64_t)like->width * like->height * 4 };
 	if (chunk == 0)
 		chunk = (uint32_t)surface.size;
@@ -36,8 +39,8 @@ int kit_surface_create(struct kit_gpu *gpu, struct kit_surface *ret_surface,
 	surface.entries = calloc(surface.count, sizeof(*surface.entries));
 	int ret = surface.entries ? alloc_chunks(&surface, chunk) : -ENOMEM;
 	if (ret == 0)
-		ret = kit_gpu_create_2d(gpu, surface.id, surface.format, surface.width,
-			surface.height);
+		ret = kit_gpu_create_2d(
+			gpu, surface.id, surface.format, surface.width, surface.height);
 	if (ret == VIRTIO_GPU_RESP_OK_NODATA)
 		ret = kit_gpu_attach(gpu, surface.id, surface.entries, surface.count);
 	if (ret == VIRTIO_GPU_RESP_OK_NODATA)
@@ -58,8 +61,8 @@ void kit_surface_finish(struct kit_surface *surface)
 }
 
 /* Moves bytes between the backing and a buffer: into the backing when `in`. */
-static void move(const struct kit_surface *surface, uint64_t offset, uint8_t *bytes, size_t size,
-	bool in)
+static void move(
+	const struct kit_surface *surface, uint64_t offset, uint8_t *bytes, size_t size, bool in)
 {
 	uint64_t start = 0;
 	for (uint32_t i = 0; i < surface->count && size; i++) {
@@ -82,8 +85,8 @@ void kit_surface_write(struct kit_surface *surface, uint64_t offset, const void 
 	move(surface, offset, (uint8_t *)(uintptr_t)bytes, size, true);
 }
 
-void kit_surface_read(const struct kit_surface *surface, uint64_t offset, void *ret_bytes,
-	size_t size)
+void kit_surface_read(
+	const struct kit_surface *surface, uint64_t offset, void *ret_bytes, size_t size)
 {
 	move(surface, offset, ret_bytes, size, false);
 }

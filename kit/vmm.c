@@ -41,8 +41,8 @@ void kit_vmm_finish(struct kit_vmm *vmm)
 
 /* --- bytes --------------------------------------------------------------------------------- */
 
-int kit_vmm_send_bytes(struct kit_vmm *vmm, const void *data, size_t size, const int *fds,
-	size_t fd_count)
+int kit_vmm_send_bytes(
+	struct kit_vmm *vmm, const void *data, size_t size, const int *fds, size_t fd_count)
 {
 	struct kit_bytes bytes = { data, size, fds, fd_count, vmm->piece };
 	return kit_stream_send(vmm->kit, vmm->sock, &bytes);
@@ -91,8 +91,8 @@ int kit_vmm_send_message(struct kit_vmm *vmm, struct kit_message *message)
 	size_t size = min_size(message->header.size, KIT_MAX_PAYLOAD);
 	wire.header = message->header;
 	memcpy(wire.payload, message->payload, size);
-	int ret = kit_vmm_send_bytes(vmm, &wire, sizeof(wire.header) + size, message->fds,
-		message->fd_count);
+	int ret = kit_vmm_send_bytes(
+		vmm, &wire, sizeof(wire.header) + size, message->fds, message->fd_count);
 	kit_message_finish(message);
 	return ret;
 }

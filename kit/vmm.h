@@ -31,11 +31,11 @@ struct kit_message {
 
 struct kit_vmm {
 	struct kit *kit;
-	int sock;                 /* owned; -1: none */
+	int sock; /* owned; -1: none */
 	struct kit_source hangup; /* ends every wait when the backend closes */
 	const struct kit_profile *profile;
 	struct kit_memory *memory;
-	struct kit_ring *rings;      /* KIT_QUEUES of them */
+	struct kit_ring *rings; /* KIT_QUEUES of them */
 	struct kit_display *display; /* GPU_SET_SOCKET opens it; NULL: there is none */
 	struct kit_channel channel;
 	size_t piece; /* cut what is sent into pieces of so many bytes; 0: whole messages */
@@ -43,9 +43,9 @@ struct kit_vmm {
 	 * negotiated; set at first. */
 	bool ack;
 
-	uint64_t wanted;          /* virtio feature bits that the driver takes; all at first */
-	uint64_t offered;         /* as GET_FEATURES said */
-	uint64_t features;        /* as sent by SET_FEATURES */
+	uint64_t wanted; /* virtio feature bits that the driver takes; all at first */
+	uint64_t offered; /* as GET_FEATURES said */
+	uint64_t features; /* as sent by SET_FEATURES */
 	uint64_t protocol_wanted; /* the same of the protocol's features */
 	uint64_t protocol_offered;
 	uint64_t protocol;
@@ -75,8 +75,8 @@ static inline bool kit_vmm_feature(const struct kit_vmm *vmm, int feature)
 /* --- bytes --------------------------------------------------------------------------------- */
 
 /* Descriptors go with the first byte and stay the caller's. */
-int kit_vmm_send_bytes(struct kit_vmm *vmm, const void *data, size_t size, const int *fds,
-	size_t fd_count);
+int kit_vmm_send_bytes(
+	struct kit_vmm *vmm, const void *data, size_t size, const int *fds, size_t fd_count);
 
 /* The next message, whatever it is. On success its descriptors are the caller's. */
 int kit_vmm_receive_message(struct kit_vmm *vmm, struct kit_message *ret_message);
@@ -120,9 +120,9 @@ int kit_vmm_write_config(struct kit_vmm *vmm, uint32_t offset, const void *bytes
 struct kit_request_spec {
 	uint32_t request;
 	const char *name;
-	int needs;          /* the protocol feature it needs; -1: none */
-	size_t size;        /* of its payload as composed; of tables and configuration: at least */
-	uint32_t fd_count;  /* as composed; of SET_MEM_TABLE: at least */
+	int needs; /* the protocol feature it needs; -1: none */
+	size_t size; /* of its payload as composed; of tables and configuration: at least */
+	uint32_t fd_count; /* as composed; of SET_MEM_TABLE: at least */
 	size_t answer_size; /* 0: it has no answer of its own; of GET_CONFIG: at least */
 };
 

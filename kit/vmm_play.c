@@ -42,8 +42,8 @@ static bool left_out(const struct kit_vmm *vmm, uint32_t request)
 	return spec && spec->needs >= 0 && !kit_vmm_has(vmm, spec->needs);
 }
 
-static int play_message(struct kit_vmm *vmm, uint32_t message, uint32_t queue,
-	const struct kit_step *step)
+static int play_message(
+	struct kit_vmm *vmm, uint32_t message, uint32_t queue, const struct kit_step *step)
 {
 	uint32_t request = message & KIT_REQUEST_MASK;
 	if (left_out(vmm, request))
@@ -63,8 +63,7 @@ static int play_message(struct kit_vmm *vmm, uint32_t message, uint32_t queue,
 		? send_memory(vmm)
 		: kit_vmm_do(vmm, request, queue, value_of(vmm, request, step));
 	vmm->ack = ack;
-	if (ret == 0 && message & KIT_BARRIER &&
-		!kit_vmm_has(vmm, VHOST_USER_PROTOCOL_F_REPLY_ACK))
+	if (ret == 0 && message & KIT_BARRIER && !kit_vmm_has(vmm, VHOST_USER_PROTOCOL_F_REPLY_ACK))
 		ret = kit_vmm_do(vmm, VHOST_USER_GET_FEATURES, 0, 0);
 	return ret;
 }
@@ -74,8 +73,8 @@ static int failed(struct kit_vmm *vmm, int error, uint32_t message, uint32_t que
 	const struct kit_request_spec *spec = kit_request_spec(message & KIT_REQUEST_MASK);
 	char why[sizeof(vmm->kit->why)];
 	memcpy(why, vmm->kit->why, sizeof(why));
-	return kit_fail(vmm->kit, -error, "%s, queue %u: %s", spec ? spec->name : "memory", queue,
-		why);
+	return kit_fail(
+		vmm->kit, -error, "%s, queue %u: %s", spec ? spec->name : "memory", queue, why);
 }
 
 int kit_vmm_play(struct kit_vmm *vmm, const struct kit_step *steps)

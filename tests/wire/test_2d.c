@@ -33,8 +33,7 @@ static void new_resources_are_black(void)
 	struct kit_picture *black = kit_picture_create(W, H);
 	struct kit_picture *picture = wire_pattern(W, H, 1);
 	for (uint32_t i = 0; i < 4; i++) {
-		struct kit_surface s =
-			wire_surface(m, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, W, H);
+		struct kit_surface s = wire_surface(m, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, W, H);
 		CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 1, kit_rect(0, 0, W, H)));
 		CHECK_GOOD(m, kit_gpu_flush(&m->gpu, 1, kit_rect(0, 0, W, H)));
 		CHECK_PICTURE(m, 0, black);
@@ -120,8 +119,10 @@ static void scattered_backing(void)
 	struct kit_machine *m = wire_machine("none", NULL);
 	struct kit_picture *picture = wire_pattern(64, 60, 1);
 	for (uint32_t i = 0; i < ARRAY_SIZE(chunks); i++) {
-		struct virtio_gpu_resource_create_2d like = { .resource_id = i + 1, .width = 64,
-			.height = 60, .format = VIRTIO_GPU_FORMAT_R8G8B8X8_UNORM };
+		struct virtio_gpu_resource_create_2d like = { .resource_id = i + 1,
+			.width = 64,
+			.height = 60,
+			.format = VIRTIO_GPU_FORMAT_R8G8B8X8_UNORM };
 		struct kit_surface s = wire_surface_chunked(m, &like, chunks[i]);
 		kit_picture_pattern(picture, kit_rect(0, 0, 64, 60), i);
 		CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, i + 1, kit_rect(0, 0, 64, 60)));
@@ -137,7 +138,9 @@ static void scattered_backing(void)
 static void many_entries(void)
 {
 	struct kit_machine *m = wire_machine("none", NULL);
-	struct virtio_gpu_resource_create_2d like = { .resource_id = 1, .width = 256, .height = 256,
+	struct virtio_gpu_resource_create_2d like = { .resource_id = 1,
+		.width = 256,
+		.height = 256,
 		.format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM };
 	struct kit_surface s = wire_surface_chunked(m, &like, 16);
 	struct kit_picture *picture = wire_pattern(256, 256, 9);

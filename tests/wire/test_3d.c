@@ -86,7 +86,8 @@ static void context_names(void)
 	static const uint32_t wrong[] = { 65, 255, 0x80000000, UINT32_MAX };
 	struct kit_machine *m = wire_machine_3d("null");
 	struct virtio_gpu_ctx_create create = {
-		.hdr = kit_header_ctx(VIRTIO_GPU_CMD_CTX_CREATE, 1), .context_init = NULL_CAPSET,
+		.hdr = kit_header_ctx(VIRTIO_GPU_CMD_CTX_CREATE, 1),
+		.context_init = NULL_CAPSET,
 	};
 	memset(create.debug_name, 0xc3, sizeof(create.debug_name));
 	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
@@ -203,8 +204,8 @@ static void stream_sizes(void)
 static void large_stream(void)
 {
 	struct kit_machine *m = wire_machine("null",
-		&(struct kit_machine_spec){ .profile = &kit_profile_qemu_gpu_all,
-			.sizes = { 1024, 16 } });
+		&(struct kit_machine_spec){
+			.profile = &kit_profile_qemu_gpu_all, .sizes = { 1024, 16 } });
 	uint32_t size = 4u << 20;
 	uint32_t *words = calloc(1, size);
 	CHECK(words);
@@ -400,13 +401,19 @@ static void resource_2d_in_a_context(void)
 static void buffers(void)
 {
 	struct kit_machine *m = wire_machine_3d("null");
-	struct virtio_gpu_resource_create_3d args = { .resource_id = 1, .target = 0, .format = 64,
-		.width = 10000, .height = 1, .depth = 1, .array_size = 1 };
+	struct virtio_gpu_resource_create_3d args = { .resource_id = 1,
+		.target = 0,
+		.format = 64,
+		.width = 10000,
+		.height = 1,
+		.depth = 1,
+		.array_size = 1 };
 	uint64_t backing = kit_alloc(&m->memory, 10000, 4096);
 	uint8_t *bytes = kit_ptr(&m->memory, backing, 10000);
 	struct virtio_gpu_mem_entry entry = { backing, 10000, 0 };
-	struct virtio_gpu_transfer_host_3d part = { .box = { .x = 17, .w = 9000, .h = 1, .d = 1 },
-		.resource_id = 1, .offset = 17 };
+	struct virtio_gpu_transfer_host_3d part = {
+		.box = { .x = 17, .w = 9000, .h = 1, .d = 1 }, .resource_id = 1, .offset = 17
+	};
 	wire_context(m, 1);
 	CHECK_GOOD(m, kit_gpu_create_3d(&m->gpu, args));
 	CHECK_GOOD(m, kit_gpu_attach(&m->gpu, 1, &entry, 1));

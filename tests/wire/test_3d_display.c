@@ -223,9 +223,10 @@ static void cursor_from_a_texture(void)
 		CHECK_GOOD(m, kit_gpu_create_3d(&m->gpu, args));
 		CHECK_GOOD(m, kit_gpu_ctx_attach(&m->gpu, 1, 1));
 		CHECK_GOOD(m, WIRE_SUBMIT(m, 1, NULL_FILL, 1, 0x80ff2040));
-		CHECK_GOOD(m, kit_gpu_update_cursor(&m->gpu,
-				   (struct virtio_gpu_update_cursor){ .pos = { .x = 3, .y = 4 },
-					   .resource_id = 1 }));
+		CHECK_GOOD(m,
+			kit_gpu_update_cursor(&m->gpu,
+				(struct virtio_gpu_update_cursor){
+					.pos = { .x = 3, .y = 4 }, .resource_id = 1 }));
 		CHECK_OK(m, kit_display_wait(&m->display, VHOST_USER_GPU_CURSOR_UPDATE, 1));
 		for (uint32_t k = 0; k < ARRAY_SIZE(m->display.cursor.pixels); k++)
 			CHECK_INT(m->display.cursor.pixels[k], 0x80ff2040);

@@ -197,8 +197,7 @@ static void other_commands_on_a_ring(void)
 		.resource_id = 4,
 	};
 	wire_texture(m, 4, 16, 16);
-	struct kit_command *command =
-		kit_gpu_submit(&m->gpu, 0, &attach, sizeof(attach), 24);
+	struct kit_command *command = kit_gpu_submit(&m->gpu, 0, &attach, sizeof(attach), 24);
 	CHECK_OK(m, kit_gpu_wait(&m->gpu, command));
 	CHECK(slow->done && slow->order < command->order);
 	finish(m, slow);

@@ -6,8 +6,8 @@
 
 static struct kit_machine *realized(const struct kit_profile *profile)
 {
-	return wire_machine("none", &(struct kit_machine_spec){ .profile = profile,
-					    .stage = KIT_STAGE_REALIZED });
+	return wire_machine("none",
+		&(struct kit_machine_spec){ .profile = profile, .stage = KIT_STAGE_REALIZED });
 }
 
 static void whole(void)

@@ -8,8 +8,8 @@
 #define ARGB VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM
 
 /* A cursor of some size with every pixel another colour, and alpha of all values. */
-static struct kit_surface make_cursor(struct kit_machine *m, uint32_t id, uint32_t width,
-	uint32_t height)
+static struct kit_surface make_cursor(
+	struct kit_machine *m, uint32_t id, uint32_t width, uint32_t height)
 {
 	struct kit_surface s = wire_surface(m, id, ARGB, width, height);
 	for (uint32_t i = 0; i < width * height; i++) {
@@ -22,8 +22,9 @@ static struct kit_surface make_cursor(struct kit_machine *m, uint32_t id, uint32
 
 static struct virtio_gpu_update_cursor at(uint32_t id, uint32_t x, uint32_t y)
 {
-	return (struct virtio_gpu_update_cursor){ .pos = { .x = x, .y = y }, .resource_id = id,
-		.hot_x = 3, .hot_y = 4 };
+	return (struct virtio_gpu_update_cursor){
+		.pos = { .x = x, .y = y }, .resource_id = id, .hot_x = 3, .hot_y = 4
+	};
 }
 
 struct expecting {
@@ -74,8 +75,8 @@ static void no_room_for_an_answer(void)
 	struct virtio_gpu_update_cursor request = at(1, 7, 8);
 	request.hdr = kit_header(VIRTIO_GPU_CMD_UPDATE_CURSOR);
 	for (int i = 0; i < 40; i++) {
-		struct kit_command *command = kit_gpu_submit(&m->gpu, VIRTIO_GPU_QUEUE_CURSOR,
-			&request, sizeof(request), 0);
+		struct kit_command *command = kit_gpu_submit(
+			&m->gpu, VIRTIO_GPU_QUEUE_CURSOR, &request, sizeof(request), 0);
 		CHECK(command);
 		CHECK_INT(kit_gpu_complete(&m->gpu, command, NULL, 0), 0);
 		request.pos.x++;

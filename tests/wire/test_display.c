@@ -49,8 +49,8 @@ static void all_modes_of_the_display(void)
 /* Without a display: at least one output of a sensible size. */
 static void modes_without_a_display(void)
 {
-	struct kit_machine *m = wire_machine("none",
-		&(struct kit_machine_spec){ .profile = &kit_profile_qemu_generic });
+	struct kit_machine *m = wire_machine(
+		"none", &(struct kit_machine_spec){ .profile = &kit_profile_qemu_generic });
 	struct virtio_gpu_resp_display_info info;
 	CHECK_TYPE(m, kit_gpu_display_info(&m->gpu, &info), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
 	CHECK_INT(info.pmodes[0].enabled, 1);
@@ -93,8 +93,8 @@ static void check_edid(const struct virtio_gpu_resp_edid *edid, uint32_t width, 
 
 static void edid_without_a_display(void)
 {
-	struct kit_machine *m = wire_machine("none",
-		&(struct kit_machine_spec){ .profile = &kit_profile_qemu_generic });
+	struct kit_machine *m = wire_machine(
+		"none", &(struct kit_machine_spec){ .profile = &kit_profile_qemu_generic });
 	struct virtio_gpu_resp_display_info info;
 	struct virtio_gpu_resp_edid edid;
 	CHECK_TYPE(m, kit_gpu_display_info(&m->gpu, &info), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
@@ -153,8 +153,8 @@ static const struct {
 static void misbehaves_at(uint32_t request)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
-		struct kit_machine *m = wire_machine("none",
-			&(struct kit_machine_spec){ .stage = KIT_STAGE_REALIZED });
+		struct kit_machine *m = wire_machine(
+			"none", &(struct kit_machine_spec){ .stage = KIT_STAGE_REALIZED });
 		struct virtio_gpu_resp_display_info info;
 		struct virtio_gpu_resp_edid edid;
 		m->display.answers[request] = answers[i].answer;
@@ -216,8 +216,8 @@ static void impossible_numbers(void)
 		m->display.modes[0].r.width = modes[i][0];
 		m->display.modes[0].r.height = modes[i][1];
 		m->display.modes[0].enabled = UINT32_MAX;
-		CHECK_TYPE(m, kit_gpu_display_info(&m->gpu, &info),
-			VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+		CHECK_TYPE(
+			m, kit_gpu_display_info(&m->gpu, &info), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
 		CHECK_OK(m, kit_machine_stop(m));
 		CHECK_OK(m, kit_machine_start(m));
 	}

@@ -161,7 +161,8 @@ static void cursor_beside_a_full_control_queue(void)
 	struct kit_surface s = wire_surface(m, 1, XRGB, 1024, 768);
 	struct virtio_gpu_transfer_to_host_2d transfer = {
 		.hdr = kit_header(VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D),
-		.r = kit_rect(0, 0, 1024, 768), .resource_id = 1,
+		.r = kit_rect(0, 0, 1024, 768),
+		.resource_id = 1,
 	};
 	uint64_t worst_us = 0, end = kit_now() + 2000;
 	uint32_t moves = 0;

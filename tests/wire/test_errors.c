@@ -122,8 +122,8 @@ static void features_not_negotiated(void)
 		{ VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB, VIRTIO_GPU_F_RESOURCE_BLOB },
 		{ VIRTIO_GPU_CMD_RESOURCE_UNMAP_BLOB, VIRTIO_GPU_F_RESOURCE_BLOB },
 	};
-	struct kit_machine *m = wire_machine("none",
-		&(struct kit_machine_spec){ .unwanted = 0x3f });
+	struct kit_machine *m =
+		wire_machine("none", &(struct kit_machine_spec){ .unwanted = 0x3f });
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		uint8_t request[128] = { 0 };
 		struct virtio_gpu_ctrl_hdr header = kit_header(rows[i].type);
@@ -196,8 +196,8 @@ static void create_2d(void)
 	struct kit_machine *m = wire_machine("none", NULL);
 	CHECK_GOOD(m, kit_gpu_create_2d(&m->gpu, 1, XRGB, 64, 64));
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		int type = kit_gpu_create_2d(&m->gpu, rows[i].id, rows[i].format, rows[i].width,
-			rows[i].height);
+		int type = kit_gpu_create_2d(
+			&m->gpu, rows[i].id, rows[i].format, rows[i].width, rows[i].height);
 		if (type < UNSPEC || (rows[i].expected && type != rows[i].expected))
 			test_fail(__FILE__, __LINE__, "resource %u, format %u, %u x %u: %s",
 				rows[i].id, rows[i].format, rows[i].width, rows[i].height,
@@ -337,7 +337,8 @@ static void entry_counts(void)
 			struct virtio_gpu_mem_entry entry;
 		} request = {
 			.attach = { .hdr = kit_header(VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING),
-				.resource_id = 1, .nr_entries = counts[i] },
+				.resource_id = 1,
+				.nr_entries = counts[i] },
 			.entry = { 0x10000, 16384, 0 },
 		};
 		CHECK_ERROR(m, kit_gpu_simple(&m->gpu, &request, sizeof(request)));
@@ -375,8 +376,7 @@ static void entries_outside_memory(void)
 		CHECK_OK(m, type);
 		/* whichever of the two refuses */
 		if (type == VIRTIO_GPU_RESP_OK_NODATA)
-			CHECK_ERROR(m,
-				kit_gpu_transfer_2d(&m->gpu, 1, kit_rect(0, 0, 64, 64), 0));
+			CHECK_ERROR(m, kit_gpu_transfer_2d(&m->gpu, 1, kit_rect(0, 0, 64, 64), 0));
 		CHECK_GOOD(m, kit_gpu_unref(&m->gpu, 1));
 	}
 	wire_end(m);

@@ -29,13 +29,14 @@ static void errors_echo_the_fence(void)
 {
 	struct kit_machine *m = wire_machine("none", NULL);
 	struct virtio_gpu_resource_unref unref = {
-		.hdr = kit_header_fence(VIRTIO_GPU_CMD_RESOURCE_UNREF, 77), .resource_id = 1234,
+		.hdr = kit_header_fence(VIRTIO_GPU_CMD_RESOURCE_UNREF, 77),
+		.resource_id = 1234,
 	};
 	CHECK_TYPE(m, kit_gpu_simple(&m->gpu, &unref, sizeof(unref)),
 		VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
 	struct virtio_gpu_ctrl_hdr unknown = kit_header_fence(0xabcd, 78);
-	CHECK_TYPE(m, kit_gpu_simple(&m->gpu, &unknown, sizeof(unknown)),
-		VIRTIO_GPU_RESP_ERR_UNSPEC);
+	CHECK_TYPE(
+		m, kit_gpu_simple(&m->gpu, &unknown, sizeof(unknown)), VIRTIO_GPU_RESP_ERR_UNSPEC);
 	struct virtio_gpu_ctrl_hdr cut = kit_header_fence(VIRTIO_GPU_CMD_RESOURCE_UNREF, 79);
 	CHECK_ERROR(m, kit_gpu_simple(&m->gpu, &cut, sizeof(cut)));
 	wire_end(m);
@@ -63,7 +64,10 @@ static void global_order(void)
 	for (uint32_t i = 1; i < COUNT; i++) {
 		struct virtio_gpu_resource_create_2d create = {
 			.hdr = kit_header_fence(VIRTIO_GPU_CMD_RESOURCE_CREATE_2D, 100 + i),
-			.resource_id = i, .format = XRGB, .width = 8, .height = 8,
+			.resource_id = i,
+			.format = XRGB,
+			.width = 8,
+			.height = 8,
 		};
 		commands[i] = kit_gpu_submit(&m->gpu, 0, &create, sizeof(create), 24);
 		CHECK(commands[i]);
@@ -96,8 +100,8 @@ static void full_ring_of_fences(void)
 	for (uint64_t round = 0; round < 20; round++) {
 		struct kit_command *commands[256];
 		for (uint32_t i = 0; i < ARRAY_SIZE(commands); i++) {
-			struct virtio_gpu_ctrl_hdr request = kit_header_fence(
-				VIRTIO_GPU_CMD_GET_DISPLAY_INFO, round * 256 + i);
+			struct virtio_gpu_ctrl_hdr request =
+				kit_header_fence(VIRTIO_GPU_CMD_GET_DISPLAY_INFO, round * 256 + i);
 			commands[i] = kit_gpu_queue(&m->gpu, 0, &request, sizeof(request), 408);
 			CHECK(commands[i]);
 		}

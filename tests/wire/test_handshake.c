@@ -20,8 +20,8 @@ static const struct kit_profile *const profiles[] = {
 static void profiles_start(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(profiles); i++) {
-		struct kit_machine *m = wire_machine("none",
-			&(struct kit_machine_spec){ .profile = profiles[i] });
+		struct kit_machine *m =
+			wire_machine("none", &(struct kit_machine_spec){ .profile = profiles[i] });
 		wire_check_alive(m);
 		wire_end(m);
 	}
@@ -31,8 +31,8 @@ static void profiles_start(void)
 static void profiles_start_bytewise(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(profiles); i++) {
-		struct kit_machine *m = wire_machine("none",
-			&(struct kit_machine_spec){ .profile = profiles[i], .piece = 1 });
+		struct kit_machine *m = wire_machine(
+			"none", &(struct kit_machine_spec){ .profile = profiles[i], .piece = 1 });
 		wire_check_alive(m);
 		wire_end(m);
 	}
@@ -40,8 +40,8 @@ static void profiles_start_bytewise(void)
 
 static void features_on_offer(void)
 {
-	struct kit_machine *m = wire_machine("none",
-		&(struct kit_machine_spec){ .stage = KIT_STAGE_REALIZED });
+	struct kit_machine *m =
+		wire_machine("none", &(struct kit_machine_spec){ .stage = KIT_STAGE_REALIZED });
 	uint64_t offered = m->vmm.offered;
 	CHECK(offered & BIT(VIRTIO_F_VERSION_1));
 	CHECK(offered & BIT(VHOST_USER_F_PROTOCOL_FEATURES));
@@ -58,8 +58,8 @@ static void features_on_offer(void)
 
 static void features_on_offer_3d(void)
 {
-	struct kit_machine *m = wire_machine("null",
-		&(struct kit_machine_spec){ .stage = KIT_STAGE_REALIZED });
+	struct kit_machine *m =
+		wire_machine("null", &(struct kit_machine_spec){ .stage = KIT_STAGE_REALIZED });
 	CHECK(m->vmm.offered & BIT(VIRTIO_GPU_F_VIRGL));
 	CHECK(m->vmm.offered & BIT(VIRTIO_GPU_F_CONTEXT_INIT));
 	wire_end(m);
@@ -67,8 +67,8 @@ static void features_on_offer_3d(void)
 
 static void protocol_features_on_offer(void)
 {
-	struct kit_machine *m = wire_machine("none",
-		&(struct kit_machine_spec){ .stage = KIT_STAGE_REALIZED });
+	struct kit_machine *m =
+		wire_machine("none", &(struct kit_machine_spec){ .stage = KIT_STAGE_REALIZED });
 	uint64_t offered = m->vmm.protocol_offered;
 	CHECK(offered & BIT(VHOST_USER_PROTOCOL_F_MQ));
 	CHECK(offered & BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK));
@@ -87,8 +87,8 @@ static void protocol_features_on_offer(void)
 /* Everything a VMM may ask for at once, in one write. */
 static void joined_messages(void)
 {
-	struct kit_machine *m = wire_machine("none",
-		&(struct kit_machine_spec){ .stage = KIT_STAGE_CONNECTED });
+	struct kit_machine *m =
+		wire_machine("none", &(struct kit_machine_spec){ .stage = KIT_STAGE_CONNECTED });
 	static const uint32_t requests[] = { VHOST_USER_SET_OWNER, VHOST_USER_GET_FEATURES,
 		VHOST_USER_GET_PROTOCOL_FEATURES, VHOST_USER_GET_FEATURES };
 	struct vhost_user_header headers[ARRAY_SIZE(requests)];
@@ -106,8 +106,8 @@ static void joined_messages(void)
 /* One write that ends in the middle of the next message's header: descriptors stay with theirs. */
 static void descriptors_stay_with_their_message(void)
 {
-	struct kit_machine *m = wire_machine("none",
-		&(struct kit_machine_spec){ .stage = KIT_STAGE_REALIZED });
+	struct kit_machine *m =
+		wire_machine("none", &(struct kit_machine_spec){ .stage = KIT_STAGE_REALIZED });
 	struct kit_message call, err;
 	CHECK_OK(m, kit_vmm_compose(&m->vmm, VHOST_USER_SET_VRING_CALL, 0, 0, &call));
 	CHECK_OK(m, kit_vmm_compose(&m->vmm, VHOST_USER_SET_VRING_ERR, 0, 0, &err));
@@ -189,8 +189,8 @@ static void one_after_another(void)
 /* A VMM that goes away at any byte of its first messages leaves the backend to the next one. */
 static void gone_at_every_byte(void)
 {
-	struct kit_machine *m = wire_machine("none",
-		&(struct kit_machine_spec){ .stage = KIT_STAGE_REALIZED });
+	struct kit_machine *m =
+		wire_machine("none", &(struct kit_machine_spec){ .stage = KIT_STAGE_REALIZED });
 	static const uint32_t requests[] = { VHOST_USER_SET_OWNER, VHOST_USER_GET_FEATURES,
 		VHOST_USER_SET_VRING_NUM, VHOST_USER_SET_VRING_CALL };
 	uint8_t bytes[128];
@@ -238,8 +238,8 @@ static void display_greeting(void)
 /* A device feature that was not on offer: the backend may close, or carry on without it. */
 static void feature_not_on_offer(void)
 {
-	struct kit_machine *m = wire_machine("none",
-		&(struct kit_machine_spec){ .stage = KIT_STAGE_REALIZED });
+	struct kit_machine *m =
+		wire_machine("none", &(struct kit_machine_spec){ .stage = KIT_STAGE_REALIZED });
 	uint64_t features = m->vmm.offered | BIT(VIRTIO_GPU_F_VIRGL);
 	wire_expect_close(m);
 	int ret = kit_vmm_do(&m->vmm, VHOST_USER_SET_FEATURES, 0, features);

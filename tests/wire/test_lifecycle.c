@@ -75,9 +75,12 @@ static void new_display_shows_everything(void)
 	struct kit_picture *picture = wire_pattern(100, 80, 1);
 	struct kit_surface cursor = wire_surface(m, 2, ARGB, 64, 64);
 	CHECK_GOOD(m, kit_gpu_transfer_2d(&m->gpu, 2, kit_rect(0, 0, 64, 64), 0));
-	CHECK_GOOD(m, kit_gpu_update_cursor(&m->gpu,
-			   (struct virtio_gpu_update_cursor){ .pos = { .x = 5, .y = 6 },
-				   .resource_id = 2, .hot_x = 1, .hot_y = 2 }));
+	CHECK_GOOD(m,
+		kit_gpu_update_cursor(&m->gpu,
+			(struct virtio_gpu_update_cursor){ .pos = { .x = 5, .y = 6 },
+				.resource_id = 2,
+				.hot_x = 1,
+				.hot_y = 2 }));
 	CHECK_GOOD(m, kit_gpu_move_cursor(&m->gpu, 0, 50, 60));
 	wire_show(m, &s, picture);
 	CHECK_PICTURE(m, 0, picture);
@@ -130,8 +133,11 @@ static void commands_wait_for_the_resume(void)
 			wire_machine("none", &(struct kit_machine_spec){ .profile = profiles[i] });
 		CHECK_OK(m, kit_machine_stop(m));
 		struct virtio_gpu_resource_create_2d request = {
-			.hdr = kit_header(VIRTIO_GPU_CMD_RESOURCE_CREATE_2D), .resource_id = 9,
-			.format = XRGB, .width = 8, .height = 8,
+			.hdr = kit_header(VIRTIO_GPU_CMD_RESOURCE_CREATE_2D),
+			.resource_id = 9,
+			.format = XRGB,
+			.width = 8,
+			.height = 8,
 		};
 		struct kit_command *command =
 			kit_gpu_submit(&m->gpu, 0, &request, sizeof(request), 24);

@@ -21,14 +21,17 @@ static void many_regions(void)
 {
 	struct kit_region_spec regions[8];
 	for (uint32_t i = 0; i < ARRAY_SIZE(regions); i++)
-		regions[i] = (struct kit_region_spec){ .guest = i * GIB, .size = (i + 1) * 2 * MIB,
+		regions[i] = (struct kit_region_spec){ .guest = i * GIB,
+			.size = (i + 1) * 2 * MIB,
 			.offset = i * 8 * MIB + i * KIT_PAGE };
 	struct kit_machine *m = wire_machine("none",
-		&(struct kit_machine_spec){ .regions = regions,
-			.region_count = ARRAY_SIZE(regions) });
+		&(struct kit_machine_spec){
+			.regions = regions, .region_count = ARRAY_SIZE(regions) });
 	struct kit_picture *picture = wire_pattern(512, 300, 1);
 	struct virtio_gpu_resource_create_2d like = { .resource_id = 1,
-		.format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, .width = 512, .height = 300 };
+		.format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM,
+		.width = 512,
+		.height = 300 };
 	for (uint32_t i = 1; i < ARRAY_SIZE(regions); i++) {
 		/* the surface in this region alone; rings and commands wherever they are */
 		for (uint32_t k = 0; k < ARRAY_SIZE(regions); k++)
@@ -53,8 +56,8 @@ static void entry_across_regions(void)
 		{ .guest = 4 * MIB, .size = 4 * MIB },
 	};
 	struct kit_machine *m = wire_machine("none",
-		&(struct kit_machine_spec){ .regions = regions,
-			.region_count = ARRAY_SIZE(regions) });
+		&(struct kit_machine_spec){
+			.regions = regions, .region_count = ARRAY_SIZE(regions) });
 	struct kit_picture *picture = wire_pattern(64, 64, 2);
 	struct virtio_gpu_mem_entry entry = { 4 * MIB - 8192, 16384, 0 };
 	uint8_t *low = kit_ptr(&m->memory, 4 * MIB - 8192, 8192);
@@ -95,15 +98,15 @@ static int send_region(struct kit_machine *m, const struct vhost_user_memory_reg
 static void impossible_regions(void)
 {
 	static const struct vhost_user_memory_region regions[] = {
-		{ 0, 0, 0x10000, 0 },                                 /* empty */
-		{ 0, UINT64_C(1) << 63, 0x10000, 0 },                 /* larger than anything */
+		{ 0, 0, 0x10000, 0 }, /* empty */
+		{ 0, UINT64_C(1) << 63, 0x10000, 0 }, /* larger than anything */
 		{ 0, UINT64_MAX, 0x10000, 0 },
-		{ UINT64_MAX - 4095, 2 * MIB, 0x10000, 0 },           /* guest address wraps */
-		{ 0, 2 * MIB, UINT64_MAX - 4095, 0 },                 /* user address wraps */
-		{ 0, 2 * MIB, 0x10000, 63 * MIB },                    /* beyond the file */
+		{ UINT64_MAX - 4095, 2 * MIB, 0x10000, 0 }, /* guest address wraps */
+		{ 0, 2 * MIB, UINT64_MAX - 4095, 0 }, /* user address wraps */
+		{ 0, 2 * MIB, 0x10000, 63 * MIB }, /* beyond the file */
 		{ 0, 65 * MIB, 0x10000, 0 },
-		{ 0, 2 * MIB, 0x10000, UINT64_MAX - 4095 },           /* offset wraps */
-		{ 0, 2 * MIB, 0x10000, 100 },                         /* offset not of a page */
+		{ 0, 2 * MIB, 0x10000, UINT64_MAX - 4095 }, /* offset wraps */
+		{ 0, 2 * MIB, 0x10000, 100 }, /* offset not of a page */
 	};
 	struct kit_machine *m = realized();
 	for (size_t i = 0; i < ARRAY_SIZE(regions); i++) {
@@ -162,11 +165,10 @@ static void counts_differ(void)
 static void table_changes_while_running(void)
 {
 	struct kit_machine *m = wire_machine("none",
-		&(struct kit_machine_spec){ .protocol_unwanted =
-				UINT64_C(1) << VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS });
+		&(struct kit_machine_spec){ .protocol_unwanted = UINT64_C(1)
+				<< VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS });
 	struct kit_picture *picture = wire_pattern(64, 64, 1);
-	struct kit_surface surface =
-		wire_surface(m, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 64, 64);
+	struct kit_surface surface = wire_surface(m, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 64, 64);
 	CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 1, kit_rect(0, 0, 64, 64)));
 	for (uint32_t i = 0; i < 6; i++) {
 		struct kit_region_spec more = { .guest = (8 + i) * GIB, .size = 2 * MIB };
@@ -185,8 +187,8 @@ static void table_changes_while_running(void)
 static void backing_goes_and_comes(void)
 {
 	struct kit_machine *m = wire_machine("none",
-		&(struct kit_machine_spec){ .protocol_unwanted =
-				UINT64_C(1) << VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS });
+		&(struct kit_machine_spec){ .protocol_unwanted = UINT64_C(1)
+				<< VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS });
 	struct kit_region_spec more = { .guest = 8 * GIB, .size = 2 * MIB, .unusable = true };
 	struct virtio_gpu_mem_entry entry = { 8 * GIB, 16384, 0 };
 	CHECK_OK(m, kit_memory_add(&m->memory, &more));
@@ -217,8 +219,8 @@ static void backing_goes_and_comes(void)
 static void rings_go_away(void)
 {
 	struct kit_machine *m = wire_machine("none",
-		&(struct kit_machine_spec){ .protocol_unwanted =
-				UINT64_C(1) << VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS });
+		&(struct kit_machine_spec){ .protocol_unwanted = UINT64_C(1)
+				<< VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS });
 	struct vhost_user_memory_region other = { 64 * GIB, 2 * MIB, 0x1000, 0 };
 	int ret = send_region(m, &other, m->memory.regions[0].fd);
 	if (ret == -ECONNRESET) {
@@ -254,8 +256,8 @@ static void slots_come_and_go(void)
 		CHECK_OK(m, kit_memory_add(&m->memory, &more));
 		CHECK_OK(m, kit_vmm_do(&m->vmm, VHOST_USER_ADD_MEM_REG, first, 0));
 		struct virtio_gpu_mem_entry entry = { 8 * GIB, 16384, 0 };
-		CHECK_GOOD(m, kit_gpu_create_2d(&m->gpu, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 64,
-				   64));
+		CHECK_GOOD(
+			m, kit_gpu_create_2d(&m->gpu, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 64, 64));
 		CHECK_GOOD(m, kit_gpu_attach(&m->gpu, 1, &entry, 1));
 		CHECK_GOOD(m, kit_gpu_transfer_2d(&m->gpu, 1, kit_rect(0, 0, 64, 64), 0));
 		CHECK_GOOD(m, kit_gpu_unref(&m->gpu, 1));
@@ -292,8 +294,7 @@ static void slots_twice_and_unknown(void)
 	CHECK_INT(kit_vmm_do(&m->vmm, VHOST_USER_ADD_MEM_REG, 0, 0), -EREMOTEIO);
 	struct kit_region_spec more = { .guest = 8 * GIB, .size = 2 * MIB, .unusable = true };
 	CHECK_OK(m, kit_memory_add(&m->memory, &more));
-	CHECK_INT(kit_vmm_do(&m->vmm, VHOST_USER_REM_MEM_REG, m->memory.count - 1, 0),
-		-EREMOTEIO);
+	CHECK_INT(kit_vmm_do(&m->vmm, VHOST_USER_REM_MEM_REG, m->memory.count - 1, 0), -EREMOTEIO);
 	wire_check_alive(m);
 	wire_end(m);
 }

@@ -46,8 +46,7 @@ static void no_payload(struct kit_message *message)
 
 static void a_page(struct kit_message *message)
 {
-	memset(message->payload + message->header.size, 0,
-		KIT_MAX_PAYLOAD - message->header.size);
+	memset(message->payload + message->header.size, 0, KIT_MAX_PAYLOAD - message->header.size);
 	message->header.size = KIT_MAX_PAYLOAD;
 }
 
@@ -117,8 +116,8 @@ static void send_broken(struct kit_machine *m, struct kit_message *message, cons
 		test_fail(__FILE__, __LINE__, "%s: %s", what, m->kit.why);
 }
 
-static void break_message(struct kit_machine *m, const struct kit_request_spec *spec,
-	const struct mutation *mutation)
+static void break_message(
+	struct kit_machine *m, const struct kit_request_spec *spec, const struct mutation *mutation)
 {
 	char what[128];
 	struct kit_message message;
@@ -168,8 +167,8 @@ static void every_message_huge(void)
 
 static void unknown_requests(void)
 {
-	static const uint32_t requests[] = { 0, 19, 20, 22, 23, 26, 30, 35, 45, 46, 255, 1004,
-		1006, 0x10000, 0x7fffffff, 0xffffffff };
+	static const uint32_t requests[] = { 0, 19, 20, 22, 23, 26, 30, 35, 45, 46, 255, 1004, 1006,
+		0x10000, 0x7fffffff, 0xffffffff };
 	struct kit_machine *m = realized();
 	for (uint32_t i = 0; i < ARRAY_SIZE(requests); i++) {
 		struct kit_message message = {

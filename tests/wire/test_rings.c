@@ -63,8 +63,8 @@ static void any_buffers(void)
 			&(struct kit_machine_spec){ .sizes = { 1024, 16 },
 				.unwanted = indirect ? 0 : BIT(VIRTIO_RING_F_INDIRECT_DESC) });
 		struct virtio_gpu_resp_display_info whole, info;
-		CHECK_TYPE(m, kit_gpu_display_info(&m->gpu, &whole),
-			VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+		CHECK_TYPE(
+			m, kit_gpu_display_info(&m->gpu, &whole), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
 		for (size_t i = 0; i < ARRAY_SIZE(pieces); i++) {
 			m->gpu.request_piece = pieces[i];
 			m->gpu.response_piece = pieces[ARRAY_SIZE(pieces) - 1 - i];
@@ -106,8 +106,8 @@ static void notifications_are_suppressed(void)
 static void polling_driver(void)
 {
 	struct kit_machine *m = wire_machine("none",
-		&(struct kit_machine_spec){ .stage = KIT_STAGE_REALIZED,
-			.unwanted = BIT(VIRTIO_RING_F_EVENT_IDX) });
+		&(struct kit_machine_spec){
+			.stage = KIT_STAGE_REALIZED, .unwanted = BIT(VIRTIO_RING_F_EVENT_IDX) });
 	m->rings[0].polling = true;
 	kit_ring_reset(&m->rings[0]);
 	CHECK_OK(m, kit_machine_start(m));

@@ -399,7 +399,9 @@ static bool receive(struct toy *toy, struct message *message)
 	} control;
 	struct vhost_user_header *header = &message->header;
 	struct iovec iov = { header, sizeof(*header) };
-	struct msghdr wire = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+	struct msghdr wire = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes) };
 	ssize_t got = recvmsg(toy->sock, &wire, MSG_CMSG_CLOEXEC);
 	message->fd_count = 0;

@@ -256,8 +256,8 @@ static uint32_t transfer_2d(struct command *c)
 	if (!inside(&in->r, resource))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	for (uint32_t y = 0; y < in->r.height; y++) {
-		uint8_t *to = resource->pixels +
-			((size_t)(in->r.y + y) * resource->width + in->r.x) * 4;
+		uint8_t *to =
+			resource->pixels + ((size_t)(in->r.y + y) * resource->width + in->r.x) * 4;
 		if (!read_backing(c->toy, resource, in->offset + (uint64_t)y * resource->width * 4,
 			    to, (uint64_t)in->r.width * 4))
 			return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
@@ -300,7 +300,10 @@ static uint32_t cursor(struct command *c)
 {
 	const struct virtio_gpu_update_cursor *in = &c->in.cursor;
 	struct vhost_user_gpu_cursor_update update = {
-		{ in->pos.scanout_id, in->pos.x, in->pos.y }, in->hot_x, in->hot_y, { 0 },
+		{ in->pos.scanout_id, in->pos.x, in->pos.y },
+		in->hot_x,
+		in->hot_y,
+		{ 0 },
 	};
 	const struct resource *resource = find(c->toy, in->resource_id);
 	if (in->pos.scanout_id >= SCANOUTS)
@@ -338,8 +341,9 @@ static const struct {
 
 size_t toy_command(struct toy *toy, const struct request *request, void *out)
 {
-	struct command c = { .toy = toy, .request = request,
-		.out_size = sizeof(struct virtio_gpu_ctrl_hdr) };
+	struct command c = {
+		.toy = toy, .request = request, .out_size = sizeof(struct virtio_gpu_ctrl_hdr)
+	};
 	uint32_t type = VIRTIO_GPU_RESP_ERR_UNSPEC;
 	memcpy(&c.in, request->in, min_size(sizeof(c.in), request->in_size));
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)

@@ -107,11 +107,12 @@ struct kit_surface wire_surface_chunked(struct kit_machine *machine,
 	return surface;
 }
 
-struct kit_surface wire_surface(struct kit_machine *machine, uint32_t id, uint32_t format,
-	uint32_t width, uint32_t height)
+struct kit_surface wire_surface(
+	struct kit_machine *machine, uint32_t id, uint32_t format, uint32_t width, uint32_t height)
 {
-	struct virtio_gpu_resource_create_2d like = { .resource_id = id, .format = format,
-		.width = width, .height = height };
+	struct virtio_gpu_resource_create_2d like = {
+		.resource_id = id, .format = format, .width = width, .height = height
+	};
 	return wire_surface_chunked(machine, &like, 0);
 }
 
@@ -123,8 +124,8 @@ struct kit_picture *wire_pattern(uint32_t width, uint32_t height, uint32_t seed)
 	return picture;
 }
 
-void wire_show(struct kit_machine *machine, struct kit_surface *surface,
-	const struct kit_picture *picture)
+void wire_show(
+	struct kit_machine *machine, struct kit_surface *surface, const struct kit_picture *picture)
 {
 	kit_surface_draw(surface, picture);
 	CHECK_GOOD(machine,

@@ -73,8 +73,8 @@ void wire_check_closed(struct kit_machine *machine, const char *what);
 void wire_check_alive(struct kit_machine *machine);
 
 /* A surface that is created and attached, or the test fails. */
-struct kit_surface wire_surface(struct kit_machine *machine, uint32_t id, uint32_t format,
-	uint32_t width, uint32_t height);
+struct kit_surface wire_surface(
+	struct kit_machine *machine, uint32_t id, uint32_t format, uint32_t width, uint32_t height);
 struct kit_surface wire_surface_chunked(struct kit_machine *machine,
 	const struct virtio_gpu_resource_create_2d *like, uint32_t chunk);
 

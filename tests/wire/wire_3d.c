@@ -9,8 +9,8 @@
 
 struct kit_machine *wire_machine_3d(const char *renderer)
 {
-	return wire_machine(renderer,
-		&(struct kit_machine_spec){ .profile = &kit_profile_qemu_gpu_all });
+	return wire_machine(
+		renderer, &(struct kit_machine_spec){ .profile = &kit_profile_qemu_gpu_all });
 }
 
 struct virtio_gpu_resource_create_3d wire_texture_args(uint32_t id, uint32_t width, uint32_t height)
