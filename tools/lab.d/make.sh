@@ -30,6 +30,7 @@ with_lock()
 clean_up()
 {
 	if [ -n "$child" ]; then
+		[ ! -t 2 ] || echo >&2
 		kill -TERM -- "-$child" 2>/dev/null || true
 		wait "$child" 2>/dev/null || true
 		child=
