@@ -118,7 +118,7 @@ static void handle_packet(
 	case CONTROL_READY:
 	case CONTROL_SESSION_ENDED:
 	case CONTROL_START_RENDERER:
-		assert(!"a packet for the launcher");
+		assert(false && "a packet for the launcher");
 	}
 }
 
