@@ -28,10 +28,13 @@ static bool serve_one(struct gpu_device *device, uint32_t index)
 	return false;
 }
 
-/* Whether the control queue has to be looked at again soon. */
+/* Whether the control queue has to be looked at again soon. A few commands may be much work (copies of
+ * whole frames), so a portion is bounded by the clock as well. */
 static bool serve_control(struct gpu_device *device)
 {
 	struct gpu_command *stalled = device->queues.stalled;
+	uint64_t end = loop_now_ms() + GPU_CONTROL_MS;
+	bool used_up = false;
 	uint32_t count = 0;
 	if (!gpu_renderers_have_room(device))
 		return false;
@@ -39,10 +42,10 @@ static bool serve_control(struct gpu_device *device)
 		device->queues.stalled = NULL;
 		gpu_command_resume(stalled);
 	}
-	while (count < GPU_CONTROL_PORTION && !device->queues.stalled &&
-		gpu_renderers_have_room(device) && serve_one(device, VIRTIO_GPU_QUEUE_CONTROL))
-		count++;
-	return device->queues.stalled || count == GPU_CONTROL_PORTION;
+	while (!used_up && !device->queues.stalled && gpu_renderers_have_room(device) &&
+		serve_one(device, VIRTIO_GPU_QUEUE_CONTROL))
+		used_up = ++count == GPU_CONTROL_PORTION || loop_now_ms() >= end;
+	return device->queues.stalled || used_up;
 }
 
 static void notify(void *data)
