@@ -13,7 +13,7 @@ struct gpu_device;
 struct virtqueue;
 
 #define GPU_CONTROL_PORTION 64u /* requests in one round */
-#define GPU_CONTROL_MS      2u  /* after which no further one is started in that round */
+#define GPU_CONTROL_MS      2u /* after which no further one is started in that round */
 #define GPU_CURSOR_PORTION  256u
 #define GPU_RETRY_MS        10u /* when memory was short */
 
