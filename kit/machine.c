@@ -136,17 +136,36 @@ static int complain(const char *what, const char *detail)
 	return 1;
 }
 
+/* What sanitizers write, whichever process of the backend they look at. */
+static int look_for_reports(struct kit_backend *backend)
+{
+	static const char *const marks[] = { "Sanitizer: ", "runtime error: " };
+	int wrong = 0;
+	backend->log_mark = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
+		if (kit_backend_log_lines(backend, marks[i]))
+			wrong += complain("the backend's log has a line with", marks[i]);
+	return wrong;
+}
+
 static int stop_backend(struct kit_machine *machine)
 {
 	char text[64];
 	if (!machine->own_backend || !machine->backend)
 		return 0;
 	int status = kit_backend_stop(machine->backend);
-	kit_backend_destroy(machine->backend);
-	if (status == 0)
-		return 0;
+	int wrong = look_for_reports(machine->backend);
 	snprintf(text, sizeof(text), "%d", status);
-	return complain("the backend did not end well", status < 0 ? machine->kit.why : text);
+	if (status != 0)
+		wrong += complain(
+			"the backend did not end well", status < 0 ? machine->kit.why : text);
+	if (wrong) {
+		char *log = kit_backend_log(machine->backend);
+		fprintf(stderr, "%s", log ? log : "");
+		free(log);
+	}
+	kit_backend_destroy(machine->backend);
+	return wrong;
 }
 
 int kit_machine_destroy(struct kit_machine *machine)

@@ -57,7 +57,8 @@ struct kit_machine *kit_machine_attach(
 
 /* Powers off and gives everything back. NULL is fine. Returns how many things were not right in the
  * end, each said on standard error: the display protocol was broken, guest memory of commands was
- * not given back by the test, the backend does not end on SIGTERM with status 0. */
+ * not given back by the test, the backend does not end on SIGTERM with status 0, or a sanitizer has
+ * complained in its log (which is then written out). */
 int kit_machine_destroy(struct kit_machine *machine);
 
 /* Pause and resume: what is in flight stays so. 0 or -errno. */

@@ -111,16 +111,19 @@ static void acknowledgement_stays_out(void)
 	struct kit_machine *m = showing("null-export", 640, 480);
 	struct kit_picture *picture = kit_picture_create(640, 480);
 	m->display.answers[VHOST_USER_GPU_DMABUF_UPDATE] = KIT_DISPLAY_SILENT;
+	uint64_t begin = kit_now();
 	for (uint32_t i = 0; i < 100; i++) {
 		fill(m, picture, kit_rect(0, 0, 640, 480), i);
 		uint64_t start = kit_now();
 		CHECK_GOOD(m, kit_gpu_move_cursor(&m->gpu, 0, i, i));
 		CHECK(kit_now() - start < 100);
 	}
-	CHECK_INT(m->display.counts[VHOST_USER_GPU_DMABUF_UPDATE], 1);
+	/* a device may give up waiting, but not before a second */
+	CHECK(m->display.counts[VHOST_USER_GPU_DMABUF_UPDATE] <= 1 + (kit_now() - begin) / 1000);
+	uint32_t before = m->display.counts[VHOST_USER_GPU_DMABUF_UPDATE];
 	m->display.answers[VHOST_USER_GPU_DMABUF_UPDATE] = KIT_DISPLAY_GOOD;
 	CHECK_OK(m, kit_display_acknowledge(&m->display));
-	CHECK_OK(m, kit_display_wait(&m->display, VHOST_USER_GPU_DMABUF_UPDATE, 2));
+	CHECK_OK(m, kit_display_wait(&m->display, VHOST_USER_GPU_DMABUF_UPDATE, before + 1));
 	CHECK_PICTURE(m, 0, picture);
 	kit_picture_destroy(picture);
 	wire_end(m);

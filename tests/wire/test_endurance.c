@@ -17,6 +17,19 @@ static struct kit_usage usage(struct kit_machine *m)
 	return now;
 }
 
+/* Less than so many KiB more than before. Sanitizers keep what was freed: nothing is judged then.
+ * */
+static void check_memory(
+	const struct kit_usage *before, const struct kit_usage *after, uint64_t kib)
+{
+	if (getenv("KIT_SANITIZED"))
+		return;
+	if (after->memory_kib >= before->memory_kib + kib)
+		test_fail(__FILE__, __LINE__, "memory grew from %llu to %llu KiB",
+			(unsigned long long)before->memory_kib,
+			(unsigned long long)after->memory_kib);
+}
+
 static void work(struct kit_machine *m)
 {
 	struct kit_surface s = wire_surface(m, 1, XRGB, 640, 480);
@@ -42,7 +55,7 @@ static void connections(void)
 	struct kit_usage after = usage(m);
 	CHECK_INT(after.processes, before.processes);
 	CHECK_INT(after.fds, before.fds);
-	CHECK(after.memory_kib < before.memory_kib + 1024);
+	check_memory(&before, &after, 1024);
 	wire_end(m);
 }
 
@@ -59,7 +72,7 @@ static void resets(void)
 	}
 	struct kit_usage after = usage(m);
 	CHECK_INT(after.fds, before.fds);
-	CHECK(after.memory_kib < before.memory_kib + 1024);
+	check_memory(&before, &after, 1024);
 	wire_end(m);
 }
 
@@ -83,7 +96,7 @@ static void resources_come_and_go(void)
 	}
 	struct kit_usage after = usage(m);
 	CHECK_INT(after.fds, before.fds);
-	CHECK(after.memory_kib < before.memory_kib + 512);
+	check_memory(&before, &after, 512);
 	wire_end(m);
 }
 
@@ -110,7 +123,7 @@ static void display_does_not_read(void)
 	}
 	struct kit_usage after = usage(m);
 	/* two frames at most */
-	CHECK(after.memory_kib < before.memory_kib + 2 * 1920 * 1080 * 4 / 1024);
+	check_memory(&before, &after, 2 * 1920 * 1080 * 4 / 1024);
 	kit_display_set_reading(&m->display, true);
 	CHECK_PICTURE(m, 0, picture);
 	kit_surface_finish(&s);
@@ -154,34 +167,43 @@ static void questions_to_a_display_that_does_not_read(void)
 
 /* --- full queues --------------------------------------------------------------------------- */
 
-/* The control queue is full of large transfers all the time: the cursor does not wait for them. */
+static int by_value(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+	return (*x > *y) - (*x < *y);
+}
+
+/* The control queue is full of transfers of whole 4K frames all the time: the cursor does not wait
+ * for them. Judged by the median, as others may use the machine. */
 static void cursor_beside_a_full_control_queue(void)
 {
-	struct kit_machine *m = wire_machine("none", NULL);
-	struct kit_surface s = wire_surface(m, 1, XRGB, 1024, 768);
+	struct kit_machine *m =
+		wire_machine("none", &(struct kit_machine_spec){ .sizes = { 64, 16 } });
+	struct kit_surface s = wire_surface(m, 1, XRGB, 3840, 2160);
 	struct virtio_gpu_transfer_to_host_2d transfer = {
 		.hdr = kit_header(VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D),
-		.r = kit_rect(0, 0, 1024, 768),
+		.r = kit_rect(0, 0, 3840, 2160),
 		.resource_id = 1,
 	};
-	uint64_t worst_us = 0, end = kit_now() + 2000;
-	uint32_t moves = 0;
-	while (kit_now() < end) {
+	uint64_t took_us[9];
+	for (uint32_t i = 0; i < ARRAY_SIZE(took_us); i++) {
 		struct kit_command *command;
 		while ((command = kit_gpu_queue(&m->gpu, 0, &transfer, sizeof(transfer), 24)))
 			kit_command_forget(command);
 		kit_ring_kick(&m->rings[0]);
+		/* in the middle of it */
+		CHECK_OK(m, kit_pump(&m->kit, 20));
 		uint64_t start = kit_now_us();
-		CHECK_GOOD(m, kit_gpu_move_cursor(&m->gpu, 0, moves, moves));
-		uint64_t took = kit_now_us() - start;
-		worst_us = took > worst_us ? took : worst_us;
-		moves++;
-		CHECK(kit_ring_in_flight(&m->rings[0]) > 0);
+		CHECK_GOOD(m, kit_gpu_move_cursor(&m->gpu, 0, i, i));
+		took_us[i] = kit_now_us() - start;
 		CHECK_OK(m, kit_gpu_drain(&m->gpu));
 	}
-	printf("# %u cursor moves, the slowest took %llu us\n", moves,
-		(unsigned long long)worst_us);
-	CHECK(worst_us < 100000);
+	qsort(took_us, ARRAY_SIZE(took_us), sizeof(took_us[0]), by_value);
+	uint64_t median_us = took_us[ARRAY_SIZE(took_us) / 2];
+	printf("# a cursor move took %llu us in the median, %llu at most\n",
+		(unsigned long long)median_us,
+		(unsigned long long)took_us[ARRAY_SIZE(took_us) - 1]);
+	CHECK(median_us < 100000);
 	kit_surface_finish(&s);
 	wire_end(m);
 }

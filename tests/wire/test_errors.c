@@ -228,7 +228,8 @@ static void host_memory_runs_out(void)
 			CHECK_GOOD(m, kit_gpu_unref(&m->gpu, id));
 		kit_backend_usage(m->backend, round ? &after : &before);
 	}
-	CHECK(after.memory_kib < before.memory_kib + 4096);
+	if (!getenv("KIT_SANITIZED"))
+		CHECK(after.memory_kib < before.memory_kib + 4096);
 	wire_end(m);
 }
 

@@ -435,7 +435,8 @@ static void answers_nobody_reads(void)
 	m->kit.timeout_ms = KIT_TIMEOUT_MS;
 	CHECK(ret == -ECONNRESET || ret == -ETIMEDOUT);
 	kit_backend_usage(m->backend, &after);
-	CHECK(after.memory_kib < before.memory_kib + 8192);
+	if (!getenv("KIT_SANITIZED"))
+		CHECK(after.memory_kib < before.memory_kib + 8192);
 	CHECK_OK(m, kit_machine_reconnect(m));
 	wire_end(m);
 }
