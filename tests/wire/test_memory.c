@@ -234,6 +234,30 @@ static void rings_go_away(void)
 	wire_end(m);
 }
 
+/* A VMM that cuts its memory off under the device loses what was in it, and nobody else's device.
+ * */
+static void memory_is_cut_off(void)
+{
+	static const struct kit_region_spec regions[] = {
+		{ .guest = 0, .size = 4 * MIB },
+		{ .guest = GIB, .size = 4 * MIB, .unsealed = true, .unusable = true },
+	};
+	struct kit_machine *m = wire_machine("none",
+		&(struct kit_machine_spec){
+			.regions = regions, .region_count = ARRAY_SIZE(regions) });
+	struct virtio_gpu_mem_entry entry = { GIB, 16384, 0 };
+	CHECK_GOOD(m, kit_gpu_create_2d(&m->gpu, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 64, 64));
+	CHECK_GOOD(m, kit_gpu_attach(&m->gpu, 1, &entry, 1));
+	CHECK_GOOD(m, kit_gpu_transfer_2d(&m->gpu, 1, kit_rect(0, 0, 64, 64), 0));
+	CHECK_INT(ftruncate(m->memory.regions[1].fd, 0), 0);
+	int ret = kit_gpu_transfer_2d(&m->gpu, 1, kit_rect(0, 0, 64, 64), 0);
+	CHECK(ret > 0 || ret == -ECONNRESET);
+	CHECK_INT(ftruncate(m->memory.regions[1].fd, 4 << 20), 0);
+	CHECK_OK(m, kit_machine_reconnect(m));
+	wire_check_alive(m);
+	wire_end(m);
+}
+
 /* --- single regions ------------------------------------------------------------------------ */
 
 static struct kit_machine *with_slots(void)
@@ -310,6 +334,7 @@ int main(int argc, char **argv)
 		TEST_CASE(table_changes_while_running),
 		TEST_CASE(backing_goes_and_comes),
 		TEST_CASE(rings_go_away),
+		TEST_CASE(memory_is_cut_off),
 		TEST_CASE(slots_come_and_go),
 		TEST_CASE(slots_run_out),
 		TEST_CASE(slots_twice_and_unknown),

@@ -5,6 +5,8 @@
  * device goes on.
  */
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "util/fd.h"
 #include "wire.h"
@@ -131,6 +133,28 @@ static void kick_flood(void)
 	wire_check_alive(m);
 	CHECK(kit_now() - start < 1000);
 	wire_end(m);
+}
+
+/* The VMM does not look at its interrupts, whose counter cannot take one more: nobody waits for it,
+ * whether the descriptor is one that waits or not. */
+static void interrupt_counter_is_full(void)
+{
+	for (int blocking = 0; blocking < 2; blocking++) {
+		struct kit_machine *m = wire_machine(
+			"none", &(struct kit_machine_spec){ .stage = KIT_STAGE_REALIZED });
+		int *call_fd = &m->rings[0].call_fd;
+		uint64_t full = UINT64_MAX - 1;
+		fd_close(call_fd);
+		*call_fd = eventfd(0, EFD_CLOEXEC | (blocking ? 0 : EFD_NONBLOCK));
+		CHECK(write(*call_fd, &full, sizeof(full)) == sizeof(full));
+		CHECK_OK(m, kit_machine_start(m));
+		m->rings[0].polling = true;
+		for (int i = 0; i < 10; i++)
+			wire_check_alive(m);
+		CHECK_GOOD(m, kit_gpu_move_cursor(&m->gpu, 0, 1, 1));
+		CHECK_OK(m, kit_machine_stop(m));
+		wire_end(m);
+	}
 }
 
 /* --- wrong --------------------------------------------------------------------------------- */
@@ -519,6 +543,7 @@ int main(int argc, char **argv)
 		TEST_CASE(notifications_are_suppressed),
 		TEST_CASE(polling_driver),
 		TEST_CASE(kick_flood),
+		TEST_CASE(interrupt_counter_is_full),
 		TEST_CASE(broken_rings),
 		TEST_CASE(broken_ring_is_said_once),
 		TEST_CASE(odd_chains),

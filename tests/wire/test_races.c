@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/* A vCPU that rewrites what the device is reading: whatever is seen, it is seen once. */
+#include <stdlib.h>
+
+#include "kit/racer.h"
+#include "wire.h"
+
+#define XRGB      VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM
+#define ROUNDS_MS 700
+
+struct arena {
+	struct kit_machine *m;
+	struct kit_ring *ring;
+	struct kit_racer racer;
+	uint64_t in, out;
+};
+
+static struct arena arena(void)
+{
+	struct arena a = { .m = wire_machine("none", NULL) };
+	a.ring = &a.m->rings[0];
+	a.in = kit_alloc(&a.m->memory, KIT_PAGE, KIT_PAGE);
+	a.out = kit_alloc(&a.m->memory, KIT_PAGE, KIT_PAGE);
+	return a;
+}
+
+static void race(struct arena *a, uint64_t guest, const void *x, const void *y, size_t size)
+{
+	CHECK_OK(a->m,
+		kit_racer_start(&a->racer, &a->m->memory, &(struct kit_race){ guest, x, y, size }));
+}
+
+/* The same chain again and again, without looking at what the device makes of it. */
+static void offer(struct arena *a, int milliseconds)
+{
+	uint64_t end = kit_now() + (uint64_t)milliseconds;
+	while (kit_now() < end) {
+		for (int i = 0; i < 64; i++)
+			kit_ring_publish(a->ring, 0);
+		kit_ring_kick_always(a->ring);
+		CHECK_OK(a->m, kit_pump(&a->m->kit, 1));
+	}
+}
+
+static void arena_end(struct arena *a)
+{
+	kit_racer_stop(&a->racer);
+	CHECK_GOOD(a->m, kit_gpu_move_cursor(&a->m->gpu, 0, 1, 1));
+	CHECK_OK(a->m, kit_vmm_play(&a->m->vmm, a->m->vmm.profile->stop));
+	CHECK_OK(a->m, kit_vmm_reset(&a->m->vmm));
+	for (uint32_t i = 0; i < KIT_QUEUES; i++)
+		kit_ring_reset(&a->m->rings[i]);
+	CHECK_OK(a->m, kit_machine_start(a->m));
+	wire_check_alive(a->m);
+	kit_free(&a->m->memory, a->in, KIT_PAGE);
+	kit_free(&a->m->memory, a->out, KIT_PAGE);
+	wire_end(a->m);
+}
+
+/* A descriptor that is inside memory, and is not. */
+static void descriptors(void)
+{
+	struct arena a = arena();
+	struct virtio_gpu_ctrl_hdr request = kit_header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
+	struct kit_descriptor good = { a.in, 24, KIT_RING_NEXT, 1 };
+	struct kit_descriptor bad = { UINT64_C(1) << 40, UINT32_MAX, KIT_RING_NEXT, 1 };
+	memcpy(kit_ptr(&a.m->memory, a.in, 24), &request, sizeof(request));
+	kit_ring_write(a.ring, 0, &good);
+	kit_ring_write(a.ring, 1, &(struct kit_descriptor){ a.out, 408, KIT_RING_WRITE, 0 });
+	race(&a, a.ring->descriptors, &good, &bad, sizeof(good));
+	offer(&a, ROUNDS_MS);
+	arena_end(&a);
+}
+
+/* An indirect table that is short, and long. */
+static void indirect_tables(void)
+{
+	struct arena a = arena();
+	struct kit_descriptor table = { a.in + 1024, 32, KIT_RING_INDIRECT, 0 };
+	struct kit_descriptor end = { a.in, 24, 0, 0 };
+	struct kit_descriptor on = { a.in, 0x10000000, KIT_RING_NEXT, 200 };
+	kit_ring_write(a.ring, 0, &table);
+	kit_table_write(&a.m->memory, a.in + 1024, 0, &end);
+	race(&a, a.in + 1024, &end, &on, sizeof(end));
+	offer(&a, ROUNDS_MS);
+	arena_end(&a);
+}
+
+/* A command that is one and another: the numbers that were judged are those that are used. */
+static void commands(void)
+{
+	struct arena a = arena();
+	struct virtio_gpu_transfer_to_host_2d good = {
+		.hdr = kit_header(VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D),
+		.r = kit_rect(0, 0, 64, 64),
+		.resource_id = 1,
+	};
+	struct virtio_gpu_transfer_to_host_2d bad = good;
+	bad.r = kit_rect(0x7fffffff, 0, 0x10000, 0x10000);
+	bad.offset = UINT64_MAX - 100;
+	struct kit_surface s = wire_surface(a.m, 1, XRGB, 64, 64);
+	memcpy(kit_ptr(&a.m->memory, a.in, sizeof(good)), &good, sizeof(good));
+	kit_ring_write(a.ring, 0, &(struct kit_descriptor){ a.in, sizeof(good), KIT_RING_NEXT, 1 });
+	kit_ring_write(a.ring, 1, &(struct kit_descriptor){ a.out, 24, KIT_RING_WRITE, 0 });
+	race(&a, a.in, &good, &bad, sizeof(good));
+	offer(&a, ROUNDS_MS);
+	kit_surface_finish(&s);
+	arena_end(&a);
+}
+
+/* A count of entries that is 1, and 4 thousand million. */
+static void entry_counts(void)
+{
+	struct arena a = arena();
+	struct {
+		struct virtio_gpu_resource_attach_backing attach;
+		struct virtio_gpu_mem_entry entry;
+	} good = {
+		.attach = { .hdr = kit_header(VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING),
+			.resource_id = 1, .nr_entries = 1 },
+		.entry = { 0x10000, 16384, 0 },
+	}, bad = good;
+	bad.attach.nr_entries = UINT32_MAX;
+	bad.entry.addr = UINT64_MAX - 5;
+	CHECK_GOOD(a.m, kit_gpu_create_2d(&a.m->gpu, 1, XRGB, 64, 64));
+	memcpy(kit_ptr(&a.m->memory, a.in, sizeof(good)), &good, sizeof(good));
+	kit_ring_write(a.ring, 0, &(struct kit_descriptor){ a.in, sizeof(good), KIT_RING_NEXT, 1 });
+	kit_ring_write(a.ring, 1, &(struct kit_descriptor){ a.out, 24, KIT_RING_WRITE, 0 });
+	race(&a, a.in, &good, &bad, sizeof(good));
+	offer(&a, ROUNDS_MS);
+	arena_end(&a);
+}
+
+/* The available index itself, far ahead and back. */
+static void available_index(void)
+{
+	struct arena a = arena();
+	uint16_t near = a.ring->next_available, far = (uint16_t)(near + 1);
+	struct kit_descriptor end = { a.in, 24, 0, 0 };
+	kit_ring_write(a.ring, 0, &end);
+	race(&a, a.ring->available + 2, &near, &far, sizeof(near));
+	for (int i = 0; i < ROUNDS_MS; i++) {
+		kit_ring_kick_always(a.ring);
+		CHECK_OK(a.m, kit_pump(&a.m->kit, 1));
+	}
+	arena_end(&a);
+}
+
+/* Pixels that change while they are transferred and shown: that is what guests do. */
+static void pixels(void)
+{
+	struct arena a = arena();
+	uint32_t x[64], y[64];
+	for (uint32_t i = 0; i < ARRAY_SIZE(x); i++) {
+		x[i] = 0x111111 * (i % 15);
+		y[i] = ~x[i];
+	}
+	struct kit_surface s = wire_surface(a.m, 1, XRGB, 64, 64);
+	struct kit_picture *picture = wire_pattern(64, 64, 1);
+	CHECK_GOOD(a.m, kit_gpu_set_scanout(&a.m->gpu, 0, 1, kit_rect(0, 0, 64, 64)));
+	race(&a, s.entries[0].addr, x, y, sizeof(x));
+	for (int i = 0; i < 500; i++)
+		CHECK_GOOD(a.m, kit_surface_show(&s, kit_rect(0, 0, 64, 64)));
+	kit_racer_stop(&a.racer);
+	wire_show(a.m, &s, picture);
+	CHECK_PICTURE(a.m, 0, picture);
+	kit_picture_destroy(picture);
+	kit_surface_finish(&s);
+	arena_end(&a);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test_case cases[] = {
+		TEST_CASE(descriptors),
+		TEST_CASE(indirect_tables),
+		TEST_CASE(commands),
+		TEST_CASE(entry_counts),
+		TEST_CASE(available_index),
+		TEST_CASE(pixels),
+	};
+	return test_main(argc, argv, cases, ARRAY_SIZE(cases));
+}
