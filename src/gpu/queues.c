@@ -28,8 +28,8 @@ static bool serve_one(struct gpu_device *device, uint32_t index)
 	return false;
 }
 
-/* Whether the control queue has to be looked at again soon. A few commands may be much work (copies of
- * whole frames), so a portion is bounded by the clock as well. */
+/* Whether the control queue has to be looked at again soon. A few commands may be much work (copies
+ * of whole frames), so a portion is bounded by the clock as well. */
 static bool serve_control(struct gpu_device *device)
 {
 	struct gpu_command *stalled = device->queues.stalled;
