@@ -54,7 +54,7 @@ static bool parse_option(int option, const char *value, struct host_options *opt
 }
 
 int host_parse(
-        int argc, char **argv, const struct host_program *program, struct host_options *ret_options)
+	int argc, char **argv, const struct host_program *program, struct host_options *ret_options)
 {
 	static const struct option longs[] = {
 		{ "fd", required_argument, NULL, 'f' },
@@ -78,10 +78,10 @@ int host_parse(
 		good = parse_option(option, optarg, &options);
 	if (!good || optind != argc || options.fd < 0) {
 		fprintf(stderr,
-		        "usage: %s --fd N [--name NAME] [--render-node-fd N] [--debug LEVEL] "
-		        "[--spin MICROSECONDS]\n"
-		        "This program is started by virtiogpud.\n",
-		        argc > 0 ? argv[0] : program->name);
+			"usage: %s --fd N [--name NAME] [--render-node-fd N] [--debug LEVEL] "
+			"[--spin MICROSECONDS]\n"
+			"This program is started by virtiogpud.\n",
+			argc > 0 ? argv[0] : program->name);
 		return -EINVAL;
 	}
 	*ret_options = options;

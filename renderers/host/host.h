@@ -38,7 +38,7 @@ struct host_program {
 	/* Makes the renderer, which is ready for use and knows its capsets when this returns. NULL when
 	 * the host cannot (the reason has been logged). events and events_data go to renderer_init(). */
 	struct renderer *(*create)(struct loop *loop, struct host_options *options,
-	        const struct renderer_events *events, void *events_data);
+		const struct renderer_events *events, void *events_data);
 };
 
 /* The whole of main(): parses, sets the process up (name, signals, death with its parent), serves.
@@ -48,7 +48,7 @@ int host_main(int argc, char **argv, const struct host_program *program);
 
 /* Parses a command line into *ret_options. 0, or -EINVAL after one line on standard error. */
 int host_parse(int argc, char **argv, const struct host_program *program,
-        struct host_options *ret_options);
+	struct host_options *ret_options);
 
 /* Serves one device until it closes the socket, then destroys the renderer. Returns 0 then, or -errno
  * (logged): -EPROTO when the peer is no device of this version, -ENODEV when there is no renderer, … */

@@ -30,7 +30,7 @@ static int map_region(const struct ops_target *target, const struct ops_request 
 	if (wire->size == 0 || wire->size > SIZE_MAX || wire->offset > INT64_MAX)
 		return -EINVAL;
 	void *base = mmap(NULL, wire->size, PROT_READ | PROT_WRITE, MAP_SHARED, request->fd,
-	        (off_t)wire->offset);
+		(off_t)wire->offset);
 	if (base == MAP_FAILED)
 		return -errno;
 	int error = regions_add(target->regions, wire->id, base, wire->size);
@@ -54,7 +54,7 @@ static void start_region_add(const struct ops_target *target, const struct ops_r
 	int error = map_region(target, request);
 	if (error)
 		log_error("memory region %u of the guest cannot be used: %s",
-		        request->record->region.id, strerror(-error));
+			request->record->region.id, strerror(-error));
 	renderer_call_done(request->call, error, NULL);
 }
 
@@ -77,7 +77,7 @@ static void start_context_create(const struct ops_target *target, const struct o
 }
 
 static void start_context_destroy(
-        const struct ops_target *target, const struct ops_request *request)
+	const struct ops_target *target, const struct ops_request *request)
 {
 	renderer_context_destroy(target->renderer, request->record->ids.context, request->call);
 }
@@ -97,11 +97,11 @@ static void start_context_detach(const struct ops_target *target, const struct o
 static void start_submit(const struct ops_target *target, const struct ops_request *request)
 {
 	renderer_submit_stream(target->renderer, request->record->ids.context, request->data,
-	        request->record->data_size, request->call);
+		request->record->data_size, request->call);
 }
 
 static void start_resource_create(
-        const struct ops_target *target, const struct ops_request *request)
+	const struct ops_target *target, const struct ops_request *request)
 {
 	renderer_resource_create(target->renderer, &request->record->resource, request->call);
 }
@@ -115,7 +115,7 @@ static void start_set_backing(const struct ops_target *target, const struct ops_
 {
 	uint32_t count = request->record->data_size / (uint32_t)sizeof(struct renderer_span);
 	renderer_resource_set_backing(target->renderer, request->record->ids.resource,
-	        request->data, count, request->call);
+		request->data, count, request->call);
 }
 
 static void start_transfer(const struct ops_target *target, const struct ops_request *request)
@@ -193,7 +193,7 @@ void ops_start(const struct ops_target *target, const struct ops_request *reques
 	const struct op_spec *spec = op < WIRE_OP_COUNT ? &op_specs[op] : NULL;
 	if (!spec || !is_sound(spec, request)) {
 		log_limited(LOG_ERROR, "operation %s (%u) from the device is malformed",
-		        spec ? spec->name : "unknown", op);
+			spec ? spec->name : "unknown", op);
 		renderer_call_done(request->call, -EINVAL, NULL);
 		return;
 	}

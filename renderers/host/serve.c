@@ -117,7 +117,7 @@ static void flush_held(struct host *host)
 {
 	while (!list_empty(&host->held)) {
 		struct held_completion *held =
-		        container_of(host->held.next, struct held_completion, link);
+			container_of(host->held.next, struct held_completion, link);
 		int result = send_completion(host, &held->record, held->fd);
 		if (result < 0)
 			stop(host, result, "the device cannot be told that something is done");
@@ -165,7 +165,7 @@ static void on_call_done(struct renderer_call *base, int status, const struct re
 			record.status = -EIO;
 	}
 	host->awaited |= call->op == WIRE_FENCE || call->op == WIRE_READ_BACK ||
-	        call->op == WIRE_EXPORT_IMAGE;
+		call->op == WIRE_EXPORT_IMAGE;
 	list_insert(&host->free_calls, &call->link);
 	complete(host, &record, fd);
 }
@@ -207,7 +207,7 @@ static int take_fd(struct host *host)
 static bool may_take_long(uint32_t op)
 {
 	return op == WIRE_SUBMIT || op == WIRE_TRANSFER || op == WIRE_READ_BACK ||
-	        op == WIRE_CONTEXT_CREATE || op == WIRE_RESET;
+		op == WIRE_CONTEXT_CREATE || op == WIRE_RESET;
 }
 
 static void start_submission(struct host *host, const struct wire_submission *record)
@@ -339,7 +339,7 @@ static int receive_hello(struct host *host)
 		return (int)length;
 	struct ring_fds ring_fds = { fds[0], fds[1], fds[2] };
 	if (length == (ssize_t)sizeof(packet) && packet.type == WIRE_HELLO &&
-	        packet.version == RENDERER_WIRE_VERSION && fds[2] >= 0) {
+		packet.version == RENDERER_WIRE_VERSION && fds[2] >= 0) {
 		host->ring = ring_open(&ring_fds);
 		return host->ring ? 1 : -errno;
 	}
@@ -390,7 +390,7 @@ static int add_sources(struct host *host)
 {
 	host->sock_source = loop_add_fd(host->loop, host->sock, 0, on_socket, host);
 	host->wake_source =
-	        loop_add_fd(host->loop, ring_wake_fd(host->ring), LOOP_READABLE, on_wake, host);
+		loop_add_fd(host->loop, ring_wake_fd(host->ring), LOOP_READABLE, on_wake, host);
 	host->turn = loop_add_deferred(host->loop, on_turn, host);
 	if (!host->sock_source || !host->wake_source || !host->turn)
 		return -ENOMEM;
@@ -418,7 +418,7 @@ static void finish_host(struct host *host)
 }
 
 static int set_up(
-        struct host *host, struct host_options *options, const struct host_program *program)
+	struct host *host, struct host_options *options, const struct host_program *program)
 {
 	static const struct renderer_events events = {
 		.lost = on_renderer_lost,

@@ -6,7 +6,7 @@
 #include "null/null.h"
 
 static struct renderer *create(struct loop *loop, struct host_options *options,
-        const struct renderer_events *events, void *events_data)
+	const struct renderer_events *events, void *events_data)
 {
 	bool exports = strcmp(options->name, "null-export") == 0;
 	return null_renderer_create(loop, exports, events, events_data);

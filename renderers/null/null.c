@@ -143,7 +143,7 @@ static int create_context(struct null_renderer *null, const struct renderer_cont
 }
 
 static void null_create_context(struct renderer *renderer, const struct renderer_context_args *args,
-        struct renderer_call *call)
+	struct renderer_call *call)
 {
 	renderer_call_done(call, create_context(null_from(renderer), args), NULL);
 }
@@ -177,13 +177,13 @@ static int attach(struct null_renderer *null, uint32_t context_id, uint32_t reso
 }
 
 static void null_attach(
-        struct renderer *renderer, uint32_t context, uint32_t resource, struct renderer_call *call)
+	struct renderer *renderer, uint32_t context, uint32_t resource, struct renderer_call *call)
 {
 	renderer_call_done(call, attach(null_from(renderer), context, resource), NULL);
 }
 
 static void null_detach(struct renderer *renderer, uint32_t context_id, uint32_t resource,
-        struct renderer_call *call)
+	struct renderer_call *call)
 {
 	struct null_context *context = idmap_find(&null_from(renderer)->contexts, context_id);
 	bool attached = context && idmap_remove(&context->attached, resource);
@@ -204,7 +204,7 @@ static void *null_submit_buffer(struct renderer *renderer, uint32_t size)
 }
 
 static void null_submit_stream(struct renderer *renderer, uint32_t context_id, void *stream,
-        uint32_t size, struct renderer_call *call)
+	uint32_t size, struct renderer_call *call)
 {
 	struct null_context *context = idmap_find(&null_from(renderer)->contexts, context_id);
 	int status = context ? null_context_run(context, stream, size / 4) : -ENOENT;
@@ -212,7 +212,7 @@ static void null_submit_stream(struct renderer *renderer, uint32_t context_id, v
 }
 
 static void null_submit(
-        struct renderer *renderer, uint32_t context, uint32_t size, struct renderer_call *call)
+	struct renderer *renderer, uint32_t context, uint32_t size, struct renderer_call *call)
 {
 	null_submit_stream(renderer, context, null_from(renderer)->submit_buffer, size, call);
 }
@@ -227,7 +227,7 @@ static int create_resource(struct null_renderer *null, const struct renderer_res
 		return error;
 	uint64_t bytes = null_resource_bytes(resource);
 	if (bytes > NULL_MAX_BYTES - null->bytes ||
-	        idmap_insert(&null->resources, args->id, resource) < 0) {
+		idmap_insert(&null->resources, args->id, resource) < 0) {
 		null_resource_destroy(resource);
 		return -ENOMEM;
 	}
@@ -236,7 +236,7 @@ static int create_resource(struct null_renderer *null, const struct renderer_res
 }
 
 static void null_create_resource(struct renderer *renderer,
-        const struct renderer_resource_args *args, struct renderer_call *call)
+	const struct renderer_resource_args *args, struct renderer_call *call)
 {
 	renderer_call_done(call, create_resource(null_from(renderer), args), NULL);
 }
@@ -257,7 +257,7 @@ static void null_unref_resource(struct renderer *renderer, uint32_t id, struct r
 }
 
 static void null_set_backing(struct renderer *renderer, uint32_t id,
-        const struct renderer_span *spans, uint32_t count, struct renderer_call *call)
+	const struct renderer_span *spans, uint32_t count, struct renderer_call *call)
 {
 	struct null_renderer *null = null_from(renderer);
 	struct null_resource *resource = idmap_find(&null->resources, id);
@@ -268,10 +268,10 @@ static void null_set_backing(struct renderer *renderer, uint32_t id,
 }
 
 static void null_transfer(struct renderer *renderer, const struct renderer_transfer_args *args,
-        struct renderer_call *call)
+	struct renderer_call *call)
 {
 	struct null_resource *resource =
-	        idmap_find(&null_from(renderer)->resources, args->resource);
+		idmap_find(&null_from(renderer)->resources, args->resource);
 	int status = resource ? null_resource_transfer(resource, args) : -ENOENT;
 	renderer_call_done(call, status, NULL);
 }
@@ -291,7 +291,7 @@ static int read_back(struct null_renderer *null, const struct renderer_read_back
 }
 
 static void null_read_back(struct renderer *renderer, const struct renderer_read_back_args *args,
-        struct renderer_call *call)
+	struct renderer_call *call)
 {
 	renderer_call_done(call, read_back(null_from(renderer), args), NULL);
 }
@@ -327,7 +327,7 @@ static void find_delay(const struct null_renderer *null, struct null_fence *fenc
 }
 
 static void null_fence(
-        struct renderer *renderer, uint32_t context, int32_t ring, struct renderer_call *call)
+	struct renderer *renderer, uint32_t context, int32_t ring, struct renderer_call *call)
 {
 	struct null_renderer *null = null_from(renderer);
 	if (ring != RENDERER_GLOBAL_RING && !idmap_find(&null->contexts, context)) {
@@ -415,7 +415,7 @@ static const struct renderer_impl null_impl = {
 };
 
 struct renderer *null_renderer_create(
-        struct loop *loop, bool exports, const struct renderer_events *events, void *events_data)
+	struct loop *loop, bool exports, const struct renderer_events *events, void *events_data)
 {
 	struct null_renderer *null = calloc(1, sizeof(*null));
 	if (!null)
@@ -433,8 +433,8 @@ struct renderer *null_renderer_create(
 		capset[i] = null_capset_byte(i);
 	null->timer = loop_add_timer(loop, on_timer, null);
 	if (!null->timer ||
-	        renderer_add_capset(&null->base, NULL_CAPSET, NULL_CAPSET_VERSION, capset,
-	                sizeof(capset)) < 0) {
+		renderer_add_capset(&null->base, NULL_CAPSET, NULL_CAPSET_VERSION, capset,
+			sizeof(capset)) < 0) {
 		null_destroy(&null->base);
 		return NULL;
 	}

@@ -62,4 +62,4 @@ struct renderer_events;
 /* exports: can_export. Commands that kill do so to the process this lives in. NULL when memory is
  * short. */
 struct renderer *null_renderer_create(
-        struct loop *loop, bool exports, const struct renderer_events *events, void *events_data);
+	struct loop *loop, bool exports, const struct renderer_events *events, void *events_data);

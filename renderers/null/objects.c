@@ -37,7 +37,7 @@ static int make_memfd(struct null_resource *resource, size_t size)
 		return -ENOMEM;
 	if (ftruncate(resource->memfd, (off_t)size) == 0) {
 		void *pixels =
-		        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, resource->memfd, 0);
+			mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, resource->memfd, 0);
 		if (pixels != MAP_FAILED) {
 			resource->pixels = pixels;
 			return 0;
@@ -59,16 +59,16 @@ static int make_pixels(struct null_resource *resource, bool exports)
 static bool is_served(const struct renderer_resource_args *args)
 {
 	if (args->depth != 1 || args->array_size != 1 || args->last_level != 0 ||
-	        args->nr_samples > 1 || args->width == 0 || args->height == 0)
+		args->nr_samples > 1 || args->width == 0 || args->height == 0)
 		return false;
 	if (args->target == TARGET_BUFFER)
 		return args->width <= BUFFER_MAX && args->height == 1;
 	return args->target == TARGET_2D && args->width <= IMAGE_MAX_SIDE &&
-	        args->height <= IMAGE_MAX_SIDE && software_format_fourcc(args->format) != 0;
+		args->height <= IMAGE_MAX_SIDE && software_format_fourcc(args->format) != 0;
 }
 
 int null_resource_create(const struct renderer_resource_args *args, bool exports,
-        struct null_resource **ret_resource)
+	struct null_resource **ret_resource)
 {
 	if (!is_served(args))
 		return -EINVAL;
@@ -105,7 +105,7 @@ void null_resource_destroy(struct null_resource *resource)
 }
 
 int null_resource_set_backing(struct null_resource *resource, const struct regions *regions,
-        const struct renderer_span *spans, uint32_t count)
+	const struct renderer_span *spans, uint32_t count)
 {
 	free(resource->pieces);
 	resource->pieces = NULL;
@@ -119,19 +119,19 @@ int null_resource_set_backing(struct null_resource *resource, const struct regio
 }
 
 int null_resource_transfer(
-        struct null_resource *resource, const struct renderer_transfer_args *args)
+	struct null_resource *resource, const struct renderer_transfer_args *args)
 {
 	const struct renderer_box *box = &args->box;
 	const struct rect rect = { box->x, box->y, box->w, box->h };
 	size_t length = (size_t)box->w * resource->pixel_size;
 	uint64_t stride = args->stride ? args->stride : row_size(resource);
 	if (args->level != 0 || box->z != 0 || box->d != 1 ||
-	        !rect_inside(&rect, resource->width, resource->height) || stride < length)
+		!rect_inside(&rect, resource->width, resource->height) || stride < length)
 		return -EINVAL;
 
 	struct backing_cursor cursor = backing_start(resource->pieces, resource->piece_count);
 	uint8_t *row = resource->pixels + box->y * row_size(resource) +
-	        (size_t)box->x * resource->pixel_size;
+		(size_t)box->x * resource->pixel_size;
 	if (!backing_skip(&cursor, args->offset))
 		return -EINVAL;
 	for (uint32_t i = 0; i < box->h; i++) {
@@ -161,15 +161,15 @@ static struct image as_image(const struct null_resource *resource)
 static bool has_alpha(uint32_t fourcc)
 {
 	return fourcc == FOURCC_ARGB8888 || fourcc == FOURCC_ABGR8888 ||
-	        fourcc == FOURCC_RGBA8888 || fourcc == FOURCC_BGRA8888;
+		fourcc == FOURCC_RGBA8888 || fourcc == FOURCC_BGRA8888;
 }
 
 int null_resource_read_back(const struct null_resource *resource,
-        const struct renderer_read_back_args *args, uint8_t *pixels)
+	const struct renderer_read_back_args *args, uint8_t *pixels)
 {
 	const struct rect *rect = &args->rect;
 	if (resource->fourcc == 0 || !rect_inside(rect, resource->width, resource->height) ||
-	        args->stride < (uint64_t)rect->w * resource->pixel_size)
+		args->stride < (uint64_t)rect->w * resource->pixel_size)
 		return -EINVAL;
 	const struct image src = as_image(resource);
 	struct image dst = {

@@ -31,21 +31,21 @@ struct null_context {
 
 /* 0, -EINVAL for what is not served, -ENOMEM. */
 int null_resource_create(const struct renderer_resource_args *args, bool exports,
-        struct null_resource **ret_resource);
+	struct null_resource **ret_resource);
 void null_resource_destroy(struct null_resource *resource);
 uint64_t null_resource_bytes(const struct null_resource *resource);
 
 /* Replaces the backing. 0, -EINVAL, -ENOMEM; there is none after an error. */
 int null_resource_set_backing(struct null_resource *resource, const struct regions *regions,
-        const struct renderer_span *spans, uint32_t count);
+	const struct renderer_span *spans, uint32_t count);
 
 /* Copies a box from the backing or to it; -EINVAL when it is not inside both. */
 int null_resource_transfer(
-        struct null_resource *resource, const struct renderer_transfer_args *args);
+	struct null_resource *resource, const struct renderer_transfer_args *args);
 
 /* Copies pixels of a texture to a frame at `pixels`. */
 int null_resource_read_back(const struct null_resource *resource,
-        const struct renderer_read_back_args *args, uint8_t *pixels);
+	const struct renderer_read_back_args *args, uint8_t *pixels);
 
 /* A new reference to an image of an exported texture's memory, or NULL. */
 struct image *null_resource_export(const struct null_resource *resource);

@@ -210,8 +210,8 @@ static void set_send_buffer(int sock)
 		setsockopt(sock, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 
-struct display *display_create(struct loop *loop, int sock, const struct display_events *events,
-	void *data)
+struct display *display_create(
+	struct loop *loop, int sock, const struct display_events *events, void *data)
 {
 	struct display *display = calloc(1, sizeof(*display));
 	if (!display)
@@ -401,8 +401,8 @@ int display_update_dmabuf(struct display *display, uint32_t scanout, const struc
 	return 0;
 }
 
-static struct display_scanout *place_cursor(struct display *display,
-	const struct display_cursor *cursor, bool visible)
+static struct display_scanout *place_cursor(
+	struct display *display, const struct display_cursor *cursor, bool visible)
 {
 	struct display_scanout *s = find_scanout(display, cursor->scanout);
 	s->cursor.x = cursor->x;
@@ -413,8 +413,8 @@ static struct display_scanout *place_cursor(struct display *display,
 	return s;
 }
 
-void display_cursor_update(struct display *display, const struct display_cursor *cursor,
-	const uint32_t *pixels)
+void display_cursor_update(
+	struct display *display, const struct display_cursor *cursor, const uint32_t *pixels)
 {
 	struct display_scanout *s = place_cursor(display, cursor, true);
 	memcpy(s->cursor_pixels, pixels, sizeof(s->cursor_pixels));

@@ -49,8 +49,8 @@ typedef void (*display_edid_fn)(void *data, int status, const uint8_t *edid, uin
 
 /* Takes sock (closes it when this fails) and asks the peer for its protocol features. NULL when
  * memory or the loop refuses. events must stay as long as the display. */
-struct display *display_create(struct loop *loop, int sock, const struct display_events *events,
-	void *data);
+struct display *display_create(
+	struct loop *loop, int sock, const struct display_events *events, void *data);
 
 /* Open questions end with -ECONNRESET first. NULL is fine. */
 void display_destroy(struct display *display);
@@ -73,8 +73,8 @@ bool display_scanout_ready(const struct display *display, uint32_t scanout);
 
 /* Sets the size of a scanout shown by display_update(); 0 x 0 switches it off (and is sent at
  * once). An update that has not begun to be written is dropped when this changes anything. */
-void display_set_scanout(struct display *display, uint32_t scanout, uint32_t width,
-	uint32_t height);
+void display_set_scanout(
+	struct display *display, uint32_t scanout, uint32_t width, uint32_t height);
 
 /* Sends the pixels of rect: at (rect.x, rect.y) of the scanout, taken from (from_x, from_y) of an
  * IMAGE_PIXELS image, where an area of the same size must be. Only when ready, and inside the
@@ -106,7 +106,7 @@ struct display_cursor {
 	uint32_t x, y;
 	uint32_t hot_x, hot_y;
 };
-void display_cursor_update(struct display *display, const struct display_cursor *cursor,
-	const uint32_t *pixels);
+void display_cursor_update(
+	struct display *display, const struct display_cursor *cursor, const uint32_t *pixels);
 void display_cursor_move(struct display *display, const struct display_cursor *cursor);
 void display_cursor_hide(struct display *display, const struct display_cursor *cursor);

@@ -52,8 +52,8 @@ static int fill(struct display *display, size_t want)
 {
 	struct display_incoming *in = &display->in;
 	while (in->have < want) {
-		ssize_t n = recv(display->sock, in->bytes + in->have, want - in->have,
-			MSG_DONTWAIT);
+		ssize_t n =
+			recv(display->sock, in->bytes + in->have, want - in->have, MSG_DONTWAIT);
 		if (n == 0)
 			return -ECONNRESET;
 		if (n < 0 && errno != EINTR)

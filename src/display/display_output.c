@@ -49,8 +49,8 @@ void display_output_finish(struct display *display)
 	clear(&display->out);
 }
 
-void display_output_put(struct display *display, uint32_t request, const void *payload, size_t size,
-	size_t more)
+void display_output_put(
+	struct display *display, uint32_t request, const void *payload, size_t size, size_t more)
 {
 	struct display_outgoing *out = &display->out;
 	const struct vhost_user_gpu_header header = {
@@ -70,8 +70,8 @@ static uint32_t id_of(const struct display *display, const struct display_scanou
 	return (uint32_t)(s - display->scanouts);
 }
 
-static void put_size(struct display *display, struct display_scanout *s, uint32_t width,
-	uint32_t height)
+static void put_size(
+	struct display *display, struct display_scanout *s, uint32_t width, uint32_t height)
 {
 	const struct vhost_user_gpu_scanout message = { id_of(display, s), width, height };
 	/* A dma-buf has to be taken away first: a size alone would leave it with the peer. */
@@ -90,8 +90,8 @@ static void put_size(struct display *display, struct display_scanout *s, uint32_
 static void put_dmabuf(struct display *display, struct display_scanout *s)
 {
 	if (display->features >> VHOST_USER_GPU_PROTOCOL_F_DMABUF2 & 1)
-		display_output_put(display, VHOST_USER_GPU_DMABUF_SCANOUT2, &s->dmabuf,
-			sizeof(s->dmabuf), 0);
+		display_output_put(
+			display, VHOST_USER_GPU_DMABUF_SCANOUT2, &s->dmabuf, sizeof(s->dmabuf), 0);
 	else
 		display_output_put(display, VHOST_USER_GPU_DMABUF_SCANOUT, &s->dmabuf.scanout,
 			sizeof(s->dmabuf.scanout), 0);
@@ -109,15 +109,15 @@ static void put_update(struct display *display, struct display_scanout *s)
 	if (!s->image) {
 		if (s->dmabuf_fd >= 0)
 			put_dmabuf(display, s);
-		display_output_put(display, VHOST_USER_GPU_DMABUF_UPDATE, &message,
-			sizeof(message), 0);
+		display_output_put(
+			display, VHOST_USER_GPU_DMABUF_UPDATE, &message, sizeof(message), 0);
 		return;
 	}
 	if (s->told != SHOWN_PIXELS || s->told_width != s->width || s->told_height != s->height)
 		put_size(display, s, s->width, s->height);
 	out->body_size = (uint64_t)s->rect.w * s->rect.h * 4;
-	display_output_put(display, VHOST_USER_GPU_UPDATE, &message, sizeof(message),
-		out->body_size);
+	display_output_put(
+		display, VHOST_USER_GPU_UPDATE, &message, sizeof(message), out->body_size);
 }
 
 static void put_cursor(struct display *display, struct display_scanout *s)
@@ -132,14 +132,14 @@ static void put_cursor(struct display *display, struct display_scanout *s)
 		};
 		static_assert(sizeof(message.data) == sizeof(s->cursor_pixels), "same image");
 		memcpy(message.data, s->cursor_pixels, sizeof(message.data));
-		display_output_put(display, VHOST_USER_GPU_CURSOR_UPDATE, &message,
-			sizeof(message), 0);
+		display_output_put(
+			display, VHOST_USER_GPU_CURSOR_UPDATE, &message, sizeof(message), 0);
 		s->cursor_image_due = false;
 		s->cursor_place_due = !s->cursor_visible; /* an update shows it */
 		return;
 	}
-	uint32_t request = s->cursor_visible ? VHOST_USER_GPU_CURSOR_POS
-					     : VHOST_USER_GPU_CURSOR_POS_HIDE;
+	uint32_t request =
+		s->cursor_visible ? VHOST_USER_GPU_CURSOR_POS : VHOST_USER_GPU_CURSOR_POS_HIDE;
 	display_output_put(display, request, &pos, sizeof(pos), 0);
 	s->cursor_place_due = false;
 }
@@ -237,8 +237,8 @@ static ssize_t write_part(struct display *display)
 		iov[msg.msg_iovlen++] = (struct iovec){ out->head + out->head_sent,
 			out->head_size - out->head_sent };
 	if (out->body_sent < out->body_size)
-		msg.msg_iovlen += describe_body(out, iov + msg.msg_iovlen,
-			IOV_MAX_BATCH - msg.msg_iovlen);
+		msg.msg_iovlen +=
+			describe_body(out, iov + msg.msg_iovlen, IOV_MAX_BATCH - msg.msg_iovlen);
 	if (out->fd >= 0) {
 		msg.msg_control = control.bytes;
 		msg.msg_controllen = sizeof(control.bytes);

@@ -207,8 +207,8 @@ int display_questions_features(struct display *display, const uint8_t *payload)
 
 /* An answer of this kind has come. *ret_question is what it answers; -EAGAIN when it is too late
  * for that, -EPROTO when nobody asked. */
-static int match_answer(struct display *display, enum question_kind kind,
-	struct question *ret_question)
+static int match_answer(
+	struct display *display, enum question_kind kind, struct question *ret_question)
 {
 	struct display_questions *q = &display->questions;
 	if (q->asking == ASKING_QUESTION && nth_question(q, 0)->kind == kind) {

@@ -61,8 +61,8 @@ static struct timing reduced_blanking(uint32_t width, uint32_t height)
 	};
 	/* at least 460 us of vertical blanking, at least 6 lines behind the sync */
 	const uint32_t frame_us = 1000000u / REFRESH_HZ, blank_us = 460;
-	t.v_blank = max_u32(height * blank_us / (frame_us - blank_us) + 1,
-		t.v_front + t.v_sync + 6);
+	t.v_blank =
+		max_u32(height * blank_us / (frame_us - blank_us) + 1, t.v_front + t.v_sync + 6);
 	uint64_t clock = (uint64_t)(width + t.h_blank) * (height + t.v_blank) * REFRESH_HZ;
 	t.clock_10khz = (uint32_t)min_u64((clock + 5000) / 10000, CLOCK_MAX_10KHZ);
 	return t;
@@ -123,9 +123,9 @@ static void fill_vendor(uint8_t *v, uint32_t serial)
 	v[2] = 1; /* product */
 	for (uint32_t i = 0; i < 4; i++)
 		v[4 + i] = low(serial >> 8 * i);
-	v[8] = 0;           /* week: not given */
+	v[8] = 0; /* week: not given */
 	v[9] = 2025 - 1990; /* year */
-	v[10] = 1;          /* version 1.4 */
+	v[10] = 1; /* version 1.4 */
 	v[11] = 4;
 }
 
@@ -135,7 +135,7 @@ static void fill_basics(uint8_t *b, uint32_t width, uint32_t height)
 	b[1] = (uint8_t)max_u32((millimetres(width) + 5) / 10, 1);
 	b[2] = (uint8_t)max_u32((millimetres(height) + 5) / 10, 1);
 	b[3] = 220 - 100; /* gamma 2.2 */
-	b[4] = 0x06;      /* RGB 4:4:4, sRGB, the first detailed timing is the native one */
+	b[4] = 0x06; /* RGB 4:4:4, sRGB, the first detailed timing is the native one */
 }
 
 static void fill_modes(uint8_t *edid)
@@ -146,7 +146,7 @@ static void fill_modes(uint8_t *edid)
 		uint8_t shape;
 	} standard[STANDARD_COUNT] = { { 1280, 3 }, { 1280, 0 }, { 1280, 2 }, { 1440, 0 },
 		{ 1600, 3 }, { 1680, 0 }, { 1920, 3 }, { 1920, 0 } };
-	edid[OFFSET_ESTABLISHED] = 0x21;     /* 640x480 and 800x600 at 60 Hz */
+	edid[OFFSET_ESTABLISHED] = 0x21; /* 640x480 and 800x600 at 60 Hz */
 	edid[OFFSET_ESTABLISHED + 1] = 0x08; /* 1024x768 at 60 Hz */
 	for (size_t i = 0; i < STANDARD_COUNT; i++) {
 		edid[OFFSET_STANDARD + 2 * i] = (uint8_t)(standard[i].width / 8 - 31);

@@ -65,7 +65,7 @@ struct display_outgoing {
 	int fd; /* goes with the first byte; owned, -1 without */
 
 	struct display_scanout *update; /* whose update this is; NULL without */
-	uint64_t body_size, body_sent;  /* its pixels, after the head */
+	uint64_t body_size, body_sent; /* its pixels, after the head */
 	uint32_t band_first, band_rows; /* the rows of update->rect that update->band holds */
 };
 
@@ -124,7 +124,7 @@ struct display {
 
 	struct display_scanout scanouts[DISPLAY_MAX_SCANOUTS];
 	uint32_t ready_due; /* scanouts, one bit each, to call `ready` for */
-	uint32_t turn;      /* the scanout to look at first for something to send */
+	uint32_t turn; /* the scanout to look at first for something to send */
 	uint64_t acks_asked;
 	uint64_t acks_given_up; /* answers that may still come and are for nobody */
 
@@ -177,8 +177,8 @@ int display_output_write(struct display *display);
 
 /* Appends a message to display->out; size is that of the payload here, more what follows
  * elsewhere. */
-void display_output_put(struct display *display, uint32_t request, const void *payload, size_t size,
-	size_t more);
+void display_output_put(
+	struct display *display, uint32_t request, const void *payload, size_t size, size_t more);
 
 /* display_input.c */
 

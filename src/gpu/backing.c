@@ -11,8 +11,8 @@
 #define REALISATION(link) container_of((link), struct gpu_realisation, resource_link)
 
 /* Copies the entries out of the request; they are only resolved after that. */
-static uint32_t read_entries(struct gpu_command *command, uint32_t count,
-	struct virtio_gpu_mem_entry **ret_entries)
+static uint32_t read_entries(
+	struct gpu_command *command, uint32_t count, struct virtio_gpu_mem_entry **ret_entries)
 {
 	const struct gpu_device *device = command->device;
 	size_t size = (size_t)count * sizeof(struct virtio_gpu_mem_entry);
@@ -36,7 +36,7 @@ static uint32_t read_entries(struct gpu_command *command, uint32_t count,
 
 static void unpin_all(struct gpu_resource *resource, struct gpu_command *command)
 {
-	list_for_each(link, &resource->realisations) {
+	list_for_each (link, &resource->realisations) {
 		struct gpu_realisation *realisation = REALISATION(link);
 		if (realisation->pin)
 			gpu_pin_detach(realisation->pin, resource->args.id, command);
@@ -46,10 +46,10 @@ static void unpin_all(struct gpu_resource *resource, struct gpu_command *command
 
 static uint32_t pin_all(struct gpu_resource *resource, struct gpu_command *command)
 {
-	list_for_each(link, &resource->realisations) {
+	list_for_each (link, &resource->realisations) {
 		struct gpu_realisation *realisation = REALISATION(link);
-		realisation->pin = gpu_pin_create(realisation->slot, resource->args.id,
-			resource->backing.spans, command);
+		realisation->pin = gpu_pin_create(
+			realisation->slot, resource->args.id, resource->backing.spans, command);
 		if (!realisation->pin) {
 			unpin_all(resource, command);
 			return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
@@ -58,8 +58,8 @@ static uint32_t pin_all(struct gpu_resource *resource, struct gpu_command *comma
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
-uint32_t gpu_backing_attach(struct gpu_resource *resource, struct gpu_command *command,
-	uint32_t nr_entries)
+uint32_t gpu_backing_attach(
+	struct gpu_resource *resource, struct gpu_command *command, uint32_t nr_entries)
 {
 	struct gpu_backing *backing = &resource->backing;
 	struct virtio_gpu_mem_entry *entries;
@@ -123,7 +123,7 @@ static void resolve(struct gpu_resource *resource)
 			resource->args.id);
 		unpin_all(resource, NULL);
 	} else {
-		list_for_each(link, &resource->realisations)
+		list_for_each (link, &resource->realisations)
 			pin_again(REALISATION(link), spans);
 	}
 	gpu_spans_unref(backing->spans);
@@ -132,6 +132,6 @@ static void resolve(struct gpu_resource *resource)
 
 void gpu_backings_resolve(struct gpu_device *device)
 {
-	list_for_each(link, &device->resource_list)
+	list_for_each (link, &device->resource_list)
 		resolve(container_of(link, struct gpu_resource, link));
 }

@@ -25,8 +25,8 @@ struct gpu_backing {
 
 /* Attaches nr_entries entries read from the command's request. The resource must have none. Returns
  * VIRTIO_GPU_RESP_…; the command is held while renderers work on it. */
-uint32_t gpu_backing_attach(struct gpu_resource *resource, struct gpu_command *command,
-	uint32_t nr_entries);
+uint32_t gpu_backing_attach(
+	struct gpu_resource *resource, struct gpu_command *command, uint32_t nr_entries);
 
 /* Takes the backing away. The command is held until nobody uses the memory. */
 void gpu_backing_detach(struct gpu_resource *resource, struct gpu_command *command);

@@ -42,8 +42,8 @@ void gpu_capsets_finish(struct gpu_capset_list *list)
 	*list = (struct gpu_capset_list){ 0 };
 }
 
-const struct renderer_capset *gpu_capset_find(struct gpu_device *device, uint32_t id,
-	struct gpu_slot **ret_slot)
+const struct renderer_capset *gpu_capset_find(
+	struct gpu_device *device, uint32_t id, struct gpu_slot **ret_slot)
 {
 	for (uint32_t i = 0; i < device->renderers.count; i++) {
 		struct gpu_slot *slot = &device->renderers.slots[i];

@@ -32,5 +32,5 @@ uint32_t gpu_capset_count(struct gpu_device *device);
 const struct renderer_capset *gpu_capset_at(struct gpu_device *device, uint32_t index);
 
 /* The one with this id and the slot that has it; NULL when there is none. */
-const struct renderer_capset *gpu_capset_find(struct gpu_device *device, uint32_t id,
-	struct gpu_slot **ret_slot);
+const struct renderer_capset *gpu_capset_find(
+	struct gpu_device *device, uint32_t id, struct gpu_slot **ret_slot);

@@ -30,7 +30,7 @@ void gpu_commands_init(struct gpu_commands *commands)
 void gpu_commands_finish(struct gpu_commands *commands)
 {
 	assert(list_empty(&commands->live));
-	list_for_each_safe(link, after, &commands->unused)
+	list_for_each_safe (link, after, &commands->unused)
 		free(from_link(link));
 }
 
@@ -87,8 +87,12 @@ uint32_t gpu_result_from_errno(int status)
 static const char *result_name(uint32_t result)
 {
 	static const char *const errors[] = {
-		"ERR_UNSPEC", "ERR_OUT_OF_MEMORY", "ERR_INVALID_SCANOUT_ID",
-		"ERR_INVALID_RESOURCE_ID", "ERR_INVALID_CONTEXT_ID", "ERR_INVALID_PARAMETER",
+		"ERR_UNSPEC",
+		"ERR_OUT_OF_MEMORY",
+		"ERR_INVALID_SCANOUT_ID",
+		"ERR_INVALID_RESOURCE_ID",
+		"ERR_INVALID_CONTEXT_ID",
+		"ERR_INVALID_PARAMETER",
 	};
 	uint32_t error = result - VIRTIO_GPU_RESP_ERR_UNSPEC;
 	return error < ARRAY_SIZE(errors) ? errors[error] : "OK";
@@ -195,8 +199,8 @@ struct renderer_call *gpu_command_call(struct gpu_command *command, struct gpu_s
 	return &command->call;
 }
 
-uint32_t gpu_command_answer(struct gpu_command *command, uint32_t type, const void *payload,
-	size_t size)
+uint32_t gpu_command_answer(
+	struct gpu_command *command, uint32_t type, const void *payload, size_t size)
 {
 	assert(!command->response);
 	command->result = VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
@@ -278,13 +282,13 @@ static void abort_one(struct gpu_command *command)
 
 void gpu_commands_abort(struct gpu_device *device, uint32_t queue)
 {
-	list_for_each(link, &device->commands.live) {
+	list_for_each (link, &device->commands.live) {
 		struct gpu_command *command = from_link(link);
-		if (command->request && (queue == VIRTIO_GPU_QUEUES ||
-			command->request->queue->index == queue))
+		if (command->request &&
+			(queue == VIRTIO_GPU_QUEUES || command->request->queue->index == queue))
 			abort_one(command);
 	}
-	list_for_each_safe(link, after, &device->commands.live) {
+	list_for_each_safe (link, after, &device->commands.live) {
 		struct gpu_command *command = from_link(link);
 		if (!command->request && command->holds == 0)
 			gpu_command_discard(command);

@@ -55,30 +55,30 @@ union gpu_request {
 struct gpu_command_spec {
 	uint32_t type;
 	const char *name;
-	uint16_t request_size;   /* of the fixed part */
-	uint16_t response_size;  /* room the answer needs at least; 0: it may be left out */
-	uint8_t feature;         /* bit number that must have been chosen, or GPU_FEATURE_NONE */
-	uint8_t queues;          /* mask of the queues it may come on */
+	uint16_t request_size; /* of the fixed part */
+	uint16_t response_size; /* room the answer needs at least; 0: it may be left out */
+	uint8_t feature; /* bit number that must have been chosen, or GPU_FEATURE_NONE */
+	uint8_t queues; /* mask of the queues it may come on */
 	uint16_t resource_field; /* where the fixed part has the resource's id; 0: nowhere */
 	/* Returns VIRTIO_GPU_RESP_…; OK_NODATA also when the outcome is decided later. */
 	uint32_t (*handle)(struct gpu_command *command);
 };
 
 struct gpu_command {
-	struct list link;           /* gpu_commands::live or ::unused */
-	struct list timeline_link;  /* gpu_timeline::commands */
+	struct list link; /* gpu_commands::live or ::unused */
+	struct list timeline_link; /* gpu_timeline::commands */
 	struct gpu_device *device;
 	struct vq_request *request; /* owned; NULL once answered */
 	const struct gpu_command_spec *spec; /* NULL: no such type */
 	union gpu_request fixed;
-	uint32_t result;            /* VIRTIO_GPU_RESP_… */
-	uint32_t holds;             /* what must be released before it is settled */
-	uint8_t *response;          /* owned: room for a header, then the payload; may be NULL */
+	uint32_t result; /* VIRTIO_GPU_RESP_… */
+	uint32_t holds; /* what must be released before it is settled */
+	uint8_t *response; /* owned: room for a header, then the payload; may be NULL */
 	size_t response_size;
-	struct gpu_slot *slot;      /* whose renderer works on it; NULL: nobody's */
-	uint32_t generation;        /* of the slot then */
+	struct gpu_slot *slot; /* whose renderer works on it; NULL: nobody's */
+	uint32_t generation; /* of the slot then */
 	struct gpu_timeline *timeline; /* NULL: answered when settled */
-	struct gpu_context *context;   /* a reference; the one that has the timeline; may be NULL */
+	struct gpu_context *context; /* a reference; the one that has the timeline; may be NULL */
 	struct renderer_call call, fence_call;
 };
 
@@ -122,8 +122,8 @@ struct renderer_call *gpu_command_call(struct gpu_command *command, struct gpu_s
 
 /* Makes the answer `type` with a payload (copied). Returns what the handler returns: type, or
  * ERR_OUT_OF_MEMORY. Also for use before a release, on a command without an error so far. */
-uint32_t gpu_command_answer(struct gpu_command *command, uint32_t type, const void *payload,
-	size_t size);
+uint32_t gpu_command_answer(
+	struct gpu_command *command, uint32_t type, const void *payload, size_t size);
 
 /* Settled and waiting for its turn. */
 bool gpu_command_settled(const struct gpu_command *command);

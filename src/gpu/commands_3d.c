@@ -35,16 +35,15 @@ uint32_t gpu_handle_get_capset(struct gpu_command *command)
 {
 	const struct virtio_gpu_get_capset *get = &command->fixed.get_capset;
 	struct gpu_slot *slot;
-	const struct renderer_capset *set =
-		gpu_capset_find(command->device, get->capset_id, &slot);
+	const struct renderer_capset *set = gpu_capset_find(command->device, get->capset_id, &slot);
 	if (!set || get->capset_version > set->max_version)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	return gpu_command_answer(command, VIRTIO_GPU_RESP_OK_CAPSET, set->data, set->size);
 }
 
 /* The capset a context is to speak: what the driver says, or OpenGL of the newest kind. */
-static const struct renderer_capset *choose_capset(struct gpu_device *device, uint32_t id,
-	struct gpu_slot **ret_slot)
+static const struct renderer_capset *choose_capset(
+	struct gpu_device *device, uint32_t id, struct gpu_slot **ret_slot)
 {
 	if (id)
 		return gpu_capset_find(device, id, ret_slot);
@@ -184,8 +183,8 @@ static uint64_t level_side(uint32_t side, uint32_t level, uint32_t block)
 }
 
 /* Boxes may end where the last block of a compressed format does. */
-static bool box_valid(const struct renderer_resource_args *args, uint32_t level,
-	const struct virtio_gpu_box *box)
+static bool box_valid(
+	const struct renderer_resource_args *args, uint32_t level, const struct virtio_gpu_box *box)
 {
 	uint32_t block = args->target == GPU_TARGET_BUFFER ? 1 : MAX_BLOCK;
 	if (level > args->last_level)
@@ -283,7 +282,7 @@ uint32_t gpu_handle_submit(struct gpu_command *command)
 			    submit->num_in_fences * sizeof(uint64_t)) &&
 		vq_request_read(command->request, buffer, submit->size);
 	assert(read);
-	renderer_submit(renderer, context->id, submit->size,
-		gpu_command_call(command, context->slot));
+	renderer_submit(
+		renderer, context->id, submit->size, gpu_command_call(command, context->slot));
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }

@@ -34,11 +34,11 @@ static void unlist(struct gpu_context *context)
 {
 	struct gpu_device *device = context->device;
 	while (!list_empty(&context->recorded))
-		gpu_attachment_destroy(container_of(context->recorded.next, struct gpu_attachment,
-			context_link));
+		gpu_attachment_destroy(
+			container_of(context->recorded.next, struct gpu_attachment, context_link));
 	while (!list_empty(&context->attached))
-		gpu_attachment_destroy(container_of(context->attached.next, struct gpu_attachment,
-			context_link));
+		gpu_attachment_destroy(
+			container_of(context->attached.next, struct gpu_attachment, context_link));
 	context->listed = false;
 	idmap_remove(&device->contexts, context->id);
 	list_remove(&context->link);
@@ -123,11 +123,11 @@ void gpu_context_lost(struct gpu_context *context)
 	context->lost = true;
 	list_remove(&context->slot_link);
 	while (!list_empty(&context->recorded))
-		gpu_attachment_destroy(container_of(context->recorded.next, struct gpu_attachment,
-			context_link));
+		gpu_attachment_destroy(
+			container_of(context->recorded.next, struct gpu_attachment, context_link));
 	while (!list_empty(&context->attached))
-		gpu_attachment_destroy(container_of(context->attached.next, struct gpu_attachment,
-			context_link));
+		gpu_attachment_destroy(
+			container_of(context->attached.next, struct gpu_attachment, context_link));
 }
 
 struct gpu_attachment *gpu_context_attachment(const struct gpu_context *context, uint32_t resource)
@@ -145,8 +145,8 @@ void gpu_attachment_destroy(struct gpu_attachment *attachment)
 	free(attachment);
 }
 
-static struct gpu_attachment *attachment_new(struct gpu_context *context,
-	struct gpu_resource *resource)
+static struct gpu_attachment *attachment_new(
+	struct gpu_context *context, struct gpu_resource *resource)
 {
 	struct gpu_device *device = context->device;
 	uint64_t limit = (uint64_t)device->args.limits.resources * GPU_ATTACHMENTS_PER_RESOURCE;
@@ -175,12 +175,12 @@ static void tell_renderer(struct gpu_attachment *attachment, struct renderer_cal
 	attachment->recorded = false;
 	list_remove(&attachment->context_link);
 	list_append(&context->attached, &attachment->context_link);
-	renderer_context_attach(context->slot->renderer, context->id,
-		attachment->resource->args.id, call);
+	renderer_context_attach(
+		context->slot->renderer, context->id, attachment->resource->args.id, call);
 }
 
-uint32_t gpu_context_attach(struct gpu_context *context, struct gpu_resource *resource,
-	struct gpu_command *command)
+uint32_t gpu_context_attach(
+	struct gpu_context *context, struct gpu_resource *resource, struct gpu_command *command)
 {
 	struct gpu_slot *slot = context->slot;
 	uint32_t id = resource->args.id;
@@ -205,15 +205,14 @@ uint32_t gpu_context_attach(struct gpu_context *context, struct gpu_resource *re
 
 void gpu_context_detach(struct gpu_context *context, struct gpu_resource *resource)
 {
-	struct gpu_attachment *attachment =
-		gpu_context_attachment(context, resource->args.id);
+	struct gpu_attachment *attachment = gpu_context_attachment(context, resource->args.id);
 	if (!attachment)
 		return;
 	bool known = !attachment->recorded;
 	gpu_attachment_destroy(attachment);
 	if (known)
-		renderer_context_detach(context->slot->renderer, context->id, resource->args.id,
-			NULL);
+		renderer_context_detach(
+			context->slot->renderer, context->id, resource->args.id, NULL);
 }
 
 int gpu_attachment_catch_up(struct gpu_attachment *attachment)
@@ -235,8 +234,8 @@ int gpu_attachment_catch_up(struct gpu_attachment *attachment)
 bool gpu_context_catch_up(struct gpu_context *context)
 {
 	for (uint32_t i = 0; i < GPU_CATCH_UP && !list_empty(&context->recorded); i++) {
-		struct gpu_attachment *attachment = container_of(context->recorded.next,
-			struct gpu_attachment, context_link);
+		struct gpu_attachment *attachment =
+			container_of(context->recorded.next, struct gpu_attachment, context_link);
 		if (gpu_attachment_catch_up(attachment) < 0)
 			gpu_attachment_destroy(attachment);
 	}

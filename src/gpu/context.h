@@ -29,16 +29,16 @@ struct gpu_context {
 	uint32_t refs;
 	bool listed; /* the guest's id means this one */
 	bool lost;
-	struct list link;      /* gpu_device::context_list */
+	struct list link; /* gpu_device::context_list */
 	struct list slot_link; /* gpu_slot::contexts */
 	struct gpu_device *device;
 	struct gpu_slot *slot;
 	uint32_t id;
 	struct gpu_command *creator; /* held while creating */
 	struct renderer_call create_call;
-	struct idmap attachments;    /* resource id → struct gpu_attachment */
-	struct list recorded;        /* gpu_attachment::context_link: not known to the renderer */
-	struct list attached;        /* the others */
+	struct idmap attachments; /* resource id → struct gpu_attachment */
+	struct list recorded; /* gpu_attachment::context_link: not known to the renderer */
+	struct list attached; /* the others */
 	struct gpu_timeline rings[VIRTIO_GPU_MAX_RINGS];
 };
 
@@ -71,14 +71,13 @@ struct gpu_context *gpu_context_ref(struct gpu_context *context);
 void gpu_context_unref(struct gpu_context *context);
 
 /* Attaches a resource; twice is as good as once. Returns VIRTIO_GPU_RESP_…. */
-uint32_t gpu_context_attach(struct gpu_context *context, struct gpu_resource *resource,
-	struct gpu_command *command);
+uint32_t gpu_context_attach(
+	struct gpu_context *context, struct gpu_resource *resource, struct gpu_command *command);
 
 /* Detaches a resource if it is attached. */
 void gpu_context_detach(struct gpu_context *context, struct gpu_resource *resource);
 
-struct gpu_attachment *gpu_context_attachment(const struct gpu_context *context,
-	uint32_t resource);
+struct gpu_attachment *gpu_context_attachment(const struct gpu_context *context, uint32_t resource);
 
 /* Tells the renderer of one recorded attachment, realising the resource if need be. -ENOMEM. */
 int gpu_attachment_catch_up(struct gpu_attachment *attachment);

@@ -17,10 +17,10 @@
 struct gpu_cursor_read {
 	struct renderer_call call;
 	struct gpu_device *device;
-	uint32_t id;             /* of the scanout */
+	uint32_t id; /* of the scanout */
 	struct gpu_frame *frame; /* a reference */
 	struct rect rect;
-	bool stale;              /* there is a newer image, or none any more */
+	bool stale; /* there is a newer image, or none any more */
 };
 
 static struct display_cursor place(const struct gpu_cursor *cursor, uint32_t id)
@@ -55,8 +55,8 @@ static void hide(struct gpu_device *device, uint32_t id)
 }
 
 /* Makes rect of from the cursor's image: what is missing is transparent. */
-static void take_image(struct gpu_device *device, uint32_t id, const struct image *from,
-	const struct rect *rect)
+static void take_image(
+	struct gpu_device *device, uint32_t id, const struct image *from, const struct rect *rect)
 {
 	struct gpu_cursor *cursor = &device->cursors[id];
 	if (!cursor->image)

@@ -21,15 +21,15 @@ struct image;
 struct gpu_cursor {
 	bool visible;
 	uint32_t x, y, hot_x, hot_y;
-	struct image *image;          /* owned; side x side pixels; NULL: never had one */
-	struct gpu_frame *frame;      /* a reference; may be NULL */
+	struct image *image; /* owned; side x side pixels; NULL: never had one */
+	struct gpu_frame *frame; /* a reference; may be NULL */
 	struct gpu_cursor_read *read; /* under way; may be NULL */
-	uint32_t next_resource;       /* to be read back after that; 0: none */
+	uint32_t next_resource; /* to be read back after that; 0: none */
 };
 
 /* Scanout ids are valid. Returns VIRTIO_GPU_RESP_…. */
-uint32_t gpu_cursor_update(struct gpu_device *device,
-	const struct virtio_gpu_update_cursor *update);
+uint32_t gpu_cursor_update(
+	struct gpu_device *device, const struct virtio_gpu_update_cursor *update);
 void gpu_cursor_move(struct gpu_device *device, const struct virtio_gpu_cursor_pos *position);
 
 /* The resource with this id is gone. */

@@ -29,11 +29,11 @@ static void device_reset(struct gpu_device *device)
 	gpu_cursors_reset(device);
 	gpu_renderers_reset(device);
 	while (!list_empty(&device->context_list))
-		gpu_context_forget(container_of(device->context_list.next, struct gpu_context,
-			link));
+		gpu_context_forget(
+			container_of(device->context_list.next, struct gpu_context, link));
 	while (!list_empty(&device->resource_list))
-		gpu_resource_forget(container_of(device->resource_list.next, struct gpu_resource,
-			link));
+		gpu_resource_forget(
+			container_of(device->resource_list.next, struct gpu_resource, link));
 	device->events_read = 0;
 }
 

@@ -18,12 +18,13 @@ bool gpu_fence_enter(struct gpu_command *command)
 {
 	struct gpu_device *device = command->device;
 	const struct virtio_gpu_ctrl_hdr *header = &command->fixed.header;
-	if (names_ring(header) && (header->ring_idx >= VIRTIO_GPU_MAX_RINGS ||
-		!gpu_device_has(device, VIRTIO_GPU_F_CONTEXT_INIT)))
+	if (names_ring(header) &&
+		(header->ring_idx >= VIRTIO_GPU_MAX_RINGS ||
+			!gpu_device_has(device, VIRTIO_GPU_F_CONTEXT_INIT)))
 		return false;
 	/* Cursor commands wait for nothing, so they are not put in a line with others. */
-	if (!(header->flags & VIRTIO_GPU_FLAG_FENCE) || command->request->queue->index ==
-		VIRTIO_GPU_QUEUE_CURSOR)
+	if (!(header->flags & VIRTIO_GPU_FLAG_FENCE) ||
+		command->request->queue->index == VIRTIO_GPU_QUEUE_CURSOR)
 		return true;
 	if (names_ring(header)) {
 		struct gpu_context *context = gpu_context_find(device, header->ctx_id);
@@ -54,15 +55,14 @@ void gpu_fence_follow(struct gpu_command *command)
 	gpu_command_hold(command, slot);
 	command->fence_call.done = fence_done;
 	renderer_fence(slot->renderer, own ? context->id : 0,
-		own ? command->fixed.header.ring_idx : RENDERER_GLOBAL_RING,
-		&command->fence_call);
+		own ? command->fixed.header.ring_idx : RENDERER_GLOBAL_RING, &command->fence_call);
 }
 
 static void retire(struct gpu_timeline *timeline)
 {
 	while (!list_empty(&timeline->commands)) {
-		struct gpu_command *command = container_of(timeline->commands.next,
-			struct gpu_command, timeline_link);
+		struct gpu_command *command =
+			container_of(timeline->commands.next, struct gpu_command, timeline_link);
 		if (!gpu_command_settled(command))
 			break;
 		list_remove(&command->timeline_link);

@@ -102,8 +102,8 @@ static void give(struct gpu_frame *frame, struct gpu_slot *slot)
 	*given = slot->generation;
 }
 
-void gpu_frame_read_back(struct gpu_frame *frame, const struct gpu_frame_read *read,
-	struct renderer_call *call)
+void gpu_frame_read_back(
+	struct gpu_frame *frame, const struct gpu_frame_read *read, struct renderer_call *call)
 {
 	struct renderer *renderer = read->slot->renderer;
 	uint32_t stride = frame->image->width * 4;

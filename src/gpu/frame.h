@@ -15,7 +15,7 @@ struct gpu_frame {
 	struct gpu_device *device;
 	struct image *image; /* a reference: the pixels, rows without gaps */
 	uint32_t region;
-	int fd;              /* owned */
+	int fd; /* owned */
 	uint64_t size;
 	uint32_t given[GPU_MAX_SLOTS]; /* generation of the slot that has the region; 0: none */
 };
@@ -38,5 +38,5 @@ struct gpu_frame_read {
 	struct rect rect;
 	uint32_t x, y;
 };
-void gpu_frame_read_back(struct gpu_frame *frame, const struct gpu_frame_read *read,
-	struct renderer_call *call);
+void gpu_frame_read_back(
+	struct gpu_frame *frame, const struct gpu_frame_read *read, struct renderer_call *call);

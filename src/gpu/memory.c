@@ -51,8 +51,8 @@ static void unclaim(struct gpu_slot *slot, const struct gpu_spans *spans, uint32
 	}
 }
 
-static struct gpu_slot_region *give_region(struct gpu_slot *slot, const struct gpu_spans *spans,
-	const struct gpu_region *known)
+static struct gpu_slot_region *give_region(
+	struct gpu_slot *slot, const struct gpu_spans *spans, const struct gpu_region *known)
 {
 	const struct vhost_region *region = known->region;
 	if (slot->memory.count == GPU_SLOT_REGIONS)
@@ -147,8 +147,8 @@ struct gpu_pin *gpu_pin_create(struct gpu_slot *slot, uint32_t resource, struct 
 	pin->begin_command = command;
 	if (command)
 		gpu_command_hold(command, slot);
-	renderer_resource_set_backing(slot->renderer, resource, spans->spans, spans->count,
-		&pin->begin_call);
+	renderer_resource_set_backing(
+		slot->renderer, resource, spans->spans, spans->count, &pin->begin_call);
 	return pin;
 }
 
@@ -175,13 +175,13 @@ struct gpu_pin *gpu_pin_replace(struct gpu_pin *pin, uint32_t resource, struct g
 	struct gpu_pin *next = pin_new(slot, spans);
 	if (!next)
 		return NULL;
-	renderer_resource_set_backing(slot->renderer, resource, spans->spans, spans->count,
-		end(pin, NULL));
+	renderer_resource_set_backing(
+		slot->renderer, resource, spans->spans, spans->count, end(pin, NULL));
 	return next;
 }
 
-void gpu_pin_unref_resource(struct gpu_slot *slot, struct gpu_pin *pin, uint32_t resource,
-	struct gpu_command *command)
+void gpu_pin_unref_resource(
+	struct gpu_slot *slot, struct gpu_pin *pin, uint32_t resource, struct gpu_command *command)
 {
 	renderer_resource_unref(slot->renderer, resource, pin ? end(pin, command) : NULL);
 }

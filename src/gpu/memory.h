@@ -74,7 +74,7 @@ struct gpu_slot_memory {
 	struct gpu_slot_region {
 		uint32_t id;
 		uint32_t pins;
-		uint64_t reset;              /* may be in use until this reset is done; 0: not */
+		uint64_t reset; /* may be in use until this reset is done; 0: not */
 		struct vhost_memory *memory; /* a reference; a table that has it */
 	} regions[GPU_SLOT_REGIONS];
 	uint64_t resets_begun, resets_done;
@@ -82,8 +82,8 @@ struct gpu_slot_memory {
 
 struct gpu_pin {
 	struct gpu_slot *slot;
-	uint32_t generation;       /* of the slot */
-	struct gpu_spans *spans;   /* a reference */
+	uint32_t generation; /* of the slot */
+	struct gpu_spans *spans; /* a reference */
 	struct gpu_command *begin_command, *end_command; /* held; may be NULL */
 	struct renderer_call begin_call, end_call;
 	uint32_t calls; /* open ones */
@@ -106,8 +106,8 @@ void gpu_pin_detach(struct gpu_pin *pin, uint32_t resource, struct gpu_command *
 struct gpu_pin *gpu_pin_replace(struct gpu_pin *pin, uint32_t resource, struct gpu_spans *spans);
 
 /* The resource goes (the unref of it is done here). pin may be NULL. */
-void gpu_pin_unref_resource(struct gpu_slot *slot, struct gpu_pin *pin, uint32_t resource,
-	struct gpu_command *command);
+void gpu_pin_unref_resource(
+	struct gpu_slot *slot, struct gpu_pin *pin, uint32_t resource, struct gpu_command *command);
 
 /* Ends a pin whose renderer is gone, never came to know of it, or is about to be reset. NULL is
  * fine. */

@@ -130,8 +130,8 @@ static uint32_t answer_edid(struct gpu_command *command, const uint8_t *edid, ui
 {
 	struct virtio_gpu_resp_edid reply = { .size = size };
 	memcpy(reply.edid, edid, size);
-	return gpu_command_answer(command, VIRTIO_GPU_RESP_OK_EDID, &reply.size,
-		sizeof(reply) - sizeof(reply.hdr));
+	return gpu_command_answer(
+		command, VIRTIO_GPU_RESP_OK_EDID, &reply.size, sizeof(reply) - sizeof(reply.hdr));
 }
 
 static uint32_t answer_own_edid(struct gpu_command *command)

@@ -15,11 +15,7 @@
 struct gpu_command;
 struct gpu_device;
 
-enum gpu_display_owner {
-	GPU_DISPLAY_SESSION,
-	GPU_DISPLAY_VIEWER,
-	GPU_DISPLAY_OWNERS
-};
+enum gpu_display_owner { GPU_DISPLAY_SESSION, GPU_DISPLAY_VIEWER, GPU_DISPLAY_OWNERS };
 
 struct gpu_outputs {
 	struct gpu_display_place {
@@ -27,7 +23,7 @@ struct gpu_outputs {
 		struct display *display; /* owned; may be NULL */
 	} places[GPU_DISPLAY_OWNERS];
 	struct display *active; /* one of them, or NULL */
-	bool modes_known;       /* from the active display */
+	bool modes_known; /* from the active display */
 	struct display_mode modes[DISPLAY_MAX_SCANOUTS];
 };
 

@@ -41,7 +41,7 @@ void gpu_realisation_drop(struct gpu_realisation *realisation)
 
 static void drop_attachments(struct gpu_resource *resource, const struct gpu_slot *slot)
 {
-	list_for_each_safe(link, after, &resource->attachments) {
+	list_for_each_safe (link, after, &resource->attachments) {
 		struct gpu_attachment *attachment =
 			container_of(link, struct gpu_attachment, resource_link);
 		if (attachment->context->slot == slot)
@@ -94,8 +94,8 @@ static void export_done(struct renderer_call *call, int status, const struct ren
 	call_closed(realisation);
 }
 
-static struct gpu_realisation *realisation_new(struct gpu_resource *resource,
-	struct gpu_slot *slot, struct gpu_command *creator)
+static struct gpu_realisation *realisation_new(
+	struct gpu_resource *resource, struct gpu_slot *slot, struct gpu_command *creator)
 {
 	struct gpu_realisation *realisation = calloc(1, sizeof(*realisation));
 	if (!realisation)
@@ -124,8 +124,8 @@ int gpu_realise(struct gpu_resource *resource, struct gpu_slot *slot, struct gpu
 		resource->home = realisation;
 	renderer_resource_create(slot->renderer, &resource->args, &realisation->create_call);
 	if (realisation->resource && resource->backing.spans)
-		realisation->pin = gpu_pin_create(slot, resource->args.id,
-			resource->backing.spans, NULL);
+		realisation->pin =
+			gpu_pin_create(slot, resource->args.id, resource->backing.spans, NULL);
 	if (realisation->resource && !resource->is_3d)
 		gpu_realisation_upload(realisation);
 	call_closed(realisation);
@@ -145,10 +145,10 @@ void gpu_realisation_upload(struct gpu_realisation *realisation)
 	renderer_transfer(realisation->slot->renderer, &transfer, NULL);
 }
 
-struct gpu_realisation *gpu_realisation_find(const struct gpu_resource *resource,
-	const struct gpu_slot *slot)
+struct gpu_realisation *gpu_realisation_find(
+	const struct gpu_resource *resource, const struct gpu_slot *slot)
 {
-	list_for_each(link, &resource->realisations) {
+	list_for_each (link, &resource->realisations) {
 		struct gpu_realisation *realisation =
 			container_of(link, struct gpu_realisation, resource_link);
 		if (realisation->slot == slot)

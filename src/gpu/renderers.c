@@ -65,8 +65,8 @@ static void renderer_lost(void *data, struct renderer *renderer)
 	slot->renderer = NULL;
 	uint32_t contexts = lose_contexts(slot);
 	while (!list_empty(&slot->realisations))
-		gpu_realisation_lost(container_of(slot->realisations.next, struct gpu_realisation,
-			slot_link));
+		gpu_realisation_lost(
+			container_of(slot->realisations.next, struct gpu_realisation, slot_link));
 	gpu_slot_memory_lost(slot);
 	if (slot->capsets.count > 0)
 		log_warn("renderer %s died; %u contexts lost, 2D goes on, "
@@ -118,8 +118,8 @@ struct renderer *gpu_slot_acquire(struct gpu_slot *slot)
 	if (slot->renderer || !may_start(slot, now))
 		return slot->renderer;
 	slot->generation++;
-	slot->renderer = factory->start(factory->data, slot->name, &slot_events, renderer_ready,
-		slot);
+	slot->renderer =
+		factory->start(factory->data, slot->name, &slot_events, renderer_ready, slot);
 	if (slot->renderer) {
 		*oldest_start(slot) = now;
 		slot->start_count++;

@@ -20,29 +20,29 @@
 
 #define GPU_SOFTWARE_SLOT     0u
 #define GPU_MAX_SLOTS         (1u + GPU_MAX_RENDERERS)
-#define GPU_RENDERER_STARTS   3u     /* at most this many … */
+#define GPU_RENDERER_STARTS   3u /* at most this many … */
 #define GPU_RENDERER_START_MS 60000u /* … in such a time */
 
 struct gpu_slot {
 	struct gpu_device *device;
 	const char *name;
 	struct renderer *renderer; /* owned; NULL while there is none */
-	struct renderer *dead;     /* owned: lost, to be destroyed at the end of the round */
-	uint32_t generation;       /* how many renderers it has had */
-	bool announced;            /* its first renderer is ready or lost */
-	bool used;                 /* has been given work since the last reset */
+	struct renderer *dead; /* owned: lost, to be destroyed at the end of the round */
+	uint32_t generation; /* how many renderers it has had */
+	bool announced; /* its first renderer is ready or lost */
+	bool used; /* has been given work since the last reset */
 	uint64_t starts[GPU_RENDERER_STARTS]; /* when, in ms; the oldest is next to be replaced */
 	uint32_t start_count;
 	struct gpu_capset_list capsets; /* what the last one that got ready can do */
 	struct gpu_slot_memory memory;
 	struct list realisations; /* gpu_realisation::slot_link */
-	struct list contexts;     /* gpu_context::slot_link */
+	struct list contexts; /* gpu_context::slot_link */
 };
 
 struct gpu_renderers {
 	struct gpu_slot slots[GPU_MAX_SLOTS];
-	uint32_t count;            /* of slots in use */
-	struct loop_source *tidy;  /* destroys the dead; says once that all have been heard of */
+	uint32_t count; /* of slots in use */
+	struct loop_source *tidy; /* destroys the dead; says once that all have been heard of */
 	bool ready_called;
 };
 

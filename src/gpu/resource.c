@@ -74,8 +74,8 @@ static void unlist(struct gpu_resource *resource)
 static void detach_everywhere(struct gpu_resource *resource)
 {
 	while (!list_empty(&resource->attachments)) {
-		struct gpu_attachment *attachment = container_of(resource->attachments.next,
-			struct gpu_attachment, resource_link);
+		struct gpu_attachment *attachment = container_of(
+			resource->attachments.next, struct gpu_attachment, resource_link);
 		gpu_context_detach(attachment->context, resource);
 	}
 }
@@ -93,8 +93,8 @@ void gpu_resource_destroy(struct gpu_resource *resource, struct gpu_command *com
 	unlist(resource);
 	detach_everywhere(resource);
 	while ((realisation = first_realisation(resource))) {
-		gpu_pin_unref_resource(realisation->slot, realisation->pin, resource->args.id,
-			command);
+		gpu_pin_unref_resource(
+			realisation->slot, realisation->pin, resource->args.id, command);
 		realisation->pin = NULL;
 		gpu_realisation_drop(realisation);
 	}
@@ -107,8 +107,8 @@ void gpu_resource_forget(struct gpu_resource *resource)
 	struct gpu_realisation *realisation;
 	unlist(resource);
 	while (!list_empty(&resource->attachments))
-		gpu_attachment_destroy(container_of(resource->attachments.next,
-			struct gpu_attachment, resource_link));
+		gpu_attachment_destroy(container_of(
+			resource->attachments.next, struct gpu_attachment, resource_link));
 	while ((realisation = first_realisation(resource)))
 		gpu_realisation_drop(realisation);
 	gpu_backing_finish(resource);

@@ -45,7 +45,7 @@ enum gpu_target {
 
 struct gpu_realisation {
 	struct list resource_link; /* gpu_resource::realisations */
-	struct list slot_link;     /* gpu_slot::realisations */
+	struct list slot_link; /* gpu_slot::realisations */
 	struct gpu_resource *resource; /* NULL once dropped */
 	struct gpu_slot *slot;
 	struct gpu_pin *pin; /* its backing; may be NULL */
@@ -100,8 +100,8 @@ int gpu_realise(struct gpu_resource *resource, struct gpu_slot *slot, struct gpu
 void gpu_realisation_upload(struct gpu_realisation *realisation);
 
 /* The realisation in a slot, or NULL. */
-struct gpu_realisation *gpu_realisation_find(const struct gpu_resource *resource,
-	const struct gpu_slot *slot);
+struct gpu_realisation *gpu_realisation_find(
+	const struct gpu_resource *resource, const struct gpu_slot *slot);
 
 /* The slot's renderer is gone, and with it this realisation. */
 void gpu_realisation_lost(struct gpu_realisation *realisation);

@@ -17,8 +17,8 @@ struct gpu_scanout_read {
 	struct gpu_device *device;
 	uint32_t id;
 	struct gpu_frame *frame; /* a reference */
-	struct rect rect;        /* of the scanout */
-	bool stale;              /* the scanout shows something else now */
+	struct rect rect; /* of the scanout */
+	bool stale; /* the scanout shows something else now */
 };
 
 static void damage_all(struct gpu_scanout *scanout)
@@ -47,8 +47,8 @@ static void tell_size(struct gpu_scanout *scanout, struct display *display, uint
 	damage_all(scanout);
 }
 
-static void push_pixels(struct gpu_scanout *scanout, struct display *display, uint32_t id,
-	struct image *image)
+static void push_pixels(
+	struct gpu_scanout *scanout, struct display *display, uint32_t id, struct image *image)
 {
 	tell_size(scanout, display, id);
 	if (!display_scanout_ready(display, id))
@@ -65,8 +65,8 @@ static bool same_rect(const struct rect *a, const struct rect *b)
 }
 
 /* False when the display does not take it. */
-static bool tell_dmabuf(struct gpu_scanout *scanout, struct display *display, uint32_t id,
-	struct image *image)
+static bool tell_dmabuf(
+	struct gpu_scanout *scanout, struct display *display, uint32_t id, struct image *image)
 {
 	if (scanout->told == GPU_TOLD_DMABUF && scanout->told_image == image &&
 		same_rect(&scanout->told_view, &scanout->rect))
@@ -108,8 +108,7 @@ static void show_read(struct gpu_scanout *scanout, const struct gpu_scanout_read
 {
 	struct display *display = read->device->outputs.active;
 	const struct rect *rect = &read->rect;
-	if (scanout->told == GPU_TOLD_SIZE && display &&
-		display_scanout_ready(display, read->id) &&
+	if (scanout->told == GPU_TOLD_SIZE && display && display_scanout_ready(display, read->id) &&
 		display_update(display, read->id, rect, read->frame->image, rect->x, rect->y) == 0)
 		return;
 	scanout->damage = rect_union(&scanout->damage, rect);
@@ -260,8 +259,8 @@ void gpu_scanout_set(struct gpu_device *device, uint32_t id, struct gpu_resource
 	gpu_scanouts_push(device);
 }
 
-void gpu_scanouts_damage(struct gpu_device *device, const struct gpu_resource *resource,
-	const struct rect *rect)
+void gpu_scanouts_damage(
+	struct gpu_device *device, const struct gpu_resource *resource, const struct rect *rect)
 {
 	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
 		struct gpu_scanout *scanout = &device->scanouts[i];

@@ -25,20 +25,20 @@ struct gpu_scanout_read;
 
 enum gpu_scanout_told {
 	GPU_TOLD_NOTHING, /* as far as the display knows it is off */
-	GPU_TOLD_SIZE,    /* display_set_scanout() */
-	GPU_TOLD_DMABUF,  /* display_set_dmabuf() */
+	GPU_TOLD_SIZE, /* display_set_scanout() */
+	GPU_TOLD_DMABUF, /* display_set_dmabuf() */
 };
 
 struct gpu_scanout {
 	struct gpu_resource *resource; /* a reference; NULL: off */
-	struct rect rect;              /* of the resource */
-	struct rect damage;            /* of the scanout: (0, 0) is rect's corner */
-	struct gpu_frame *frame;       /* a reference; of rect's size; may be NULL */
+	struct rect rect; /* of the resource */
+	struct rect damage; /* of the scanout: (0, 0) is rect's corner */
+	struct gpu_frame *frame; /* a reference; of rect's size; may be NULL */
 	struct gpu_scanout_read *read; /* under way, maybe for what was shown before; may be NULL */
 
 	enum gpu_scanout_told told;
 	uint32_t told_width, told_height; /* GPU_TOLD_SIZE */
-	struct image *told_image;         /* GPU_TOLD_DMABUF: a reference */
+	struct image *told_image; /* GPU_TOLD_DMABUF: a reference */
 	struct rect told_view;
 	bool no_dmabuf; /* the display does not take those of this resource */
 };
@@ -54,8 +54,8 @@ void gpu_scanout_set(struct gpu_device *device, uint32_t id, struct gpu_resource
 	const struct rect *rect);
 
 /* Damages rect (of the resource, not empty) wherever the resource is shown; NULL: all of it. */
-void gpu_scanouts_damage(struct gpu_device *device, const struct gpu_resource *resource,
-	const struct rect *rect);
+void gpu_scanouts_damage(
+	struct gpu_device *device, const struct gpu_resource *resource, const struct rect *rect);
 
 /* Switches off every scanout that shows the resource; NULL: all. */
 void gpu_scanouts_off(struct gpu_device *device, const struct gpu_resource *resource);

@@ -22,37 +22,37 @@ struct gpu_device {
 	struct loop *loop;
 	struct gpu_device_args args;
 	struct vhost_session *session; /* NULL while no VMM is served */
-	uint64_t features;             /* the driver's choice */
-	uint32_t events_read;          /* of the configuration space */
-	struct vhost_memory *memory;   /* the table in force (a reference); may be NULL */
-	struct gpu_regions regions;    /* of that table */
+	uint64_t features; /* the driver's choice */
+	uint32_t events_read; /* of the configuration space */
+	struct vhost_memory *memory; /* the table in force (a reference); may be NULL */
+	struct gpu_regions regions; /* of that table */
 
-	struct gpu_queues {                                      /* queues.c */
-		struct virtqueue *runnable[VIRTIO_GPU_QUEUES];   /* may be popped; else NULL */
-		struct virtqueue *completed[VIRTIO_GPU_QUEUES];  /* to be told to the session */
-		struct gpu_command *stalled;                     /* goes first when there is room */
+	struct gpu_queues { /* queues.c */
+		struct virtqueue *runnable[VIRTIO_GPU_QUEUES]; /* may be popped; else NULL */
+		struct virtqueue *completed[VIRTIO_GPU_QUEUES]; /* to be told to the session */
+		struct gpu_command *stalled; /* goes first when there is room */
 		struct loop_source *process, *notify, *retry;
 	} queues;
 
-	struct gpu_commands commands;    /* command.c */
-	struct gpu_timeline global;      /* fence.c: of fences without a ring */
-	struct gpu_renderers renderers;  /* renderers.c */
+	struct gpu_commands commands; /* command.c */
+	struct gpu_timeline global; /* fence.c: of fences without a ring */
+	struct gpu_renderers renderers; /* renderers.c */
 
-	struct idmap resources;          /* resource.c: id → struct gpu_resource */
-	struct list resource_list;       /* gpu_resource::link */
+	struct idmap resources; /* resource.c: id → struct gpu_resource */
+	struct list resource_list; /* gpu_resource::link */
 	uint32_t resource_count;
-	uint64_t backing_entries;        /* backing.c: of all resources together */
+	uint64_t backing_entries; /* backing.c: of all resources together */
 
-	struct idmap contexts;           /* context.c: id → struct gpu_context */
-	struct list context_list;        /* gpu_context::link */
+	struct idmap contexts; /* context.c: id → struct gpu_context */
+	struct list context_list; /* gpu_context::link */
 	uint32_t context_count;
 	uint32_t attachment_count;
 
-	uint64_t frame_bytes;            /* frame.c: of all frames together */
+	uint64_t frame_bytes; /* frame.c: of all frames together */
 	struct gpu_scanout scanouts[VIRTIO_GPU_MAX_SCANOUTS]; /* scanout.c */
 	struct loop_source *push;
-	struct gpu_cursor cursors[VIRTIO_GPU_MAX_SCANOUTS];   /* cursor.c */
-	struct gpu_outputs outputs;                           /* output.c */
+	struct gpu_cursor cursors[VIRTIO_GPU_MAX_SCANOUTS]; /* cursor.c */
+	struct gpu_outputs outputs; /* output.c */
 };
 
 /* True when the driver chose a feature (a bit number). */

@@ -35,9 +35,9 @@
 struct loop {
 	int epoll_fd;
 	uint32_t source_count;
-	struct list timers;   /* loop_source::link, armed ones, earliest first */
+	struct list timers; /* loop_source::link, armed ones, earliest first */
 	struct list deferred; /* loop_source::link, armed ones */
-	struct list dead;     /* loop_source::link, to be freed at the end of the round */
+	struct list dead; /* loop_source::link, to be freed at the end of the round */
 	bool in_round;
 	bool stopped;
 	int status;
@@ -56,11 +56,11 @@ struct loop_source {
 	enum source_kind kind;
 	bool dead;
 	struct list link; /* in loop::timers, loop::deferred or loop::dead, or in none */
-	int fd;           /* -1 without; owned unless SOURCE_FD */
+	int fd; /* -1 without; owned unless SOURCE_FD */
 	uint32_t events;
 	uint64_t deadline_ns;
 	loop_fd_fn fd_fn; /* SOURCE_FD only */
-	loop_fn fn;       /* the others */
+	loop_fn fn; /* the others */
 	void *data;
 };
 
@@ -105,8 +105,8 @@ void loop_destroy(struct loop *loop)
 	free(loop);
 }
 
-static struct loop_source *source_create(struct loop *loop, enum source_kind kind, loop_fn fn,
-	void *data)
+static struct loop_source *source_create(
+	struct loop *loop, enum source_kind kind, loop_fn fn, void *data)
 {
 	struct loop_source *source = calloc(1, sizeof(*source));
 	if (!source)
@@ -138,8 +138,8 @@ static int source_watch_fd(struct loop_source *source, uint32_t events)
 }
 
 /* Makes a source that owns fd, which may be the -errno of making it. */
-static struct loop_source *source_create_owning(struct loop *loop, enum source_kind kind, int fd,
-	loop_fn fn, void *data)
+static struct loop_source *source_create_owning(
+	struct loop *loop, enum source_kind kind, int fd, loop_fn fn, void *data)
 {
 	if (fd < 0)
 		return NULL;
@@ -159,8 +159,8 @@ fail:
 	return NULL;
 }
 
-struct loop_source *loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn fn,
-	void *data)
+struct loop_source *loop_add_fd(
+	struct loop *loop, int fd, uint32_t events, loop_fd_fn fn, void *data)
 {
 	struct loop_source *source = source_create(loop, SOURCE_FD, NULL, data);
 	if (!source)
@@ -330,7 +330,7 @@ static void dispatch_timers(struct loop *loop)
 	uint64_t now = now_ns();
 	struct list due;
 	list_init(&due);
-	list_for_each_safe(link, after, &loop->timers) {
+	list_for_each_safe (link, after, &loop->timers) {
 		if (container_of(link, struct loop_source, link)->deadline_ns > now)
 			break;
 		list_remove(link);
@@ -343,7 +343,7 @@ static void dispatch_deferred(struct loop *loop)
 {
 	struct list due;
 	list_init(&due);
-	list_for_each_safe(link, after, &loop->deferred) {
+	list_for_each_safe (link, after, &loop->deferred) {
 		list_remove(link);
 		list_append(&due, link);
 	}
@@ -368,7 +368,7 @@ static int wait_ms(const struct loop *loop, int timeout_ms)
 
 static void bury_dead(struct loop *loop)
 {
-	list_for_each_safe(link, after, &loop->dead)
+	list_for_each_safe (link, after, &loop->dead)
 		free(container_of(link, struct loop_source, link));
 	list_init(&loop->dead);
 }

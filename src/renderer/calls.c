@@ -91,7 +91,7 @@ static void unlink_slot(struct calls *calls, uint32_t number)
 }
 
 int calls_open(struct calls *calls, struct renderer_call *call, enum calls_kind kind, uint32_t tag,
-        uint64_t *ret_cookie)
+	uint64_t *ret_cookie)
 {
 	int error = calls->free ? 0 : grow(calls);
 	if (error)

@@ -34,7 +34,7 @@ void calls_finish(struct calls *calls);
 /* Adds a call. tag is the caller's, for calls_close(). Returns 0 and a cookie that is not 0, -ENOMEM, or
  * -ENOSPC with CALLS_MAX open. */
 int calls_open(struct calls *calls, struct renderer_call *call, enum calls_kind kind, uint32_t tag,
-        uint64_t *ret_cookie);
+	uint64_t *ret_cookie);
 
 /* Takes a call out; NULL when the cookie is not that of an open one. */
 struct renderer_call *calls_close(struct calls *calls, uint64_t cookie, uint32_t *ret_tag);

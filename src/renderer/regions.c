@@ -50,7 +50,7 @@ uint8_t *regions_translate(const struct regions *regions, const struct renderer_
 }
 
 int regions_iovecs(const struct regions *regions, const struct renderer_span *spans, uint32_t count,
-        struct iovec **ret_iovecs)
+	struct iovec **ret_iovecs)
 {
 	/* One more, so that none at all is not taken for a failure. */
 	struct iovec *iovecs = calloc((size_t)count + 1, sizeof(*iovecs));

@@ -33,4 +33,4 @@ uint8_t *regions_translate(const struct regions *regions, const struct renderer_
 /* A new array of count iovecs for the spans (the caller frees it). -EINVAL when one is not inside its
  * region, -ENOMEM. */
 int regions_iovecs(const struct regions *regions, const struct renderer_span *spans, uint32_t count,
-        struct iovec **ret_iovecs);
+	struct iovec **ret_iovecs);

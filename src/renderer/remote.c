@@ -126,9 +126,9 @@ static void remote_destroy(struct renderer *renderer)
 static bool has_room_now(const struct remote *remote)
 {
 	return remote->failed ||
-	        (!sender_holds(&remote->sender) &&
-	                ring_submission_room(remote->ring) >= ROOM_RECORDS &&
-	                ring_data_room(remote->ring) >= ROOM_DATA);
+		(!sender_holds(&remote->sender) &&
+			ring_submission_room(remote->ring) >= ROOM_RECORDS &&
+			ring_data_room(remote->ring) >= ROOM_DATA);
 }
 
 static bool remote_has_room(const struct renderer *renderer)
@@ -152,7 +152,7 @@ static void refuse(struct remote *remote, struct renderer_call *call, uint64_t c
 /* What cannot be kept for lack of memory fails alone when somebody is told; else the renderer would go
  * on without it. */
 static void start_fd(
-        struct remote *remote, struct wire_submission *record, int fd, struct renderer_call *call)
+	struct remote *remote, struct wire_submission *record, int fd, struct renderer_call *call)
 {
 	enum calls_kind kind = record->op == WIRE_FENCE ? CALLS_FENCE : CALLS_WORK;
 	int error = remote->failed ? -ECONNRESET : 0;
@@ -180,7 +180,7 @@ static void start(struct remote *remote, struct wire_submission *record, struct 
 }
 
 static void start_ids(
-        struct renderer *renderer, enum wire_op op, struct wire_ids ids, struct renderer_call *call)
+	struct renderer *renderer, enum wire_op op, struct wire_ids ids, struct renderer_call *call)
 {
 	struct wire_submission record = { .op = op, .ids = ids };
 	start(remote_from_renderer(renderer), &record, call);
@@ -206,27 +206,27 @@ static void remote_region_remove(struct renderer *renderer, uint32_t id)
 }
 
 static void remote_context_create(struct renderer *renderer,
-        const struct renderer_context_args *args, struct renderer_call *call)
+	const struct renderer_context_args *args, struct renderer_call *call)
 {
 	struct wire_submission record = { .op = WIRE_CONTEXT_CREATE, .context = *args };
 	start(remote_from_renderer(renderer), &record, call);
 }
 
 static void remote_context_destroy(
-        struct renderer *renderer, uint32_t context, struct renderer_call *call)
+	struct renderer *renderer, uint32_t context, struct renderer_call *call)
 {
 	start_ids(renderer, WIRE_CONTEXT_DESTROY, (struct wire_ids){ .context = context }, call);
 }
 
 static void remote_context_attach(
-        struct renderer *renderer, uint32_t context, uint32_t resource, struct renderer_call *call)
+	struct renderer *renderer, uint32_t context, uint32_t resource, struct renderer_call *call)
 {
 	const struct wire_ids ids = { .context = context, .resource = resource };
 	start_ids(renderer, WIRE_CONTEXT_ATTACH, ids, call);
 }
 
 static void remote_context_detach(
-        struct renderer *renderer, uint32_t context, uint32_t resource, struct renderer_call *call)
+	struct renderer *renderer, uint32_t context, uint32_t resource, struct renderer_call *call)
 {
 	const struct wire_ids ids = { .context = context, .resource = resource };
 	start_ids(renderer, WIRE_CONTEXT_DETACH, ids, call);
@@ -238,7 +238,7 @@ static void *remote_submit_buffer(struct renderer *renderer, uint32_t size)
 }
 
 static void remote_submit(
-        struct renderer *renderer, uint32_t context, uint32_t size, struct renderer_call *call)
+	struct renderer *renderer, uint32_t context, uint32_t size, struct renderer_call *call)
 {
 	struct wire_submission record = {
 		.op = WIRE_SUBMIT,
@@ -249,20 +249,20 @@ static void remote_submit(
 }
 
 static void remote_resource_create(struct renderer *renderer,
-        const struct renderer_resource_args *args, struct renderer_call *call)
+	const struct renderer_resource_args *args, struct renderer_call *call)
 {
 	struct wire_submission record = { .op = WIRE_RESOURCE_CREATE, .resource = *args };
 	start(remote_from_renderer(renderer), &record, call);
 }
 
 static void remote_resource_unref(
-        struct renderer *renderer, uint32_t resource, struct renderer_call *call)
+	struct renderer *renderer, uint32_t resource, struct renderer_call *call)
 {
 	start_ids(renderer, WIRE_RESOURCE_UNREF, (struct wire_ids){ .resource = resource }, call);
 }
 
 static void remote_resource_set_backing(struct renderer *renderer, uint32_t resource,
-        const struct renderer_span *spans, uint32_t count, struct renderer_call *call)
+	const struct renderer_span *spans, uint32_t count, struct renderer_call *call)
 {
 	struct remote *remote = remote_from_renderer(renderer);
 	if (count > RENDERER_MAX_SPANS) {
@@ -286,30 +286,30 @@ static void remote_resource_set_backing(struct renderer *renderer, uint32_t reso
 }
 
 static void remote_transfer(struct renderer *renderer, const struct renderer_transfer_args *args,
-        struct renderer_call *call)
+	struct renderer_call *call)
 {
 	struct wire_submission record = { .op = WIRE_TRANSFER, .transfer = *args };
 	start(remote_from_renderer(renderer), &record, call);
 }
 
 static void remote_read_back(struct renderer *renderer, const struct renderer_read_back_args *args,
-        struct renderer_call *call)
+	struct renderer_call *call)
 {
 	struct wire_submission record = { .op = WIRE_READ_BACK, .read_back = *args };
 	start(remote_from_renderer(renderer), &record, call);
 }
 
 static void remote_export_image(
-        struct renderer *renderer, uint32_t resource, struct renderer_call *call)
+	struct renderer *renderer, uint32_t resource, struct renderer_call *call)
 {
 	start_ids(renderer, WIRE_EXPORT_IMAGE, (struct wire_ids){ .resource = resource }, call);
 }
 
 static void remote_fence(
-        struct renderer *renderer, uint32_t context, int32_t ring, struct renderer_call *call)
+	struct renderer *renderer, uint32_t context, int32_t ring, struct renderer_call *call)
 {
 	start_ids(
-	        renderer, WIRE_FENCE, (struct wire_ids){ .context = context, .ring = ring }, call);
+		renderer, WIRE_FENCE, (struct wire_ids){ .context = context, .ring = ring }, call);
 }
 
 static void remote_reset(struct renderer *renderer, struct renderer_call *call)
@@ -353,7 +353,7 @@ static bool handle_completion(struct remote *remote, const struct wire_completio
 	if (!call) {
 		remote->dropped++;
 		log_limited(LOG_WARN, "renderer %s: finished something that was not under way",
-		        remote->name);
+			remote->name);
 		return true;
 	}
 	bool brings_image = op == WIRE_EXPORT_IMAGE && completion->status == 0;
@@ -420,7 +420,7 @@ static void tell_lost(struct remote *remote)
 static void watch_socket(struct remote *remote)
 {
 	uint32_t events = (remote->ready ? 0 : (uint32_t)LOOP_READABLE) |
-	        (remote->sender.sock_full ? (uint32_t)LOOP_WRITABLE : 0);
+		(remote->sender.sock_full ? (uint32_t)LOOP_WRITABLE : 0);
 	loop_source_watch(remote->sock_source, events);
 }
 
@@ -499,7 +499,7 @@ static bool add_sources(struct remote *remote, struct loop *loop)
 {
 	remote->sock_source = loop_add_fd(loop, remote->sock, LOOP_READABLE, on_socket, remote);
 	remote->wake_source =
-	        loop_add_fd(loop, ring_wake_fd(remote->ring), LOOP_READABLE, on_wake, remote);
+		loop_add_fd(loop, ring_wake_fd(remote->ring), LOOP_READABLE, on_wake, remote);
 	remote->turn = loop_add_deferred(loop, on_turn, remote);
 	return remote->sock_source && remote->wake_source && remote->turn;
 }

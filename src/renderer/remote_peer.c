@@ -26,13 +26,13 @@ static int add_capset(struct renderer *renderer, const struct capset_packet *pac
 	if (packet->header.capset_id == 0 || length != sizeof(packet->header) + (size_t)size)
 		return -EPROTO;
 	int error = renderer_add_capset(
-	        renderer, packet->header.capset_id, packet->header.max_version, packet->data, size);
+		renderer, packet->header.capset_id, packet->header.max_version, packet->data, size);
 	return error == 0 || error == -ENOMEM ? error : -EPROTO;
 }
 
 /* 1: that was the last one; 0: there will be more. */
 static int handle_packet(
-        struct renderer *renderer, const struct capset_packet *packet, size_t length)
+	struct renderer *renderer, const struct capset_packet *packet, size_t length)
 {
 	if (length < sizeof(packet->header))
 		return -EPROTO;
@@ -67,7 +67,7 @@ int peer_read_handshake(int sock, struct renderer *renderer)
 bool peer_completion_valid(const struct wire_completion *completion)
 {
 	return completion->status <= 0 && completion->status >= -ERRNO_MAX &&
-	        (completion->flags & ~WIRE_FLAG_FD) == 0;
+		(completion->flags & ~WIRE_FLAG_FD) == 0;
 }
 
 int peer_take_fd(int sock, int *ret_fd)
@@ -84,7 +84,7 @@ int peer_take_fd(int sock, int *ret_fd)
 static bool image_is_possible(const struct wire_image *wire)
 {
 	if (wire->width == 0 || wire->width > IMAGE_MAX_SIDE || wire->height == 0 ||
-	        wire->height > IMAGE_MAX_SIDE)
+		wire->height > IMAGE_MAX_SIDE)
 		return false;
 	if (wire->planes == 0 || wire->planes > IMAGE_MAX_PLANES)
 		return false;

@@ -11,11 +11,11 @@ static bool contexts_are_whole(const struct renderer_impl *impl)
 	if (!impl->context_create)
 		return !impl->context_destroy && !impl->context_attach && !impl->context_detach;
 	return impl->context_destroy && impl->context_attach && impl->context_detach &&
-	        ((impl->submit_buffer && impl->submit) || impl->submit_stream);
+		((impl->submit_buffer && impl->submit) || impl->submit_stream);
 }
 
 void renderer_init(struct renderer *renderer, const struct renderer_impl *impl,
-        const struct renderer_events *events, void *events_data)
+	const struct renderer_events *events, void *events_data)
 {
 	assert(impl->name && impl->destroy && impl->reset && impl->transfer);
 	assert(impl->resource_create && impl->resource_unref && impl->resource_set_backing);
@@ -37,7 +37,7 @@ void renderer_finish(struct renderer *renderer)
 }
 
 int renderer_add_capset(struct renderer *renderer, uint32_t id, uint32_t max_version,
-        const void *data, uint32_t size)
+	const void *data, uint32_t size)
 {
 	if (size == 0 || size > RENDERER_MAX_CAPSET_SIZE || renderer_find_capset(renderer, id))
 		return -EINVAL;
@@ -99,7 +99,7 @@ void renderer_region_remove(struct renderer *renderer, uint32_t id)
 }
 
 void renderer_context_create(struct renderer *renderer, const struct renderer_context_args *args,
-        struct renderer_call *call)
+	struct renderer_call *call)
 {
 	if (renderer->impl->context_create)
 		renderer->impl->context_create(renderer, args, call);
@@ -108,7 +108,7 @@ void renderer_context_create(struct renderer *renderer, const struct renderer_co
 }
 
 void renderer_context_destroy(
-        struct renderer *renderer, uint32_t context, struct renderer_call *call)
+	struct renderer *renderer, uint32_t context, struct renderer_call *call)
 {
 	if (renderer->impl->context_destroy)
 		renderer->impl->context_destroy(renderer, context, call);
@@ -117,7 +117,7 @@ void renderer_context_destroy(
 }
 
 void renderer_context_attach(
-        struct renderer *renderer, uint32_t context, uint32_t resource, struct renderer_call *call)
+	struct renderer *renderer, uint32_t context, uint32_t resource, struct renderer_call *call)
 {
 	if (renderer->impl->context_attach)
 		renderer->impl->context_attach(renderer, context, resource, call);
@@ -126,7 +126,7 @@ void renderer_context_attach(
 }
 
 void renderer_context_detach(
-        struct renderer *renderer, uint32_t context, uint32_t resource, struct renderer_call *call)
+	struct renderer *renderer, uint32_t context, uint32_t resource, struct renderer_call *call)
 {
 	if (renderer->impl->context_detach)
 		renderer->impl->context_detach(renderer, context, resource, call);
@@ -141,7 +141,7 @@ void *renderer_submit_buffer(struct renderer *renderer, uint32_t size)
 }
 
 void renderer_submit(
-        struct renderer *renderer, uint32_t context, uint32_t size, struct renderer_call *call)
+	struct renderer *renderer, uint32_t context, uint32_t size, struct renderer_call *call)
 {
 	if (renderer->impl->submit)
 		renderer->impl->submit(renderer, context, size, call);
@@ -150,7 +150,7 @@ void renderer_submit(
 }
 
 void renderer_submit_stream(struct renderer *renderer, uint32_t context, void *stream,
-        uint32_t size, struct renderer_call *call)
+	uint32_t size, struct renderer_call *call)
 {
 	if (renderer->impl->submit_stream) {
 		renderer->impl->submit_stream(renderer, context, stream, size, call);
@@ -170,31 +170,31 @@ void renderer_submit_stream(struct renderer *renderer, uint32_t context, void *s
 }
 
 void renderer_resource_create(struct renderer *renderer, const struct renderer_resource_args *args,
-        struct renderer_call *call)
+	struct renderer_call *call)
 {
 	renderer->impl->resource_create(renderer, args, call);
 }
 
 void renderer_resource_unref(
-        struct renderer *renderer, uint32_t resource, struct renderer_call *call)
+	struct renderer *renderer, uint32_t resource, struct renderer_call *call)
 {
 	renderer->impl->resource_unref(renderer, resource, call);
 }
 
 void renderer_resource_set_backing(struct renderer *renderer, uint32_t resource,
-        const struct renderer_span *spans, uint32_t count, struct renderer_call *call)
+	const struct renderer_span *spans, uint32_t count, struct renderer_call *call)
 {
 	renderer->impl->resource_set_backing(renderer, resource, spans, count, call);
 }
 
 void renderer_transfer(struct renderer *renderer, const struct renderer_transfer_args *args,
-        struct renderer_call *call)
+	struct renderer_call *call)
 {
 	renderer->impl->transfer(renderer, args, call);
 }
 
 void renderer_read_back(struct renderer *renderer, const struct renderer_read_back_args *args,
-        struct renderer_call *call)
+	struct renderer_call *call)
 {
 	if (renderer->impl->read_back)
 		renderer->impl->read_back(renderer, args, call);
@@ -216,7 +216,7 @@ struct image *renderer_image(struct renderer *renderer, uint32_t resource)
 }
 
 void renderer_fence(
-        struct renderer *renderer, uint32_t context, int32_t ring, struct renderer_call *call)
+	struct renderer *renderer, uint32_t context, int32_t ring, struct renderer_call *call)
 {
 	if (renderer->impl->fence)
 		renderer->impl->fence(renderer, context, ring, call);

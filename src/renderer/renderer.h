@@ -121,7 +121,7 @@ struct renderer_read_back_args {
 	uint32_t region;
 	uint32_t stride; /* of the destination, at least 4 * rect.w */
 	uint64_t
-	        offset; /* of the first pixel, in the region; stride * rect.h more bytes are there */
+		offset; /* of the first pixel, in the region; stride * rect.h more bytes are there */
 };
 
 struct renderer_events {
@@ -150,42 +150,42 @@ struct renderer_impl {
 	/* Contexts: optional, all or none, with a way to submit. Destroying one finishes its fences
 	 * (status 0) first. */
 	void (*context_create)(struct renderer *renderer, const struct renderer_context_args *args,
-	        struct renderer_call *call);
+		struct renderer_call *call);
 	void (*context_destroy)(
-	        struct renderer *renderer, uint32_t context, struct renderer_call *call);
+		struct renderer *renderer, uint32_t context, struct renderer_call *call);
 	void (*context_attach)(struct renderer *renderer, uint32_t context, uint32_t resource,
-	        struct renderer_call *call);
+		struct renderer_call *call);
 	void (*context_detach)(struct renderer *renderer, uint32_t context, uint32_t resource,
-	        struct renderer_call *call);
+		struct renderer_call *call);
 
 	/* Room for a command stream of size bytes (1..RENDERER_MAX_SUBMIT, a multiple of 4), to be
 	 * filled and then handed over by submit(), before any other operation. NULL: no memory. */
 	void *(*submit_buffer)(struct renderer *renderer, uint32_t size);
 	void (*submit)(struct renderer *renderer, uint32_t context, uint32_t size,
-	        struct renderer_call *call);
+		struct renderer_call *call);
 	/* Optional, may stand in for both: submits a stream where it lies, in the caller's memory, with
 	 * RENDERER_SUBMIT_PADDING zero bytes behind it. It may be overwritten by the renderer, and is
 	 * not looked at after the operation has returned. */
 	void (*submit_stream)(struct renderer *renderer, uint32_t context, void *stream,
-	        uint32_t size, struct renderer_call *call);
+		uint32_t size, struct renderer_call *call);
 
 	void (*resource_create)(struct renderer *renderer,
-	        const struct renderer_resource_args *args, struct renderer_call *call);
+		const struct renderer_resource_args *args, struct renderer_call *call);
 	void (*resource_unref)(
-	        struct renderer *renderer, uint32_t resource, struct renderer_call *call);
+		struct renderer *renderer, uint32_t resource, struct renderer_call *call);
 	/* Replaces the backing; count 0 takes it away. The memory is not touched after the call that
 	 * does so is finished. */
 	void (*resource_set_backing)(struct renderer *renderer, uint32_t resource,
-	        const struct renderer_span *spans, uint32_t count, struct renderer_call *call);
+		const struct renderer_span *spans, uint32_t count, struct renderer_call *call);
 	void (*transfer)(struct renderer *renderer, const struct renderer_transfer_args *args,
-	        struct renderer_call *call);
+		struct renderer_call *call);
 
 	/* Optional: copies pixels out, for a display. */
 	void (*read_back)(struct renderer *renderer, const struct renderer_read_back_args *args,
-	        struct renderer_call *call);
+		struct renderer_call *call);
 	/* Optional: reply->image is a dma-buf of the resource. */
 	void (*export_image)(
-	        struct renderer *renderer, uint32_t resource, struct renderer_call *call);
+		struct renderer *renderer, uint32_t resource, struct renderer_call *call);
 	/* Optional: the live pixels of a resource that lie in this process; not a new reference. */
 	struct image *(*image)(struct renderer *renderer, uint32_t resource);
 
@@ -193,7 +193,7 @@ struct renderer_impl {
 	 * and ring (0..63), or context 0 and RENDERER_GLOBAL_RING for all of the renderer. Fences of a
 	 * timeline finish in order. Optional (finished at once). */
 	void (*fence)(struct renderer *renderer, uint32_t context, int32_t ring,
-	        struct renderer_call *call);
+		struct renderer_call *call);
 
 	/* Drops all contexts and resources (not regions); fences are finished with status 0. */
 	void (*reset)(struct renderer *renderer, struct renderer_call *call);
@@ -211,12 +211,12 @@ struct renderer {
 
 /* For implementations: sets the base up; asserts that the required operations are there. */
 void renderer_init(struct renderer *renderer, const struct renderer_impl *impl,
-        const struct renderer_events *events, void *events_data);
+	const struct renderer_events *events, void *events_data);
 /* Frees what the base owns (capset data). */
 void renderer_finish(struct renderer *renderer);
 /* Adds a capset (data is copied). 0, -ENOSPC, -EINVAL (size, or the id is there already), -ENOMEM. */
 int renderer_add_capset(struct renderer *renderer, uint32_t id, uint32_t max_version,
-        const void *data, uint32_t size);
+	const void *data, uint32_t size);
 
 /* The capset with this id, or NULL. */
 const struct renderer_capset *renderer_find_capset(const struct renderer *renderer, uint32_t id);
@@ -230,32 +230,32 @@ bool renderer_has_room(const struct renderer *renderer);
 void renderer_region_add(struct renderer *renderer, const struct renderer_region *region);
 void renderer_region_remove(struct renderer *renderer, uint32_t id);
 void renderer_context_create(struct renderer *renderer, const struct renderer_context_args *args,
-        struct renderer_call *call);
+	struct renderer_call *call);
 void renderer_context_destroy(
-        struct renderer *renderer, uint32_t context, struct renderer_call *call);
+	struct renderer *renderer, uint32_t context, struct renderer_call *call);
 void renderer_context_attach(
-        struct renderer *renderer, uint32_t context, uint32_t resource, struct renderer_call *call);
+	struct renderer *renderer, uint32_t context, uint32_t resource, struct renderer_call *call);
 void renderer_context_detach(
-        struct renderer *renderer, uint32_t context, uint32_t resource, struct renderer_call *call);
+	struct renderer *renderer, uint32_t context, uint32_t resource, struct renderer_call *call);
 void *renderer_submit_buffer(struct renderer *renderer, uint32_t size);
 void renderer_submit(
-        struct renderer *renderer, uint32_t context, uint32_t size, struct renderer_call *call);
+	struct renderer *renderer, uint32_t context, uint32_t size, struct renderer_call *call);
 /* Copies where the renderer only has submit_buffer() and submit(). */
 void renderer_submit_stream(struct renderer *renderer, uint32_t context, void *stream,
-        uint32_t size, struct renderer_call *call);
+	uint32_t size, struct renderer_call *call);
 void renderer_resource_create(struct renderer *renderer, const struct renderer_resource_args *args,
-        struct renderer_call *call);
+	struct renderer_call *call);
 void renderer_resource_unref(
-        struct renderer *renderer, uint32_t resource, struct renderer_call *call);
+	struct renderer *renderer, uint32_t resource, struct renderer_call *call);
 void renderer_resource_set_backing(struct renderer *renderer, uint32_t resource,
-        const struct renderer_span *spans, uint32_t count, struct renderer_call *call);
+	const struct renderer_span *spans, uint32_t count, struct renderer_call *call);
 void renderer_transfer(struct renderer *renderer, const struct renderer_transfer_args *args,
-        struct renderer_call *call);
+	struct renderer_call *call);
 void renderer_read_back(struct renderer *renderer, const struct renderer_read_back_args *args,
-        struct renderer_call *call);
+	struct renderer_call *call);
 void renderer_export_image(
-        struct renderer *renderer, uint32_t resource, struct renderer_call *call);
+	struct renderer *renderer, uint32_t resource, struct renderer_call *call);
 struct image *renderer_image(struct renderer *renderer, uint32_t resource);
 void renderer_fence(
-        struct renderer *renderer, uint32_t context, int32_t ring, struct renderer_call *call);
+	struct renderer *renderer, uint32_t context, int32_t ring, struct renderer_call *call);
 void renderer_reset(struct renderer *renderer, struct renderer_call *call);

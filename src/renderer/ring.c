@@ -52,7 +52,7 @@ struct ring {
 	int wake_fd;
 	int signal_fd;
 	struct ring_fds
-	        fds; /* device: the other side's; kept, so that signalling is never an error */
+		fds; /* device: the other side's; kept, so that signalling is never an error */
 	bool broken;
 	bool pushed; /* since the last ring_notify() */
 	bool popped;
@@ -83,13 +83,13 @@ static bool is_ring_memory(int fd)
 	int seals = fcntl(fd, F_GET_SEALS);
 	errno = EINVAL;
 	return st.st_size == (off_t)sizeof(struct ring_shared) && seals >= 0 &&
-	        (seals & SEALS) == SEALS;
+		(seals & SEALS) == SEALS;
 }
 
 static struct ring_shared *map_memory(int fd)
 {
 	void *memory =
-	        mmap(NULL, sizeof(struct ring_shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		mmap(NULL, sizeof(struct ring_shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
@@ -339,7 +339,7 @@ uint32_t ring_completion_room(struct ring *ring)
 static bool take_wish(_Atomic uint32_t *wish)
 {
 	return atomic_load_explicit(wish, memory_order_relaxed) != 0 &&
-	        atomic_exchange_explicit(wish, 0, memory_order_relaxed) != 0;
+		atomic_exchange_explicit(wish, 0, memory_order_relaxed) != 0;
 }
 
 void ring_notify(struct ring *ring)
@@ -430,7 +430,7 @@ uint32_t ring_data_room(struct ring *ring)
 	if (unused - largest > largest)
 		largest = unused - largest;
 	return largest > RENDERER_SUBMIT_PADDING ? (uint32_t)(largest - RENDERER_SUBMIT_PADDING)
-	                                         : 0;
+						 : 0;
 }
 
 void *ring_data(struct ring *ring, const struct wire_submission *record)
@@ -438,7 +438,7 @@ void *ring_data(struct ring *ring, const struct wire_submission *record)
 	uint64_t offset = record->data_position % RING_DATA_SIZE;
 	uint64_t total = (uint64_t)record->data_size + RENDERER_SUBMIT_PADDING;
 	if (record->data_size == 0 || offset % RING_CACHE_LINE != 0 ||
-	        offset + total > RING_DATA_SIZE)
+		offset + total > RING_DATA_SIZE)
 		return NULL;
 	return ring->shared->data + offset;
 }

@@ -130,7 +130,7 @@ static int send_held(struct sender *sender, struct held *held)
 	struct wire_submission *record = &held->record;
 	if (held->data) {
 		void *data =
-		        ring_data_reserve(sender->ring, record->data_size, &record->data_position);
+			ring_data_reserve(sender->ring, record->data_size, &record->data_position);
 		if (!data)
 			return 0;
 		memcpy(data, held->data, record->data_size);

@@ -13,8 +13,8 @@ bool rect_inside(const struct rect *r, uint32_t w, uint32_t h)
 }
 
 /* The overlap of [a, a + a_size) and [b, b + b_size): its start, and its size or 0. */
-static uint32_t overlap(uint32_t a, uint32_t a_size, uint32_t b, uint32_t b_size,
-	uint32_t *ret_size)
+static uint32_t overlap(
+	uint32_t a, uint32_t a_size, uint32_t b, uint32_t b_size, uint32_t *ret_size)
 {
 	uint32_t start = max_u32(a, b);
 	uint64_t end = min_u64((uint64_t)a + a_size, (uint64_t)b + b_size);
@@ -74,8 +74,8 @@ struct image *image_create(uint32_t width, uint32_t height, uint32_t fourcc)
 	return image;
 }
 
-struct image *image_create_foreign(const struct image *like, void (*release)(struct image *image),
-	void *owner)
+struct image *image_create_foreign(
+	const struct image *like, void (*release)(struct image *image), void *owner)
 {
 	assert(like->kind == IMAGE_PIXELS || like->planes <= IMAGE_MAX_PLANES);
 	struct image *image = malloc(sizeof(*image));

@@ -75,8 +75,8 @@ static pixman_image_t *describe(const struct area *area, uint32_t width, uint32_
 }
 
 /* Returns false, with nothing done, when pixman cannot do this one or memory is short. */
-static bool copy_with_pixman(const struct area *dst, const struct area *src, uint32_t width,
-	uint32_t height)
+static bool copy_with_pixman(
+	const struct area *dst, const struct area *src, uint32_t width, uint32_t height)
 {
 	if (!pixman_takes(dst, height) || !pixman_takes(src, height))
 		return false;

@@ -41,13 +41,13 @@ static void print_latency(const char *what, double *seconds, uint32_t count)
 {
 	qsort(seconds, count, sizeof(*seconds), compare);
 	printf("# %-48s %8.2f us median, %8.2f us 99 %%\n", what, seconds[count / 2] * 1e6,
-	        seconds[count / 100 * 99] * 1e6);
+		seconds[count / 100 * 99] * 1e6);
 }
 
 static void print_rate(const char *what, uint32_t count, double seconds)
 {
 	printf("# %-48s %8.2f million/s, %8.3f us each\n", what, count / seconds / 1e6,
-	        seconds / count * 1e6);
+		seconds / count * 1e6);
 }
 
 static void sleep_until_woken(struct ring *ring)

@@ -18,9 +18,9 @@
 struct peer {
 	struct loop *loop;
 	struct display *display; /* NULL once destroyed */
-	int sock;                /* the peer's end; -1 once closed */
-	int display_sock;        /* number of the other end: for its socket options only */
-	int open_fds;            /* before all this */
+	int sock; /* the peer's end; -1 once closed */
+	int display_sock; /* number of the other end: for its socket options only */
+	int open_fds; /* before all this */
 
 	/* What the display has said by its events. */
 	int ready[DISPLAY_MAX_SCANOUTS];

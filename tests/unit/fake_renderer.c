@@ -47,7 +47,7 @@ static void take_hello(struct fake *fake)
 	CHECK_INT(packet.type, WIRE_HELLO);
 	CHECK_INT(packet.version, RENDERER_WIRE_VERSION);
 	fake->shared =
-	        mmap(NULL, sizeof(*fake->shared), PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
+		mmap(NULL, sizeof(*fake->shared), PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
 	CHECK(fake->shared != MAP_FAILED);
 	struct ring_fds ring_fds = { fds[0], fds[1], fds[2] };
 	fake->ring = ring_open(&ring_fds);
@@ -104,7 +104,7 @@ void fake_settle(struct fake *fake)
 }
 
 int fake_send(struct fake *fake, const struct wire_packet *header, const void *data, uint32_t size,
-        int fd)
+	int fd)
 {
 	uint8_t packet[WIRE_PACKET_MAX + 64];
 	memcpy(packet, header, sizeof(*header));

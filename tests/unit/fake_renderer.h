@@ -35,7 +35,7 @@ void fake_settle(struct fake *fake);
 
 /* Sends a packet of a header and size more bytes, with fd when >= 0. Returns 0 or -errno. */
 int fake_send(struct fake *fake, const struct wire_packet *header, const void *data, uint32_t size,
-        int fd);
+	int fd);
 void fake_send_capset(struct fake *fake, uint32_t id, uint32_t size);
 void fake_send_ready(struct fake *fake);
 /* A WIRE_FD packet with a new memfd. */

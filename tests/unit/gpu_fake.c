@@ -53,8 +53,7 @@ static struct image *export_image(struct fake *fake, uint32_t resource)
 {
 	const struct renderer_resource_args *args = NULL;
 	for (uint32_t i = 0; i < fake->count; i++)
-		if (fake->ops[i].type == FAKE_RESOURCE_CREATE &&
-			fake->ops[i].resource == resource)
+		if (fake->ops[i].type == FAKE_RESOURCE_CREATE && fake->ops[i].resource == resource)
 			args = &fake->ops[i].resource_args;
 	CHECK(args);
 	struct image like = {
@@ -158,8 +157,8 @@ static void context_destroy(struct renderer *renderer, uint32_t context, struct 
 	open_call(renderer, op, call);
 }
 
-static void context_attach(struct renderer *renderer, uint32_t context, uint32_t resource,
-	struct renderer_call *call)
+static void context_attach(
+	struct renderer *renderer, uint32_t context, uint32_t resource, struct renderer_call *call)
 {
 	struct fake_op *op = add(renderer, FAKE_CONTEXT_ATTACH);
 	op->context = context;
@@ -167,8 +166,8 @@ static void context_attach(struct renderer *renderer, uint32_t context, uint32_t
 	open_call(renderer, op, call);
 }
 
-static void context_detach(struct renderer *renderer, uint32_t context, uint32_t resource,
-	struct renderer_call *call)
+static void context_detach(
+	struct renderer *renderer, uint32_t context, uint32_t resource, struct renderer_call *call)
 {
 	struct fake_op *op = add(renderer, FAKE_CONTEXT_DETACH);
 	op->context = context;
@@ -182,8 +181,8 @@ static void *submit_buffer(struct renderer *renderer, uint32_t size)
 	return fake_from(renderer)->submit;
 }
 
-static void submit(struct renderer *renderer, uint32_t context, uint32_t size,
-	struct renderer_call *call)
+static void submit(
+	struct renderer *renderer, uint32_t context, uint32_t size, struct renderer_call *call)
 {
 	struct fake_op *op = add(renderer, FAKE_SUBMIT);
 	op->context = context;
@@ -249,8 +248,8 @@ static void start_export(struct renderer *renderer, uint32_t resource, struct re
 	open_call(renderer, op, call);
 }
 
-static void fence(struct renderer *renderer, uint32_t context, int32_t ring,
-	struct renderer_call *call)
+static void fence(
+	struct renderer *renderer, uint32_t context, int32_t ring, struct renderer_call *call)
 {
 	struct fake_op *op = add(renderer, FAKE_FENCE);
 	op->context = context;

@@ -37,9 +37,9 @@ struct fake_op {
 	struct renderer_call *call; /* open; NULL: none, or finished */
 	uint32_t context, resource, region;
 	int32_t ring;
-	uint32_t count;  /* SET_BACKING: spans; SUBMIT: bytes */
+	uint32_t count; /* SET_BACKING: spans; SUBMIT: bytes */
 	uint64_t length; /* SET_BACKING: of all spans */
-	uint32_t word;   /* SUBMIT: the first one */
+	uint32_t word; /* SUBMIT: the first one */
 	struct renderer_context_args context_args;
 	struct renderer_resource_args resource_args;
 	struct renderer_transfer_args transfer;
@@ -48,13 +48,13 @@ struct fake_op {
 
 struct fake {
 	struct renderer base;
-	bool *destroyed;          /* set to true then; may be NULL */
-	bool at_once;             /* calls are finished before the operation returns */
+	bool *destroyed; /* set to true then; may be NULL */
+	bool at_once; /* calls are finished before the operation returns */
 	bool no_room;
-	bool lost;                /* operations end with -ECONNRESET */
+	bool lost; /* operations end with -ECONNRESET */
 	enum fake_type fail_type; /* every one of these fails */
 	int fail_status;
-	uint32_t count, next;     /* of ops; the first that fake_expect() has not seen */
+	uint32_t count, next; /* of ops; the first that fake_expect() has not seen */
 	struct fake_op ops[FAKE_MAX_OPS];
 	uint8_t submit[RENDERER_MAX_SUBMIT];
 	struct {

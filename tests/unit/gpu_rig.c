@@ -160,8 +160,8 @@ static uint64_t slot_address(uint32_t queue, uint16_t number)
 	return REQUEST_AREA + (queue * QUEUE_SIZE + number % QUEUE_SIZE) * SLOT_BYTES;
 }
 
-uint16_t gpu_rig_send(struct gpu_rig *rig, uint32_t queue, const void *request, size_t size,
-	uint32_t room)
+uint16_t gpu_rig_send(
+	struct gpu_rig *rig, uint32_t queue, const void *request, size_t size, uint32_t room)
 {
 	struct vring *ring = &rig->rings[queue];
 	uint16_t number = ring->next_available;
@@ -172,8 +172,8 @@ uint16_t gpu_rig_send(struct gpu_rig *rig, uint32_t queue, const void *request, 
 		memcpy(rig->guest + address, request, size);
 	memset(rig->guest + address + REQUEST_ROOM, 0xee, ANSWER_ROOM);
 	if (size && room)
-		vring_describe(ring->memory, head, address, (uint32_t)size,
-			VRING_THEN(0, head + 1));
+		vring_describe(
+			ring->memory, head, address, (uint32_t)size, VRING_THEN(0, head + 1));
 	if (size && !room)
 		vring_describe(ring->memory, head, address, (uint32_t)size, 0);
 	if (room)
@@ -185,8 +185,8 @@ uint16_t gpu_rig_send(struct gpu_rig *rig, uint32_t queue, const void *request, 
 	return number;
 }
 
-const struct virtio_gpu_ctrl_hdr *gpu_rig_answer(struct gpu_rig *rig, uint32_t queue,
-	uint16_t number, uint32_t *ret_length)
+const struct virtio_gpu_ctrl_hdr *gpu_rig_answer(
+	struct gpu_rig *rig, uint32_t queue, uint16_t number, uint32_t *ret_length)
 {
 	const struct vring *ring = &rig->rings[queue];
 	uint16_t head = (uint16_t)((2u * number) % QUEUE_SIZE);

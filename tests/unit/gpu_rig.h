@@ -47,7 +47,7 @@ struct gpu_rig {
 	} factory[GPU_MAX_RENDERERS];
 	uint32_t starts;
 	bool start_fails;
-	bool manual;   /* calls of the fakes are left to the test */
+	bool manual; /* calls of the fakes are left to the test */
 	uint32_t ready; /* how often the device said it is */
 };
 
@@ -66,12 +66,12 @@ void gpu_rig_finish(struct gpu_rig *rig);
 void gpu_rig_run(struct gpu_rig *rig);
 
 /* Puts a request into a queue with room for an answer, and tells the device. Returns its number. */
-uint16_t gpu_rig_send(struct gpu_rig *rig, uint32_t queue, const void *request, size_t size,
-	uint32_t room);
+uint16_t gpu_rig_send(
+	struct gpu_rig *rig, uint32_t queue, const void *request, size_t size, uint32_t room);
 
 /* The answer to a request when it has been given, else NULL. ret_length may be NULL. */
-const struct virtio_gpu_ctrl_hdr *gpu_rig_answer(struct gpu_rig *rig, uint32_t queue,
-	uint16_t number, uint32_t *ret_length);
+const struct virtio_gpu_ctrl_hdr *gpu_rig_answer(
+	struct gpu_rig *rig, uint32_t queue, uint16_t number, uint32_t *ret_length);
 
 /* Sends on the control queue, runs and returns the type of the answer, which must have come. */
 uint32_t gpu_rig_do(struct gpu_rig *rig, const void *request, size_t size);
@@ -93,13 +93,13 @@ void gpu_rig_display_begin(struct gpu_rig *rig, uint64_t features);
 /* Frequent commands; each returns the type of the answer. */
 uint32_t gpu_rig_create_2d(struct gpu_rig *rig, uint32_t id, uint32_t w, uint32_t h);
 uint32_t gpu_rig_create_3d(struct gpu_rig *rig, uint32_t id, uint32_t w, uint32_t h);
-uint32_t gpu_rig_attach_backing(struct gpu_rig *rig, uint32_t id, uint64_t address,
-	uint32_t length);
+uint32_t gpu_rig_attach_backing(
+	struct gpu_rig *rig, uint32_t id, uint64_t address, uint32_t length);
 uint32_t gpu_rig_detach_backing(struct gpu_rig *rig, uint32_t id);
 uint32_t gpu_rig_unref(struct gpu_rig *rig, uint32_t id);
 uint32_t gpu_rig_transfer_2d(struct gpu_rig *rig, uint32_t id, uint32_t w, uint32_t h);
-uint32_t gpu_rig_set_scanout(struct gpu_rig *rig, uint32_t scanout, uint32_t id,
-	const struct rect *rect);
+uint32_t gpu_rig_set_scanout(
+	struct gpu_rig *rig, uint32_t scanout, uint32_t id, const struct rect *rect);
 uint32_t gpu_rig_flush(struct gpu_rig *rig, uint32_t id, const struct rect *rect);
 uint32_t gpu_rig_ctx_create(struct gpu_rig *rig, uint32_t ctx, uint32_t capset);
 uint32_t gpu_rig_ctx_destroy(struct gpu_rig *rig, uint32_t ctx);

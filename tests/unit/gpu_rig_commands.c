@@ -34,8 +34,7 @@ uint32_t gpu_rig_create_3d(struct gpu_rig *rig, uint32_t id, uint32_t w, uint32_
 	return gpu_rig_do(rig, &request, sizeof(request));
 }
 
-uint32_t gpu_rig_attach_backing(struct gpu_rig *rig, uint32_t id, uint64_t address,
-	uint32_t length)
+uint32_t gpu_rig_attach_backing(struct gpu_rig *rig, uint32_t id, uint64_t address, uint32_t length)
 {
 	const struct {
 		struct virtio_gpu_resource_attach_backing attach;
@@ -77,8 +76,8 @@ uint32_t gpu_rig_transfer_2d(struct gpu_rig *rig, uint32_t id, uint32_t w, uint3
 	return gpu_rig_do(rig, &request, sizeof(request));
 }
 
-uint32_t gpu_rig_set_scanout(struct gpu_rig *rig, uint32_t scanout, uint32_t id,
-	const struct rect *rect)
+uint32_t gpu_rig_set_scanout(
+	struct gpu_rig *rig, uint32_t scanout, uint32_t id, const struct rect *rect)
 {
 	const struct virtio_gpu_set_scanout request = {
 		.hdr.type = VIRTIO_GPU_CMD_SET_SCANOUT,

@@ -19,10 +19,10 @@
 #define TARGET_2D 2u
 
 static struct renderer *create_null(struct loop *loop, struct host_options *options,
-        const struct renderer_events *events, void *events_data)
+	const struct renderer_events *events, void *events_data)
 {
 	return null_renderer_create(
-	        loop, strcmp(options->name, "null-export") == 0, events, events_data);
+		loop, strcmp(options->name, "null-export") == 0, events, events_data);
 }
 
 /* exit(), not _exit(): so that a leak checker looks at this process too. */

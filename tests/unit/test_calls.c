@@ -59,8 +59,8 @@ static void takes_the_oldest_first(void)
 	calls_init(&calls);
 	for (uint32_t i = 0; i < 9; i++)
 		CHECK_INT(calls_open(&calls, &table[i], i % 3 ? CALLS_WORK : CALLS_FENCE, 0,
-		                  &cookies[i]),
-		        0);
+				  &cookies[i]),
+			0);
 	CHECK(calls_close(&calls, cookies[1], &tag));
 	CHECK(calls_close(&calls, cookies[8], &tag));
 	CHECK(calls_close(&calls, cookies[4], &tag));

@@ -31,8 +31,8 @@ static void expect_update(struct peer *peer, uint32_t scanout, const struct rect
 	const struct image *image, uint32_t x, uint32_t y)
 {
 	const uint32_t expected[] = { scanout, rect->x, rect->y, rect->w, rect->h };
-	peer_expect(peer, VHOST_USER_GPU_UPDATE,
-		(uint32_t)sizeof(expected) + rect->w * rect->h * 4);
+	peer_expect(
+		peer, VHOST_USER_GPU_UPDATE, (uint32_t)sizeof(expected) + rect->w * rect->h * 4);
 	CHECK_MEM(peer->payload, expected, sizeof(expected));
 	const uint8_t *got = peer->payload + sizeof(expected);
 	for (uint32_t row = 0; row < rect->h; row++)
@@ -139,8 +139,12 @@ static void sends_any_stride(void)
 	struct peer peer;
 	for (size_t i = 0; i < sizeof(pixels); i++)
 		pixels[i] = (uint8_t)(i % 251);
-	const struct image like = { .kind = IMAGE_PIXELS, .width = 256, .height = 700,
-		.stride = 300 * 4, .fourcc = DRM_FORMAT_XRGB8888, .pixels = pixels };
+	const struct image like = { .kind = IMAGE_PIXELS,
+		.width = 256,
+		.height = 700,
+		.stride = 300 * 4,
+		.fourcc = DRM_FORMAT_XRGB8888,
+		.pixels = pixels };
 	peer_open_with(&peer, PEER_FEATURES_ALL);
 	display_set_scanout(peer.display, 0, 300, 700);
 	for (size_t i = 0; i < ARRAY_SIZE(rects); i++) {
@@ -206,8 +210,12 @@ static void converts_the_widest_rows(void)
 static void refuses_updates_beyond_a_message(void)
 {
 	static uint8_t pixels[(IMAGE_MAX_SIDE + 1) * 4];
-	const struct image like = { .kind = IMAGE_PIXELS, .width = IMAGE_MAX_SIDE + 1, .height = 1,
-		.stride = sizeof(pixels), .fourcc = DRM_FORMAT_XRGB8888, .pixels = pixels };
+	const struct image like = { .kind = IMAGE_PIXELS,
+		.width = IMAGE_MAX_SIDE + 1,
+		.height = 1,
+		.stride = sizeof(pixels),
+		.fourcc = DRM_FORMAT_XRGB8888,
+		.pixels = pixels };
 	const struct rect all = { 0, 0, IMAGE_MAX_SIDE + 1, 1 };
 	struct peer peer;
 	struct image *image = image_create_foreign(&like, NULL, NULL);

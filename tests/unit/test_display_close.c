@@ -50,8 +50,12 @@ static void have_queued(struct peer *peer)
 /* Dma-bufs: one whose answer is owed, one that has not been sent. */
 static void have_dmabufs(struct peer *peer)
 {
-	struct image like = { .kind = IMAGE_DMABUF, .width = 512, .height = 512, .planes = 1,
-		.fourcc = DRM_FORMAT_XRGB8888, .strides = { 2048 } };
+	struct image like = { .kind = IMAGE_DMABUF,
+		.width = 512,
+		.height = 512,
+		.planes = 1,
+		.fourcc = DRM_FORMAT_XRGB8888,
+		.strides = { 2048 } };
 	like.fds[0] = memfd_create("stand-in", MFD_CLOEXEC);
 	struct image *image = image_create_foreign(&like, NULL, NULL);
 	be_negotiated(peer);

@@ -12,8 +12,13 @@
 
 static struct image *create_dmabuf(uint64_t modifier)
 {
-	struct image like = { .kind = IMAGE_DMABUF, .width = 640, .height = 512, .planes = 1,
-		.fourcc = DRM_FORMAT_ARGB8888, .strides = { 2816 }, .modifier = modifier,
+	struct image like = { .kind = IMAGE_DMABUF,
+		.width = 640,
+		.height = 512,
+		.planes = 1,
+		.fourcc = DRM_FORMAT_ARGB8888,
+		.strides = { 2816 },
+		.modifier = modifier,
 		.y_0_top = true };
 	like.fds[0] = memfd_create("stand-in", MFD_CLOEXEC);
 	CHECK(like.fds[0] >= 0);
@@ -33,8 +38,8 @@ static const struct rect view = { 0, 0, 600, 500 };
 static const struct rect part = { 10, 20, 30, 40 };
 
 /* DMABUF_SCANOUT2 or, without a modifier, DMABUF_SCANOUT, with the image's file. */
-static void expect_dmabuf(struct peer *peer, uint32_t scanout, ino_t inode, bool with_modifier,
-	uint64_t modifier)
+static void expect_dmabuf(
+	struct peer *peer, uint32_t scanout, ino_t inode, bool with_modifier, uint64_t modifier)
 {
 	const uint32_t expected[] = { scanout, 0, 0, view.w, view.h, 640, 512, 2816,
 		VHOST_USER_GPU_DMABUF_Y_0_TOP, DRM_FORMAT_ARGB8888 };

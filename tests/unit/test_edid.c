@@ -68,8 +68,8 @@ static void check_timing(const uint8_t *edid, uint32_t width, uint32_t height)
 static void prefers_usual_sizes(void)
 {
 	static const uint16_t sizes[][2] = { { 640, 480 }, { 800, 600 }, { 1024, 768 },
-		{ 1280, 720 }, { 1366, 768 }, { 1280, 1024 }, { 1920, 1080 }, { 1920, 1200 }, { 2560, 1440 },
-		{ 3440, 1440 }, { 3840, 2160 } };
+		{ 1280, 720 }, { 1366, 768 }, { 1280, 1024 }, { 1920, 1080 }, { 1920, 1200 },
+		{ 2560, 1440 }, { 3440, 1440 }, { 3840, 2160 } };
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		uint8_t edid[EDID_BLOCK_SIZE];
 		edid_fill(edid, sizes[i][0], sizes[i][1], 1);

@@ -212,14 +212,19 @@ static void survives_use_of_a_failed_creation(void)
 	rig.fakes[0]->fail_status = -EINVAL;
 	const struct virtio_gpu_resource_create_3d create = {
 		.hdr.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_3D,
-		.resource_id = 5, .target = 2, .width = 4, .height = 4, .depth = 1,
+		.resource_id = 5,
+		.target = 2,
+		.width = 4,
+		.height = 4,
+		.depth = 1,
 		.array_size = 1,
 	};
 	const struct {
 		struct virtio_gpu_resource_attach_backing attach;
 		struct virtio_gpu_mem_entry entry;
 	} backing = {
-		.attach = { .hdr.type = VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, .resource_id = 5,
+		.attach = { .hdr.type = VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING,
+			.resource_id = 5,
 			.nr_entries = 1 },
 		.entry = { .addr = GUEST_PAGES, .length = 64 },
 	};
@@ -381,10 +386,16 @@ static void judges_submits(void)
 	static const struct {
 		uint32_t size, fences, bytes, result;
 	} cases[] = {
-		{ 3, 0, 3, BAD_NUMBER }, { 8, 0, 7, BAD_NUMBER }, { 516, 0, 516, NO_MEMORY },
-		{ UINT32_MAX, 0, 100, BAD_NUMBER }, { 0xfffffffc, 0, 100, NO_MEMORY },
-		{ 4, 65, 900, BAD_NUMBER }, { 4, UINT32_MAX, 900, BAD_NUMBER },
-		{ 4, 1, 4, BAD_NUMBER }, { 4, 1, 11, BAD_NUMBER }, { 0, 1, 7, BAD_NUMBER },
+		{ 3, 0, 3, BAD_NUMBER },
+		{ 8, 0, 7, BAD_NUMBER },
+		{ 516, 0, 516, NO_MEMORY },
+		{ UINT32_MAX, 0, 100, BAD_NUMBER },
+		{ 0xfffffffc, 0, 100, NO_MEMORY },
+		{ 4, 65, 900, BAD_NUMBER },
+		{ 4, UINT32_MAX, 900, BAD_NUMBER },
+		{ 4, 1, 4, BAD_NUMBER },
+		{ 4, 1, 11, BAD_NUMBER },
+		{ 0, 1, 7, BAD_NUMBER },
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		submit->size = cases[i].size;
@@ -408,8 +419,11 @@ static void passes_errors_on(void)
 		int status;
 		uint32_t result;
 	} cases[] = {
-		{ -ENOMEM, NO_MEMORY }, { -EINVAL, BAD_NUMBER }, { -EIO, UNSPEC },
-		{ -EOPNOTSUPP, UNSPEC }, { -ECONNRESET, UNSPEC },
+		{ -ENOMEM, NO_MEMORY },
+		{ -EINVAL, BAD_NUMBER },
+		{ -EIO, UNSPEC },
+		{ -EOPNOTSUPP, UNSPEC },
+		{ -ECONNRESET, UNSPEC },
 	};
 	start(1);
 	CHECK_INT(gpu_rig_ctx_create(&rig, 1, 0), OK);
@@ -439,9 +453,13 @@ static uint32_t transfer_box(const struct virtio_gpu_box *box, uint32_t level)
 static void judges_boxes(void)
 {
 	static const struct virtio_gpu_box bad[] = {
-		{ .w = 0, .h = 1, .d = 1 }, { .w = 1, .h = 0, .d = 1 }, { .w = 1, .h = 1, .d = 0 },
-		{ .w = 33, .h = 1, .d = 1 }, { .x = UINT32_MAX, .w = 2, .h = 1, .d = 1 },
-		{ .y = 32, .w = 1, .h = 1, .d = 1 }, { .z = 1, .w = 1, .h = 1, .d = 1 },
+		{ .w = 0, .h = 1, .d = 1 },
+		{ .w = 1, .h = 0, .d = 1 },
+		{ .w = 1, .h = 1, .d = 0 },
+		{ .w = 33, .h = 1, .d = 1 },
+		{ .x = UINT32_MAX, .w = 2, .h = 1, .d = 1 },
+		{ .y = 32, .w = 1, .h = 1, .d = 1 },
+		{ .z = 1, .w = 1, .h = 1, .d = 1 },
 		{ .w = UINT32_MAX, .h = UINT32_MAX, .d = UINT32_MAX },
 	};
 	const struct virtio_gpu_box good = { .x = 1, .y = 2, .w = 31, .h = 30, .d = 1 };

@@ -23,8 +23,8 @@ static void start_3d(void)
 }
 
 /* Sends as it is said and returns the answer's length; its type goes to *ret_type. */
-static uint32_t exchange(uint32_t queue, const void *request, size_t size, uint32_t room,
-	uint32_t *ret_type)
+static uint32_t exchange(
+	uint32_t queue, const void *request, size_t size, uint32_t room, uint32_t *ret_type)
 {
 	uint32_t length;
 	uint16_t number = gpu_rig_send(&rig, queue, request, size, room);

@@ -37,8 +37,11 @@ static const struct virtio_gpu_ctrl_hdr *answer_to(uint16_t number)
 static uint16_t begin_empty(uint32_t ctx, uint32_t flags, uint8_t ring, uint64_t fence)
 {
 	const struct virtio_gpu_cmd_submit submit = {
-		.hdr = { .type = VIRTIO_GPU_CMD_SUBMIT_3D, .flags = flags, .fence_id = fence,
-			.ctx_id = ctx, .ring_idx = ring },
+		.hdr = { .type = VIRTIO_GPU_CMD_SUBMIT_3D,
+			.flags = flags,
+			.fence_id = fence,
+			.ctx_id = ctx,
+			.ring_idx = ring },
 	};
 	return gpu_rig_begin(&rig, &submit, sizeof(submit));
 }
@@ -136,7 +139,10 @@ static void refuses_rings_that_are_not(void)
 		uint32_t ctx, flags;
 		uint8_t ring;
 	} wrong[] = {
-		{ 1, ON_RING, 64 }, { 1, ON_RING, 255 }, { 2, ON_RING, 0 }, { 0, ON_RING, 0 },
+		{ 1, ON_RING, 64 },
+		{ 1, ON_RING, 255 },
+		{ 2, ON_RING, 0 },
+		{ 0, ON_RING, 0 },
 		{ 1, VIRTIO_GPU_FLAG_INFO_RING_IDX, 64 },
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
@@ -145,8 +151,8 @@ static void refuses_rings_that_are_not(void)
 	}
 	CHECK_INT(answer_to(begin_empty(1, VIRTIO_GPU_FLAG_INFO_RING_IDX, 63, 3))->type, OK);
 	CHECK_INT(answer_to(begin_empty(1, VIRTIO_GPU_FLAG_FENCE, 255, 3))->type, OK);
-	gpu_device_impl.set_features(rig.device,
-		FEATURES_3D & ~FEATURE_BIT(VIRTIO_GPU_F_CONTEXT_INIT));
+	gpu_device_impl.set_features(
+		rig.device, FEATURES_3D & ~FEATURE_BIT(VIRTIO_GPU_F_CONTEXT_INIT));
 	CHECK_INT(answer_to(begin_empty(1, ON_RING, 0, 3))->type,
 		VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER);
 	finish();
@@ -171,8 +177,11 @@ static void outlives_its_context(void)
 	start(1);
 	uint16_t submit = begin_on_ring(1, 3, 1);
 	const struct virtio_gpu_ctx_destroy destroy = {
-		.hdr = { .type = VIRTIO_GPU_CMD_CTX_DESTROY, .flags = ON_RING, .fence_id = 2,
-			.ctx_id = 1, .ring_idx = 3 },
+		.hdr = { .type = VIRTIO_GPU_CMD_CTX_DESTROY,
+			.flags = ON_RING,
+			.fence_id = 2,
+			.ctx_id = 1,
+			.ring_idx = 3 },
 	};
 	uint16_t end = gpu_rig_begin(&rig, &destroy, sizeof(destroy));
 	fake_expect(rig.fakes[0], FAKE_SUBMIT);
@@ -191,8 +200,10 @@ static void hurries(void)
 {
 	start(1);
 	uint16_t numbers[] = {
-		gpu_rig_begin_submit(&rig, 1, 1), begin_on_ring(1, 3, 1),
-		gpu_rig_begin_submit(&rig, 1, 0), begin_empty(1, VIRTIO_GPU_FLAG_FENCE, 0, 2),
+		gpu_rig_begin_submit(&rig, 1, 1),
+		begin_on_ring(1, 3, 1),
+		gpu_rig_begin_submit(&rig, 1, 0),
+		begin_empty(1, VIRTIO_GPU_FLAG_FENCE, 0, 2),
 	};
 	struct virtqueue *queue = &rig.queues[VIRTIO_GPU_QUEUE_CONTROL];
 	gpu_device_impl.queue_stop(rig.device, queue, false);

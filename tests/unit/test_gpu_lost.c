@@ -258,14 +258,20 @@ static void keeps_sessions_apart(void)
 	gpu_device_impl.memory_changed(rig.device, other);
 	gpu_device_impl.set_features(rig.device, FEATURES_3D);
 	const struct virtio_gpu_resource_create_3d create = {
-		.hdr.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_3D, .resource_id = 5, .target = 2,
-		.width = 8, .height = 8, .depth = 1, .array_size = 1,
+		.hdr.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_3D,
+		.resource_id = 5,
+		.target = 2,
+		.width = 8,
+		.height = 8,
+		.depth = 1,
+		.array_size = 1,
 	};
 	const struct {
 		struct virtio_gpu_resource_attach_backing attach;
 		struct virtio_gpu_mem_entry entry;
 	} backing = {
-		.attach = { .hdr.type = VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, .resource_id = 5,
+		.attach = { .hdr.type = VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING,
+			.resource_id = 5,
 			.nr_entries = 1 },
 		.entry = { .addr = GUEST_PAGES, .length = 64 },
 	};

@@ -69,8 +69,8 @@ static void check_own_modes(const struct virtio_gpu_resp_display_info *info)
 	}
 }
 
-static void check_own_edid(const struct virtio_gpu_resp_edid *answer, uint32_t scanout, uint32_t w,
-	uint32_t h)
+static void check_own_edid(
+	const struct virtio_gpu_resp_edid *answer, uint32_t scanout, uint32_t w, uint32_t h)
 {
 	uint8_t edid[EDID_BLOCK_SIZE];
 	edid_fill(edid, w, h, scanout);

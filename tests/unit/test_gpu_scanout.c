@@ -46,7 +46,11 @@ static void expect_size(uint32_t scanout, uint32_t w, uint32_t h)
 static void expect_update(uint32_t scanout, const struct rect *rect, uint32_t first)
 {
 	const struct vhost_user_gpu_update expected = {
-		scanout, rect->x, rect->y, rect->w, rect->h,
+		scanout,
+		rect->x,
+		rect->y,
+		rect->w,
+		rect->h,
 	};
 	peer_expect(&rig.display, VHOST_USER_GPU_UPDATE,
 		(uint32_t)sizeof(expected) + rect->w * rect->h * 4);
@@ -75,8 +79,12 @@ static void shows_2d(void)
 static void judges_scanouts(void)
 {
 	static const struct rect wrong[] = {
-		{ 0, 0, 0, 32 }, { 0, 0, 64, 0 }, { 1, 0, 64, 32 }, { 0, 1, 64, 32 },
-		{ UINT32_MAX, 0, 2, 1 }, { 0, 0, UINT32_MAX, UINT32_MAX },
+		{ 0, 0, 0, 32 },
+		{ 0, 0, 64, 0 },
+		{ 1, 0, 64, 32 },
+		{ 0, 1, 64, 32 },
+		{ UINT32_MAX, 0, 2, 1 },
+		{ 0, 0, UINT32_MAX, UINT32_MAX },
 	};
 	const struct rect one = { 63, 31, 1, 1 };
 	const struct rect beyond = { 0, 0, 64, 33 };

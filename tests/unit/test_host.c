@@ -45,7 +45,7 @@ static void says_what_it_can_do(void)
 	for (int exports = 0; exports < 2; exports++) {
 		rig_start(&rig, exports ? "null-export" : "null");
 		const struct renderer_capset *capset =
-		        renderer_find_capset(rig.renderer, NULL_CAPSET);
+			renderer_find_capset(rig.renderer, NULL_CAPSET);
 		CHECK(capset);
 		CHECK_INT(capset->max_version, NULL_CAPSET_VERSION);
 		CHECK_INT(capset->size, NULL_CAPSET_SIZE);
@@ -369,7 +369,7 @@ static void holds_back_what_does_not_fit(void)
 		const struct renderer_resource_args args = rig_texture(i + 1, 8, 8);
 		renderer_resource_create(rig.renderer, &args, rig_call(&calls[i * 2], NULL));
 		renderer_resource_set_backing(
-		        rig.renderer, i + 1, spans, SPANS, rig_call(&calls[i * 2 + 1], NULL));
+			rig.renderer, i + 1, spans, SPANS, rig_call(&calls[i * 2 + 1], NULL));
 	}
 	CHECK(!renderer_has_room(rig.renderer));
 	for (uint32_t i = 0; i < RESOURCES * 2; i++)

@@ -25,14 +25,14 @@ struct server {
 
 /* Stands in for what a library would do with a name. */
 static void check_name(struct renderer *renderer, const struct renderer_context_args *args,
-        struct renderer_call *call)
+	struct renderer_call *call)
 {
 	bool ended = memchr(args->name, '\0', sizeof(args->name)) != NULL;
 	renderer_call_done(call, ended ? 0 : -ENAMETOOLONG, NULL);
 }
 
 static struct renderer *create_null(struct loop *loop, struct host_options *options,
-        const struct renderer_events *events, void *events_data)
+	const struct renderer_events *events, void *events_data)
 {
 	static struct renderer_impl impl;
 	struct renderer *renderer = null_renderer_create(loop, true, events, events_data);
@@ -45,7 +45,7 @@ static struct renderer *create_null(struct loop *loop, struct host_options *opti
 }
 
 static struct renderer *create_nothing(struct loop *loop, struct host_options *options,
-        const struct renderer_events *events, void *events_data)
+	const struct renderer_events *events, void *events_data)
 {
 	return NULL;
 }

@@ -80,8 +80,13 @@ static void count_release(struct image *image)
 static void releases_foreign_once(void)
 {
 	static uint8_t pixels[16];
-	const struct image like = { .kind = IMAGE_PIXELS, .width = 2, .height = 2, .stride = 8,
-		.fourcc = DRM_FORMAT_XRGB8888, .pixels = pixels, .planes = 3 };
+	const struct image like = { .kind = IMAGE_PIXELS,
+		.width = 2,
+		.height = 2,
+		.stride = 8,
+		.fourcc = DRM_FORMAT_XRGB8888,
+		.pixels = pixels,
+		.planes = 3 };
 	int before = test_open_fds();
 	released = 0;
 	struct image *image = image_create_foreign(&like, count_release, &released);
@@ -98,8 +103,12 @@ static void releases_foreign_once(void)
 static void closes_dmabufs(void)
 {
 	int before = test_open_fds();
-	struct image like = { .kind = IMAGE_DMABUF, .width = 2, .height = 2, .planes = 2,
-		.fourcc = DRM_FORMAT_XRGB8888, .fds = { fd_eventfd(), fd_eventfd(), 0, 0 } };
+	struct image like = { .kind = IMAGE_DMABUF,
+		.width = 2,
+		.height = 2,
+		.planes = 2,
+		.fourcc = DRM_FORMAT_XRGB8888,
+		.fds = { fd_eventfd(), fd_eventfd(), 0, 0 } };
 	struct image *image = image_create_foreign(&like, NULL, NULL);
 	CHECK(image);
 	CHECK_INT(image->fds[0], like.fds[0]);
@@ -154,8 +163,11 @@ static struct image *create_odd(uint32_t fourcc, size_t offset, size_t padding)
 {
 	static uint8_t memory[2][64 * 64 * 8];
 	static unsigned int turn;
-	const struct image like = { .kind = IMAGE_PIXELS, .width = 37, .height = 23,
-		.stride = 37 * 4 + padding, .fourcc = fourcc,
+	const struct image like = { .kind = IMAGE_PIXELS,
+		.width = 37,
+		.height = 23,
+		.stride = 37 * 4 + padding,
+		.fourcc = fourcc,
 		.pixels = memory[turn++ % 2] + offset };
 	return image_create_foreign(&like, NULL, NULL);
 }
@@ -168,10 +180,10 @@ static void check_conversions(size_t src_offset, size_t dst_offset, size_t paddi
 	for (size_t i = 0; i < ARRAY_SIZE(formats) * ARRAY_SIZE(formats); i++) {
 		const char *from = formats[i / ARRAY_SIZE(formats)].order;
 		const char *to = formats[i % ARRAY_SIZE(formats)].order;
-		struct image *src = create_odd(formats[i / ARRAY_SIZE(formats)].fourcc, src_offset,
-			padding);
-		struct image *dst = create_odd(formats[i % ARRAY_SIZE(formats)].fourcc, dst_offset,
-			padding);
+		struct image *src =
+			create_odd(formats[i / ARRAY_SIZE(formats)].fourcc, src_offset, padding);
+		struct image *dst =
+			create_odd(formats[i % ARRAY_SIZE(formats)].fourcc, dst_offset, padding);
 		CHECK(src && dst);
 		paint(src, from);
 		memset(dst->pixels, 0x5a, dst->stride * dst->height);
@@ -215,7 +227,10 @@ static void copies_rows_far_apart(void)
 {
 	const size_t stride = (size_t)1 << 30, size = 9 * stride;
 	const struct rect all = { 0, 0, 4, 9 };
-	struct image like = { .kind = IMAGE_PIXELS, .width = 4, .height = 9, .stride = stride,
+	struct image like = { .kind = IMAGE_PIXELS,
+		.width = 4,
+		.height = 9,
+		.stride = stride,
 		.fourcc = DRM_FORMAT_RGBA8888 };
 	like.pixels = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

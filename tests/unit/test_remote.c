@@ -85,7 +85,7 @@ static void start_all(struct renderer *renderer, struct renderer_call *call)
 static uint32_t finished;
 
 static void count_finished(
-        struct renderer_call *call, int status, const struct renderer_reply *reply)
+	struct renderer_call *call, int status, const struct renderer_reply *reply)
 {
 	finished++;
 }
@@ -207,7 +207,7 @@ struct chain_call {
 };
 
 static void on_chain_done(
-        struct renderer_call *base, int status, const struct renderer_reply *reply)
+	struct renderer_call *base, int status, const struct renderer_reply *reply)
 {
 	struct chain_call *chain = container_of(base, struct chain_call, base);
 	chain->status = status;
@@ -294,7 +294,7 @@ static void regions_take_their_descriptors_along(void)
 		CHECK_INT(record.region.offset, 4096);
 		CHECK_INT(record.region.size, 4096 + i);
 		CHECK_INT(fd_recv_packet(fake.sock, &packet, sizeof(packet), &got, 1),
-		        sizeof(packet));
+			sizeof(packet));
 		CHECK_INT(packet.type, WIRE_FD);
 		CHECK_INT(fstat(got, &st), 0);
 		CHECK_INT(st.st_size, i % 2 ? 12288 : 8192);

@@ -26,18 +26,18 @@ static const struct hello_row hellos[] = {
 	{ "a hello", { .type = WIRE_HELLO, .version = RENDERER_WIRE_VERSION }, 0, false },
 	{ "a descriptor", { .type = WIRE_FD }, 0, true },
 	{ "another version", { .type = WIRE_READY, .version = RENDERER_WIRE_VERSION + 1 }, 0,
-	        false },
+		false },
 	{ "ready with a descriptor", { .type = WIRE_READY, .version = RENDERER_WIRE_VERSION }, 0,
-	        true },
+		true },
 	{ "a capset without id", { .type = WIRE_CAPSET, .size = 4 }, 4, false },
 	{ "an empty capset", { .type = WIRE_CAPSET, .capset_id = 2 }, 0, false },
 	{ "a short capset", { .type = WIRE_CAPSET, .capset_id = 2, .size = 8 }, 7, false },
 	{ "a long capset", { .type = WIRE_CAPSET, .capset_id = 2, .size = 8 }, 9, false },
 	{ "a huge capset",
-	        { .type = WIRE_CAPSET, .capset_id = 2, .size = RENDERER_MAX_CAPSET_SIZE + 1 },
-	        RENDERER_MAX_CAPSET_SIZE + 1, false },
+		{ .type = WIRE_CAPSET, .capset_id = 2, .size = RENDERER_MAX_CAPSET_SIZE + 1 },
+		RENDERER_MAX_CAPSET_SIZE + 1, false },
 	{ "a capset of a size that overflows",
-	        { .type = WIRE_CAPSET, .capset_id = 2, .size = UINT32_MAX }, 8, false },
+		{ .type = WIRE_CAPSET, .capset_id = 2, .size = UINT32_MAX }, 8, false },
 	{ "the same capset again", { .type = WIRE_CAPSET, .capset_id = 7, .size = 8 }, 8, false },
 };
 
@@ -53,8 +53,8 @@ static void a_wrong_introduction_is_the_end(void)
 		renderer_reset(fake.renderer, rig_call(&call, NULL));
 		fake_send_capset(&fake, 7, 8);
 		CHECK_INT(fake_send(&fake, &row->header, zeroes, row->size,
-		                  row->with_fd ? fake.sock : -1),
-		        0);
+				  row->with_fd ? fake.sock : -1),
+			0);
 		fake_settle(&fake);
 		if (fake.ready != 0 || fake.lost != 1)
 			test_fail(__FILE__, __LINE__, "%s was taken", row->what);
@@ -227,21 +227,21 @@ static void impossible_images_are_errors(void)
 		{ -EIO, { .width = 0, .height = 4, .planes = 1, .strides = { 16 } } },
 		{ -EIO, { .width = 4, .height = 0, .planes = 1, .strides = { 16 } } },
 		{ -EIO,
-		        { .width = IMAGE_MAX_SIDE + 1,
-		                .height = 4,
-		                .planes = 1,
-		                .strides = { 16 } } },
+			{ .width = IMAGE_MAX_SIDE + 1,
+				.height = 4,
+				.planes = 1,
+				.strides = { 16 } } },
 		{ -EIO, { .width = 4, .height = UINT32_MAX, .planes = 1, .strides = { 16 } } },
 		{ -EIO, { .width = 4, .height = 4, .planes = 0, .strides = { 16 } } },
 		{ -EIO, { .width = 4, .height = 4, .planes = 5, .strides = { 16, 1, 1, 1 } } },
 		{ -EIO, { .width = 4, .height = 4, .planes = 2, .strides = { 16, 0 } } },
 		{ -EIO, { .width = 4, .height = 4, .planes = 1, .strides = { UINT32_MAX } } },
 		{ -EOPNOTSUPP,
-		        { .width = 4,
-		                .height = 4,
-		                .planes = 1,
-		                .strides = { 16 },
-		                .fourcc = FOURCC('N', 'V', '1', '2') } },
+			{ .width = 4,
+				.height = 4,
+				.planes = 1,
+				.strides = { 16 },
+				.fourcc = FOURCC('N', 'V', '1', '2') } },
 	};
 	int before = test_open_fds();
 	struct fake fake;
@@ -307,7 +307,7 @@ struct chain_call {
 
 /* Starts itself again for as long as it is not told off ten times; in the end all operations. */
 static void on_chain_done(
-        struct renderer_call *base, int status, const struct renderer_reply *reply)
+	struct renderer_call *base, int status, const struct renderer_reply *reply)
 {
 	struct chain_call *chain = container_of(base, struct chain_call, base);
 	CHECK_INT(status, -ECONNRESET);

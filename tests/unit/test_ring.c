@@ -31,7 +31,7 @@ static void open_pair(struct pair *pair)
 		fd_dup(fds.to_device) };
 	pair->renderer_fds = sent;
 	pair->shared = mmap(
-	        NULL, sizeof(*pair->shared), PROT_READ | PROT_WRITE, MAP_SHARED, fds.memory, 0);
+		NULL, sizeof(*pair->shared), PROT_READ | PROT_WRITE, MAP_SHARED, fds.memory, 0);
 	CHECK(pair->shared != MAP_FAILED);
 	pair->renderer = ring_open(&sent);
 	CHECK(pair->renderer);
