@@ -360,18 +360,23 @@ static int create(struct launcher *launcher)
 	return ret < 0 ? ret : add_signals(launcher);
 }
 
+/* Waits for this one only: whoever became this program may have left it children of its own. */
+static void end_child(pid_t pid)
+{
+	if (pid <= 0)
+		return;
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
 static void finish(struct launcher *launcher)
 {
-	/* Renderers end with the device process, whose sockets they hold. */
-	if (launcher->device_pid > 0)
-		kill(launcher->device_pid, SIGKILL);
+	end_child(launcher->device_pid);
 	for (uint32_t i = 0; i < GPU_MAX_RENDERERS; i++) {
-		if (launcher->renderers[i].pid > 0)
-			kill(launcher->renderers[i].pid, SIGKILL);
+		end_child(launcher->renderers[i].pid);
 		fd_close(&launcher->renderers[i].spare);
 	}
-	while (waitpid(-1, NULL, 0) > 0)
-		;
 	loop_source_destroy(launcher->control_source);
 	loop_source_destroy(launcher->listen_source);
 	loop_source_destroy(launcher->display_source);
