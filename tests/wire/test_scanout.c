@@ -54,6 +54,29 @@ static void part_of_a_resource(void)
 	wire_end(m);
 }
 
+/* Only what changed goes to the display. */
+static void only_the_damage(void)
+{
+	struct kit_machine *m = wire_machine("none", NULL);
+	struct kit_surface s = wire_surface(m, 1, XRGB, 1000, 1000);
+	struct kit_picture *picture = wire_pattern(1000, 1000, 1);
+	CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 1, kit_rect(0, 0, 1000, 1000)));
+	wire_show(m, &s, picture);
+	CHECK_PICTURE(m, 0, picture);
+	for (uint32_t i = 1; i < 10; i++) {
+		struct virtio_gpu_rect rect = { 100 * i, 90 * i, 10, 20 };
+		kit_picture_fill(picture, rect, 0x010101 * i);
+		kit_surface_draw(&s, picture);
+		CHECK_GOOD(m, kit_surface_show(&s, rect));
+		CHECK_PICTURE(m, 0, picture);
+		CHECK(m->display.scanouts[0].last.width <= 16);
+		CHECK(m->display.scanouts[0].last.height <= 32);
+	}
+	kit_surface_finish(&s);
+	kit_picture_destroy(picture);
+	wire_end(m);
+}
+
 /* The scanout moves over a large resource, as a scrolling console does. */
 static void panning(void)
 {
@@ -250,6 +273,7 @@ int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
 		TEST_CASE(part_of_a_resource),
+		TEST_CASE(only_the_damage),
 		TEST_CASE(panning),
 		TEST_CASE(resources_take_turns),
 		TEST_CASE(new_size),

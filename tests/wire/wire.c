@@ -99,6 +99,21 @@ void wire_check_alive(struct kit_machine *machine)
 		VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
 }
 
+void wire_move_cursor(struct kit_machine *machine, struct wire_latency *latency)
+{
+	uint64_t start = kit_now();
+	CHECK_GOOD(machine, kit_gpu_move_cursor(&machine->gpu, 0, latency->count, 1));
+	latency->count++;
+	latency->slow += kit_now() - start >= WIRE_PROMPT_MS;
+}
+
+void wire_check_prompt(const struct wire_latency *latency)
+{
+	if (latency->slow * 10 > latency->count)
+		test_fail(__FILE__, __LINE__, "%u of %u cursor moves took %u ms or more",
+			latency->slow, latency->count, WIRE_PROMPT_MS);
+}
+
 struct kit_surface wire_surface_chunked(struct kit_machine *machine,
 	const struct virtio_gpu_resource_create_2d *like, uint32_t chunk)
 {

@@ -72,6 +72,17 @@ void wire_check_closed(struct kit_machine *machine, const char *what);
 /* The device still answers: GET_DISPLAY_INFO is OK. */
 void wire_check_alive(struct kit_machine *machine);
 
+/* Moves the cursor, and takes note of how long the answer took. */
+struct wire_latency {
+	uint32_t count, slow; /* all; those of WIRE_PROMPT_MS and more */
+};
+void wire_move_cursor(struct kit_machine *machine, struct wire_latency *latency);
+
+/* The cursor queue was answered in less than WIRE_PROMPT_MS: but for one move in ten, as others may
+ * use the machine. */
+#define WIRE_PROMPT_MS 100
+void wire_check_prompt(const struct wire_latency *latency);
+
 /* A surface that is created and attached, or the test fails. */
 struct kit_surface wire_surface(
 	struct kit_machine *machine, uint32_t id, uint32_t format, uint32_t width, uint32_t height);
