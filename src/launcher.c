@@ -172,11 +172,13 @@ static void control_event(void *data, uint32_t events)
 	struct launcher *launcher = data;
 	struct control_packet packet;
 	ssize_t size = fd_recv_packet(launcher->control, &packet, sizeof(packet), NULL, 0);
-	if (size == (ssize_t)sizeof(packet))
+	if (size == (ssize_t)sizeof(packet)) {
 		handle_packet(launcher, &packet);
-	else if (size == 0 || (size < 0 && size != -EAGAIN))
-		loop_source_watch(
-			launcher->control_source, 0); /* its exit is reported by SIGCHLD */
+	} else if (size == 0 || (size < 0 && size != -EAGAIN)) {
+		/* Its exit is reported by SIGCHLD. Hang-ups are reported to any source: none is left. */
+		loop_source_destroy(launcher->control_source);
+		launcher->control_source = NULL;
+	}
 }
 
 /* The device process: nothing of the launcher is left in it but the configuration and a socket. */
@@ -190,7 +192,10 @@ static _Noreturn void become_device(struct launcher *launcher, int control, pid_
 		_exit(EXIT_FAILED);
 	/* Ctrl-C is for the launcher: the device ends when the launcher does. */
 	signal(SIGINT, SIG_IGN);
-	int fd = fcntl(control, F_DUPFD_CLOEXEC, 3);
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	int fd = fcntl(control, F_DUPFD_CLOEXEC, 4);
 	if (fd < 0 || dup3(fd, 3, O_CLOEXEC) < 0)
 		_exit(EXIT_FAILED);
 	close_range(4, ~0u, 0);
@@ -352,12 +357,12 @@ static int create(struct launcher *launcher)
 	launcher->loop = loop_create();
 	if (!launcher->loop)
 		return -ENOMEM;
-	ret = open_sockets(launcher);
+	/* Before there is anything to leave behind: none is lost from here on. */
+	ret = add_signals(launcher);
 	if (ret < 0)
 		return ret;
-	ret = start_device(launcher);
-	/* After the fork: the device process shall not have them blocked. */
-	return ret < 0 ? ret : add_signals(launcher);
+	ret = open_sockets(launcher);
+	return ret < 0 ? ret : start_device(launcher);
 }
 
 /* Waits for this one only: whoever became this program may have left it children of its own. */
