@@ -51,6 +51,7 @@ struct kit_scanout {
 	uint64_t modifier;
 	bool has_modifier; /* it came by DMABUF_SCANOUT2 */
 	bool acknowledging; /* a DMABUF_UPDATE is not yet answered */
+	uint64_t acknowledging_since; /* kit_now() */
 };
 
 struct kit_cursor {

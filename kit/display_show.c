@@ -13,6 +13,8 @@
 #define FOURCC(a, b, c, d)                                                                         \
 	((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
 
+#define PATIENCE_MS 1000u
+
 static void scanout_off(struct kit_scanout *scanout)
 {
 	kit_picture_destroy(scanout->picture);
@@ -222,11 +224,13 @@ static void dmabuf_update(struct kit_display *display, const struct kit_display_
 			request.y, request.width, request.height, request.scanout_id);
 	else
 		draw_dmabuf(scanout, kit_rect(request.x, request.y, request.width, request.height));
-	if (scanout->acknowledging)
+	/* a backend may give up waiting at some time */
+	if (scanout->acknowledging && kit_now() - scanout->acknowledging_since < PATIENCE_MS)
 		kit_display_violation(display, "a second DMABUF_UPDATE of scanout %u at once",
 			request.scanout_id);
 	scanout->last = kit_rect(request.x, request.y, request.width, request.height);
 	scanout->updates++;
+	scanout->acknowledging_since = kit_now();
 	scanout->acknowledging = display->answers[message->request] == KIT_DISPLAY_SILENT;
 	kit_display_post(display, message->request, NULL, 0);
 }
