@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus_guard.h"
 #include "config.h"
 #include "control.h"
 #include "gpu/device.h"
@@ -60,8 +61,7 @@ static struct renderer *start_renderer(void *data, const char *name,
 		.data = events_data,
 	};
 	struct renderer *renderer = remote_renderer_create(&args);
-	if (renderer)
-		tell_launcher(process, CONTROL_START_RENDERER, index);
+	tell_launcher(process, renderer ? CONTROL_START_RENDERER : CONTROL_SPARE_LOST, index);
 	return renderer;
 }
 
@@ -118,6 +118,7 @@ static void handle_packet(
 	case CONTROL_READY:
 	case CONTROL_SESSION_ENDED:
 	case CONTROL_START_RENDERER:
+	case CONTROL_SPARE_LOST:
 		assert(false && "a packet for the launcher");
 	}
 }
@@ -145,6 +146,9 @@ static void control_event(void *data, uint32_t events)
 
 static int create(struct device_process *process)
 {
+	int ret = bus_guard_install();
+	if (ret < 0)
+		return ret;
 	process->loop = loop_create();
 	if (!process->loop)
 		return -ENOMEM;
@@ -154,7 +158,6 @@ static int create(struct device_process *process)
 		return -ENOMEM;
 
 	/* The first spares were sent before this process was started. */
-	int ret;
 	while ((ret = read_packet(process)) > 0)
 		;
 	if (ret < 0)

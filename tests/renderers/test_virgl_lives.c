@@ -6,6 +6,13 @@
 
 #include "virgl_fixture.h"
 
+/* Each compiler has a way of its own to say that it is there. */
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+
 /* What was freed stays with the sanitizer for a while. */
 #ifdef __SANITIZE_ADDRESS__
 #define ALLOWED_GROWTH (256 << 20)

@@ -234,8 +234,7 @@ static void rings_go_away(void)
 	wire_end(m);
 }
 
-/* A VMM that cuts its memory off under the device loses what was in it, and nobody else's device.
- * */
+/* A VMM that cuts its memory off under the device loses what was in it, and nothing else. */
 static void memory_is_cut_off(void)
 {
 	static const struct kit_region_spec regions[] = {
