@@ -18,6 +18,7 @@ enum control_type {
 	CONTROL_READY, /* renderers have said what they can do: sessions may come */
 	CONTROL_SESSION_ENDED, /* the next one may come */
 	CONTROL_START_RENDERER, /* start renderer `index` at the other end of the spare */
+	CONTROL_SPARE_LOST, /* the spare of renderer `index` cannot be used: send another, not at once */
 };
 
 struct control_packet {

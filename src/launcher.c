@@ -29,6 +29,8 @@
 #include "util/fd.h"
 #include "util/log.h"
 
+#define SPARE_RETRY_MS 1000u
+
 struct launcher {
 	const struct config *config;
 	struct loop *loop;
@@ -45,6 +47,7 @@ struct launcher {
 	struct loop_source *control_source;
 	bool device_ready, session_open;
 
+	struct loop_source *spare_timer; /* armed when a spare is missing */
 	struct launcher_renderer {
 		const struct renderer_type *type;
 		int spare; /* owned: the end for the next process; -1: none */
@@ -61,15 +64,35 @@ static int send_device(struct launcher *launcher, enum control_type type, uint32
 static void make_spare(struct launcher *launcher, uint32_t index)
 {
 	int ends[2];
+	fd_close(&launcher->renderers[index].spare);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0) {
-		log_error("cannot make a socket for renderer %s: %s",
+		log_limited(LOG_ERROR, "cannot make a socket for renderer %s: %s",
 			launcher->renderers[index].type->name, strerror(errno));
+		loop_timer_arm(launcher->spare_timer, SPARE_RETRY_MS);
 		return;
 	}
-	fd_close(&launcher->renderers[index].spare);
 	if (send_device(launcher, CONTROL_SPARE, index, ends[0]) == 0)
 		launcher->renderers[index].spare = fd_steal(&ends[1]);
+	else
+		loop_timer_arm(launcher->spare_timer, SPARE_RETRY_MS);
 	fd_close_all(ends, 2);
+}
+
+static void spare_lost(struct launcher *launcher, uint32_t index)
+{
+	if (index >= launcher->config->renderer_count)
+		return;
+	fd_close(&launcher->renderers[index].spare);
+	loop_timer_arm(launcher->spare_timer, SPARE_RETRY_MS);
+}
+
+static void make_missing_spares(void *data)
+{
+	struct launcher *launcher = data;
+	/* Without a device process there is none to give them to; the next one gets all. */
+	for (uint32_t i = 0; launcher->control_source && i < launcher->config->renderer_count; i++)
+		if (launcher->renderers[i].spare < 0)
+			make_spare(launcher, i);
 }
 
 static void start_renderer(struct launcher *launcher, uint32_t index)
@@ -160,6 +183,9 @@ static void handle_packet(struct launcher *launcher, const struct control_packet
 		break;
 	case CONTROL_START_RENDERER:
 		start_renderer(launcher, packet->index);
+		break;
+	case CONTROL_SPARE_LOST:
+		spare_lost(launcher, packet->index);
 		break;
 	default:
 		log_limited(
@@ -357,6 +383,9 @@ static int create(struct launcher *launcher)
 	launcher->loop = loop_create();
 	if (!launcher->loop)
 		return -ENOMEM;
+	launcher->spare_timer = loop_add_timer(launcher->loop, make_missing_spares, launcher);
+	if (!launcher->spare_timer)
+		return -ENOMEM;
 	/* Before there is anything to leave behind: none is lost from here on. */
 	ret = add_signals(launcher);
 	if (ret < 0)
@@ -385,6 +414,7 @@ static void finish(struct launcher *launcher)
 	loop_source_destroy(launcher->control_source);
 	loop_source_destroy(launcher->listen_source);
 	loop_source_destroy(launcher->display_source);
+	loop_source_destroy(launcher->spare_timer);
 	for (size_t i = 0; i < ARRAY_SIZE(launcher->signals); i++)
 		loop_source_destroy(launcher->signals[i]);
 	if (launcher->listen_fd >= 0 && launcher->config->socket_path)
