@@ -123,6 +123,29 @@ static void handle_packet(
 	}
 }
 
+/* What came with the packet could not be taken, as a rule because there are too many descriptors. */
+static void packet_lost(struct device_process *process, const struct control_packet *packet)
+{
+	switch ((enum control_type)packet->type) {
+	case CONTROL_SPARE:
+		log_limited(LOG_ERROR, "out of descriptors: a renderer cannot be started");
+		tell_launcher(process, CONTROL_SPARE_LOST, packet->index);
+		break;
+	case CONTROL_SESSION:
+		log_limited(LOG_ERROR, "out of descriptors: the VMM is turned away");
+		tell_launcher(process, CONTROL_SESSION_ENDED, 0);
+		break;
+	case CONTROL_VIEWER:
+		log_limited(LOG_ERROR, "out of descriptors: the viewer is turned away");
+		break;
+	case CONTROL_READY:
+	case CONTROL_SESSION_ENDED:
+	case CONTROL_START_RENDERER:
+	case CONTROL_SPARE_LOST:
+		assert(false && "a packet for the launcher");
+	}
+}
+
 /* Reads one packet. 1, 0 when there is none now, or -errno when the launcher is gone. */
 static int read_packet(struct device_process *process)
 {
@@ -131,6 +154,10 @@ static int read_packet(struct device_process *process)
 	ssize_t size = fd_recv_packet(process->control, &packet, sizeof(packet), &fd, 1);
 	if (size == -EAGAIN)
 		return 0;
+	if (size == -EBADMSG) {
+		packet_lost(process, &packet);
+		return 1;
+	}
 	if (size != (ssize_t)sizeof(packet))
 		return size < 0 ? (int)size : -ECONNRESET;
 	handle_packet(process, &packet, &fd);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,6 +31,7 @@
 #include "util/log.h"
 
 #define SPARE_RETRY_MS 1000u
+#define DEVICE_FDS     65536u
 
 struct launcher {
 	const struct config *config;
@@ -207,6 +209,19 @@ static void control_event(void *data, uint32_t events)
 	}
 }
 
+/* Guests' memory, queues, fences and pictures are descriptors, and nothing there uses select(). */
+static void raise_fd_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	rlim_t wanted = limit.rlim_max < DEVICE_FDS ? limit.rlim_max : DEVICE_FDS;
+	if (limit.rlim_cur >= wanted)
+		return;
+	limit.rlim_cur = wanted;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /* The device process: nothing of the launcher is left in it but the configuration and a socket. */
 static _Noreturn void become_device(struct launcher *launcher, int control, pid_t parent)
 {
@@ -225,6 +240,7 @@ static _Noreturn void become_device(struct launcher *launcher, int control, pid_
 	if (fd < 0 || dup3(fd, 3, O_CLOEXEC) < 0)
 		_exit(EXIT_FAILED);
 	close_range(4, ~0u, 0);
+	raise_fd_limit();
 	_exit(device_process_run(launcher->config, 3));
 }
 

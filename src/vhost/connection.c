@@ -118,16 +118,21 @@ static bool take_fds(struct vhost_message *message, struct cmsghdr *control)
 	return fitted;
 }
 
-static bool take_control(struct vhost_message *message, struct msghdr *received)
+/* What is wrong with the descriptors, or NULL. */
+static const char *take_control(struct vhost_message *message, struct msghdr *received)
 {
-	bool fitted = !(received->msg_flags & MSG_CTRUNC);
+	bool cut = received->msg_flags & MSG_CTRUNC, fitted = true;
+	size_t before = message->fd_count;
 	for (struct cmsghdr *control = CMSG_FIRSTHDR(received); control;
 		control = CMSG_NXTHDR(received, control)) {
 		if (control->cmsg_level == SOL_SOCKET && control->cmsg_type == SCM_RIGHTS &&
 			!take_fds(message, control))
 			fitted = false;
 	}
-	return fitted;
+	/* There was room for as many as a message may have. */
+	if (cut && message->fd_count - before < VHOST_USER_MAX_FDS && fitted)
+		return "this process is out of descriptors";
+	return cut || !fitted ? "a message with too many descriptors" : NULL;
 }
 
 /* Reads at most size bytes to dst; returns how many, 0 when there is nothing for now or no more. */
@@ -143,9 +148,10 @@ static size_t receive(struct vhost_connection *connection, void *dst, size_t siz
 	};
 	ssize_t got = recvmsg(connection->sock, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (got > 0) {
-		if (take_control(&connection->message, &header))
+		const char *fault = take_control(&connection->message, &header);
+		if (!fault)
 			return (size_t)got;
-		end(connection, "a message with too many descriptors");
+		end(connection, fault);
 	} else if (got == 0 || errno == ECONNRESET || errno == EPIPE) {
 		end(connection, NO_REASON);
 	} else if (errno != EAGAIN && errno != EINTR) {

@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "loop/loop.h"
@@ -215,6 +216,24 @@ static void refuses_too_many_descriptors(void)
 	}
 }
 
+static void says_that_descriptors_are_short(void)
+{
+	setup();
+	int fds[2] = { fd_eventfd(), fd_eventfd() };
+	struct rlimit limit, low;
+	CHECK_INT(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	peer_send_fds(at.peer, 1, "x", 1, fds, 2);
+	low = limit;
+	low.rlim_cur = (rlim_t)fds[1] + 1; /* one more */
+	fd_close(&fds[1]);
+	CHECK_INT(setrlimit(RLIMIT_NOFILE, &low), 0);
+	check_closed("out of descriptors");
+	CHECK_INT(at.count, 0);
+	CHECK_INT(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	fd_close(&fds[0]);
+	teardown();
+}
+
 static void refuses_descriptors_that_add_up(void)
 {
 	setup();
@@ -415,6 +434,7 @@ int main(int argc, char **argv)
 		TEST_CASE(takes_the_largest_message),
 		TEST_CASE(refuses_a_broken_header),
 		TEST_CASE(refuses_too_many_descriptors),
+		TEST_CASE(says_that_descriptors_are_short),
 		TEST_CASE(refuses_descriptors_that_add_up),
 		TEST_CASE(ends_when_the_peer_goes),
 		TEST_CASE(hands_on_what_came_before_the_end),
