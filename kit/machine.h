@@ -26,6 +26,7 @@ struct kit_machine_spec {
 	uint32_t region_count;
 	size_t piece; /* as kit_vmm::piece, from the first byte on */
 	bool no_display;
+	bool any_end; /* how the backend ends when it is told to is not judged */
 	/* Stop before: connecting, realize, start. */
 	enum kit_machine_stage {
 		KIT_STAGE_STARTED,
