@@ -327,17 +327,48 @@ static int open_render_node(struct launcher *launcher)
 	return ret;
 }
 
-static int take_fd(struct launcher *launcher)
+static int get_option(int fd, int option, int *ret_value)
 {
-	int listening = 0;
-	socklen_t size = sizeof(listening);
-	int fd = launcher->config->fd;
-	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0) {
-		int ret = -errno;
+	socklen_t size = sizeof(*ret_value);
+	return getsockopt(fd, SOL_SOCKET, option, ret_value, &size) < 0 ? -errno : 0;
+}
+
+/* Whether a VMM can be served on it, or connects there (*ret_listening). */
+static int check_fd(int fd, int *ret_listening)
+{
+	int domain = 0, type = 0, listening = 0;
+	int ret = get_option(fd, SO_DOMAIN, &domain);
+	if (ret == 0)
+		ret = get_option(fd, SO_TYPE, &type);
+	if (ret == 0)
+		ret = get_option(fd, SO_ACCEPTCONN, &listening);
+	if (ret < 0) {
 		log_error("--fd=%d is not a socket: %s", fd, strerror(-ret));
 		return ret;
 	}
-	int ret = fd_set_nonblocking(fd);
+	if (domain != AF_UNIX || type != SOCK_STREAM) {
+		log_error("--fd=%d is not a UNIX stream socket", fd);
+		return -EPROTOTYPE;
+	}
+	struct sockaddr_storage peer;
+	socklen_t size = sizeof(peer);
+	if (!listening && getpeername(fd, (struct sockaddr *)&peer, &size) < 0) {
+		ret = -errno;
+		log_error("--fd=%d is neither listening nor connected: %s", fd, strerror(-ret));
+		return ret;
+	}
+	*ret_listening = listening;
+	return 0;
+}
+
+static int take_fd(struct launcher *launcher)
+{
+	int listening = 0;
+	int fd = launcher->config->fd;
+	int ret = check_fd(fd, &listening);
+	if (ret < 0)
+		return ret;
+	ret = fd_set_nonblocking(fd);
 	if (ret < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
 		return ret < 0 ? ret : -errno;
 	*(listening ? &launcher->listen_fd : &launcher->connection) = fd;
