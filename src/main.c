@@ -8,7 +8,10 @@
  *
  * See docs/architecture.md.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "check_host.h"
 #include "config.h"
@@ -40,9 +43,20 @@ static int print_help(void)
 	return EXIT_OK;
 }
 
+/* Else what is opened first would take the place of standard error, and log lines would go there. */
+static int open_standard_fds(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return -errno;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct config config;
+	if (open_standard_fds() < 0)
+		return EXIT_FAILED;
 	log_init(NULL, LOG_INFO);
 	if (config_parse(argc, argv, &config) < 0)
 		return EXIT_USAGE;
