@@ -38,7 +38,7 @@ struct launcher {
 	struct loop *loop;
 	struct loop_source *signals[4];
 	int listen_fd; /* owned; -1: none */
-	int connection; /* owned: what --fd gave, until it is handed over; -1: none */
+	int connection; /* owned: of a VMM, until a device process can have it; -1: none */
 	int display_fd; /* owned; -1: none */
 	int render_node; /* owned; -1: none */
 	struct loop_source *listen_source; /* may be NULL */
@@ -116,7 +116,7 @@ static void start_renderer(struct launcher *launcher, uint32_t index)
 
 static void watch_listeners(struct launcher *launcher)
 {
-	bool idle = launcher->device_ready && !launcher->session_open;
+	bool idle = launcher->device_ready && !launcher->session_open && launcher->connection < 0;
 	if (launcher->listen_source)
 		loop_source_watch(launcher->listen_source, idle ? LOOP_READABLE : 0);
 	if (launcher->display_source)
@@ -124,15 +124,16 @@ static void watch_listeners(struct launcher *launcher)
 			launcher->display_source, launcher->device_ready ? LOOP_READABLE : 0);
 }
 
-static void hand_over(struct launcher *launcher, int *fd)
+static void hand_over(struct launcher *launcher)
 {
-	int ret = send_device(launcher, CONTROL_SESSION, 0, *fd);
-	fd_close(fd);
-	if (ret < 0) {
+	int ret = send_device(launcher, CONTROL_SESSION, 0, launcher->connection);
+	/* A device process that has died is started again, and the next one gets it. */
+	if (ret != -EPIPE && ret != -ECONNRESET && ret != -ECONNREFUSED && ret != -ENOTCONN)
+		fd_close(&launcher->connection);
+	if (ret == 0)
+		launcher->session_open = true;
+	else if (launcher->connection < 0)
 		log_error("the device process does not take the connection: %s", strerror(-ret));
-		return;
-	}
-	launcher->session_open = true;
 	watch_listeners(launcher);
 }
 
@@ -140,10 +141,12 @@ static void accept_vmm(void *data, uint32_t events)
 {
 	struct launcher *launcher = data;
 	_cleanup_fd_ int fd = listener_accept(launcher->listen_fd);
-	if (fd >= 0)
-		hand_over(launcher, &fd);
-	else if (fd != -EAGAIN)
+	if (fd >= 0) {
+		launcher->connection = fd_steal(&fd);
+		hand_over(launcher);
+	} else if (fd != -EAGAIN) {
 		log_limited(LOG_ERROR, "cannot accept a VMM's connection: %s", strerror(-fd));
+	}
 }
 
 static void accept_viewer(void *data, uint32_t events)
@@ -170,7 +173,7 @@ static void device_ready(struct launcher *launcher)
 	log_info("ready for a VMM%s%s", launcher->config->socket_path ? " at " : "",
 		launcher->config->socket_path ? launcher->config->socket_path : "");
 	if (launcher->connection >= 0)
-		hand_over(launcher, &launcher->connection);
+		hand_over(launcher);
 	watch_listeners(launcher);
 }
 
