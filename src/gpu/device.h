@@ -46,6 +46,9 @@ struct gpu_renderer_factory {
 
 #define GPU_MAX_RENDERERS 4u
 
+#define GPU_RENDERER_READY_MS 20000u
+#define GPU_RENDERER_HANG_MS  10000u
+
 struct gpu_device_args {
 	struct loop *loop;
 	struct gpu_limits limits;
@@ -56,6 +59,10 @@ struct gpu_device_args {
 	struct gpu_renderer_factory factory;
 	uint32_t renderer_count;
 	const char *renderers[GPU_MAX_RENDERERS]; /* names, best first; static strings */
+	/* A renderer that does not say what it can do for so long, or then finishes nothing of what it
+	 * was asked, is lost. In milliseconds; 0: the defaults. */
+	uint32_t renderer_start_ms;
+	uint32_t renderer_hang_ms;
 	/* All renderers have said what they can do, or have failed to: sessions may be served.
 	 * Called once, from the loop. */
 	void (*ready)(void *data);

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 
 #include "gpu/context.h"
 #include "gpu/queues.h"
@@ -33,6 +34,8 @@ static void renderer_ready(void *data, struct renderer *renderer)
 		return;
 	if (gpu_capsets_load(&slot->capsets, renderer, slot->device->args.capset_mask) < 0)
 		log_error("renderer %s: no memory for its capability sets", slot->name);
+	slot->ready = true;
+	slot->silent_ms = 0;
 	announced(slot);
 }
 
@@ -40,6 +43,19 @@ static void renderer_room(void *data, struct renderer *renderer)
 {
 	struct gpu_slot *slot = data;
 	gpu_queues_wake(slot->device);
+}
+
+static uint32_t either(uint32_t value, uint32_t fallback)
+{
+	return value ? value : fallback;
+}
+
+/* How long the slot's renderer may be silent now. */
+static uint32_t patience_ms(const struct gpu_slot *slot)
+{
+	const struct gpu_device_args *args = &slot->device->args;
+	return slot->ready ? either(args->renderer_hang_ms, GPU_RENDERER_HANG_MS)
+			   : either(args->renderer_start_ms, GPU_RENDERER_READY_MS);
 }
 
 static uint32_t lose_contexts(struct gpu_slot *slot)
@@ -52,6 +68,25 @@ static uint32_t lose_contexts(struct gpu_slot *slot)
 		count++;
 	}
 	return count;
+}
+
+/* What was the matter with it, for the log. */
+static void say_lost(struct gpu_slot *slot, uint32_t contexts)
+{
+	char how[64] = "died";
+	bool gave_up = slot->silent_ms >= patience_ms(slot);
+	if (gave_up && slot->ready)
+		snprintf(how, sizeof(how), "does not answer for %u s", slot->silent_ms / 1000);
+	else if (gave_up)
+		snprintf(how, sizeof(how), "did not get ready in %u s", slot->silent_ms / 1000);
+	else if (slot->capsets.count == 0)
+		snprintf(how, sizeof(how), "could not be started");
+	if (slot->capsets.count > 0)
+		log_warn("renderer %s %s; %u contexts lost, 2D goes on, "
+			 "a new one starts with the next context",
+			slot->name, how, contexts);
+	else
+		log_warn("renderer %s %s: going on without it", slot->name, how);
 }
 
 static void renderer_lost(void *data, struct renderer *renderer)
@@ -68,14 +103,15 @@ static void renderer_lost(void *data, struct renderer *renderer)
 		gpu_realisation_lost(
 			container_of(slot->realisations.next, struct gpu_realisation, slot_link));
 	gpu_slot_memory_lost(slot);
-	if (slot->capsets.count > 0)
-		log_warn("renderer %s died; %u contexts lost, 2D goes on, "
-			 "a new one starts with the next context",
-			slot->name, contexts);
-	else
-		log_warn("renderer %s could not be started: going on without it", slot->name);
+	say_lost(slot, contexts);
 	announced(slot);
 	gpu_queues_wake(slot->device);
+}
+
+static uint32_t watch_period_ms(const struct gpu_device *device)
+{
+	uint32_t hang = either(device->args.renderer_hang_ms, GPU_RENDERER_HANG_MS);
+	return hang < 10 ? 1 : hang / 10;
 }
 
 static void tidy(void *data)
@@ -94,6 +130,41 @@ static void tidy(void *data)
 	renderers->ready_called = true;
 	if (device->args.ready)
 		device->args.ready(device->args.data);
+}
+
+static void watch_slot(struct gpu_slot *slot, uint64_t since_ms)
+{
+	/* Time in which this process did not run itself is not held against the renderer: each look
+	 * counts for one period, however late it is. */
+	if (slot->ready && renderer_silent_ms(slot->renderer) < since_ms)
+		slot->silent_ms = 0;
+	else
+		slot->silent_ms += watch_period_ms(slot->device);
+	if (slot->silent_ms >= patience_ms(slot))
+		renderer_give_up(slot->renderer);
+}
+
+static void arm_watch(struct gpu_device *device)
+{
+	device->renderers.watched_ms = loop_now_ms();
+	loop_timer_arm(device->renderers.watch, watch_period_ms(device));
+}
+
+static void watch(void *data)
+{
+	struct gpu_device *device = data;
+	struct gpu_renderers *renderers = &device->renderers;
+	uint64_t since_ms = loop_now_ms() - renderers->watched_ms;
+	bool any = false;
+	for (uint32_t i = GPU_SOFTWARE_SLOT + 1; i < renderers->count; i++) {
+		struct gpu_slot *slot = &renderers->slots[i];
+		if (slot->renderer)
+			watch_slot(slot, since_ms);
+		any = any || slot->renderer;
+	}
+	renderers->watching = any;
+	if (any)
+		arm_watch(device);
 }
 
 static uint64_t *oldest_start(struct gpu_slot *slot)
@@ -118,11 +189,16 @@ struct renderer *gpu_slot_acquire(struct gpu_slot *slot)
 	if (slot->renderer || !may_start(slot, now))
 		return slot->renderer;
 	slot->generation++;
+	slot->ready = false;
+	slot->silent_ms = 0;
 	slot->renderer =
 		factory->start(factory->data, slot->name, &slot_events, renderer_ready, slot);
 	if (slot->renderer) {
 		*oldest_start(slot) = now;
 		slot->start_count++;
+		if (!slot->device->renderers.watching)
+			arm_watch(slot->device);
+		slot->device->renderers.watching = true;
 	}
 	return slot->renderer;
 }
@@ -152,9 +228,10 @@ int gpu_renderers_init(struct gpu_device *device)
 	assert(device->args.renderer_count <= GPU_MAX_RENDERERS);
 	renderers->count = 1 + device->args.renderer_count;
 	renderers->tidy = loop_add_deferred(device->loop, tidy, device);
-	if (!renderers->tidy)
-		return -ENOMEM;
-	if (start_software(device, &renderers->slots[GPU_SOFTWARE_SLOT]) < 0) {
+	renderers->watch = loop_add_timer(device->loop, watch, device);
+	if (!renderers->tidy || !renderers->watch ||
+		start_software(device, &renderers->slots[GPU_SOFTWARE_SLOT]) < 0) {
+		loop_source_destroy(renderers->watch);
 		loop_source_destroy(renderers->tidy);
 		return -ENOMEM;
 	}
@@ -181,6 +258,7 @@ void gpu_renderers_finish(struct gpu_device *device)
 		gpu_slot_memory_lost(slot);
 		gpu_capsets_finish(&slot->capsets);
 	}
+	loop_source_destroy(renderers->watch);
 	loop_source_destroy(renderers->tidy);
 }
 

@@ -5,7 +5,9 @@
  *
  * A renderer that is lost takes its contexts and realisations with it. Its slot is empty until the
  * next context is created in it, which starts a new one; that operation and what follows wait in
- * its ring, never here. A renderer that keeps dying is not started again for a while.
+ * its ring, never here. A renderer that keeps dying is not started again for a while. One that does
+ * not get ready, or does not answer, is given up as if it had died: while there are renderers a timer
+ * looks after them.
  */
 #pragma once
 
@@ -29,6 +31,8 @@ struct gpu_slot {
 	struct renderer *renderer; /* owned; NULL while there is none */
 	struct renderer *dead; /* owned: lost, to be destroyed at the end of the round */
 	uint32_t generation; /* how many renderers it has had */
+	bool ready; /* the renderer has said what it can do */
+	uint32_t silent_ms; /* it did not do what it should, as far as was watched */
 	bool announced; /* its first renderer is ready or lost */
 	bool used; /* has been given work since the last reset */
 	uint64_t starts[GPU_RENDERER_STARTS]; /* when, in ms; the oldest is next to be replaced */
@@ -43,6 +47,9 @@ struct gpu_renderers {
 	struct gpu_slot slots[GPU_MAX_SLOTS];
 	uint32_t count; /* of slots in use */
 	struct loop_source *tidy; /* destroys the dead; says once that all have been heard of */
+	struct loop_source *watch; /* armed while there is any but the software renderer */
+	uint64_t watched_ms; /* when it was last looked at them */
+	bool watching;
 	bool ready_called;
 };
 

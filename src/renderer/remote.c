@@ -42,6 +42,7 @@ struct remote {
 	struct loop_source *wake_source;
 	struct loop_source *turn;
 	uint64_t dropped;
+	uint64_t progress_ms; /* when it last finished a call */
 	uint32_t entered; /* callbacks of ours on the stack: not freed before they end */
 	bool ready;
 	bool failed; /* the peer is gone: operations end at once */
@@ -64,11 +65,13 @@ static const struct remote *remote_from_const(const struct renderer *renderer)
 	return (const struct remote *)(const void *)renderer;
 }
 
+/* why may be NULL: the caller says it. */
 static void fail(struct remote *remote, const char *why)
 {
 	if (remote->failed)
 		return;
-	log_warn("renderer %s: %s", remote->name, why);
+	if (why)
+		log_warn("renderer %s: %s", remote->name, why);
 	remote->failed = true;
 	loop_source_destroy(remote->sock_source);
 	loop_source_destroy(remote->wake_source);
@@ -138,6 +141,18 @@ static bool remote_has_room(const struct renderer *renderer)
 		return true;
 	loop_defer_arm(remote->turn); /* sees to it that the event comes */
 	return false;
+}
+
+static uint64_t remote_silent_ms(const struct renderer *renderer)
+{
+	uint64_t oldest = remote_renderer_oldest_ms(renderer);
+	uint64_t idle = loop_now_ms() - remote_from_const(renderer)->progress_ms;
+	return oldest < idle ? oldest : idle;
+}
+
+static void remote_give_up(struct renderer *renderer)
+{
+	fail(remote_from_renderer(renderer), NULL);
 }
 
 /* Ends a call that was just opened and could not be sent. */
@@ -321,6 +336,8 @@ static const struct renderer_impl remote_impl = {
 	.name = "remote",
 	.destroy = remote_destroy,
 	.has_room = remote_has_room,
+	.silent_ms = remote_silent_ms,
+	.give_up = remote_give_up,
 	.region_add = remote_region_add,
 	.region_remove = remote_region_remove,
 	.context_create = remote_context_create,
@@ -356,6 +373,7 @@ static bool handle_completion(struct remote *remote, const struct wire_completio
 			remote->name);
 		return true;
 	}
+	remote->progress_ms = loop_now_ms();
 	bool brings_image = op == WIRE_EXPORT_IMAGE && completion->status == 0;
 	if (brings_image != (fd >= 0)) {
 		call->done(call, -ECONNRESET, NULL);

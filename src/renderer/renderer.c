@@ -20,6 +20,7 @@ void renderer_init(struct renderer *renderer, const struct renderer_impl *impl,
 	assert(impl->name && impl->destroy && impl->reset && impl->transfer);
 	assert(impl->resource_create && impl->resource_unref && impl->resource_set_backing);
 	assert(!impl->region_add == !impl->region_remove);
+	assert(!impl->silent_ms == !impl->give_up);
 	assert(!impl->submit_buffer == !impl->submit);
 	assert(contexts_are_whole(impl));
 	*renderer = (struct renderer){
@@ -84,6 +85,17 @@ void renderer_destroy(struct renderer *renderer)
 bool renderer_has_room(const struct renderer *renderer)
 {
 	return !renderer->impl->has_room || renderer->impl->has_room(renderer);
+}
+
+uint64_t renderer_silent_ms(const struct renderer *renderer)
+{
+	return renderer->impl->silent_ms ? renderer->impl->silent_ms(renderer) : 0;
+}
+
+void renderer_give_up(struct renderer *renderer)
+{
+	if (renderer->impl->give_up)
+		renderer->impl->give_up(renderer);
 }
 
 void renderer_region_add(struct renderer *renderer, const struct renderer_region *region)

@@ -115,6 +115,16 @@ static bool fake_has_room(const struct renderer *renderer)
 	return !((const struct fake *)(const void *)renderer)->no_room;
 }
 
+static uint64_t fake_silent_ms(const struct renderer *renderer)
+{
+	return ((const struct fake *)(const void *)renderer)->silent_ms;
+}
+
+static void fake_give_up(struct renderer *renderer)
+{
+	fake_lose(fake_from(renderer));
+}
+
 static void region_add(struct renderer *renderer, const struct renderer_region *region)
 {
 	struct fake *fake = fake_from(renderer);
@@ -266,6 +276,8 @@ static const struct renderer_impl fake_impl = {
 	.name = "fake",
 	.destroy = fake_destroy,
 	.has_room = fake_has_room,
+	.silent_ms = fake_silent_ms,
+	.give_up = fake_give_up,
 	.region_add = region_add,
 	.region_remove = region_remove,
 	.context_create = context_create,

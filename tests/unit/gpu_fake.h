@@ -51,6 +51,7 @@ struct fake {
 	bool *destroyed; /* set to true then; may be NULL */
 	bool at_once; /* calls are finished before the operation returns */
 	bool no_room;
+	uint64_t silent_ms; /* what it says of that */
 	bool lost; /* operations end with -ECONNRESET */
 	enum fake_type fail_type; /* every one of these fails */
 	int fail_status;

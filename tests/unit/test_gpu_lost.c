@@ -135,6 +135,63 @@ static void goes_on_without_one_that_cannot_start(void)
 	gpu_rig_finish(&rig);
 }
 
+static void goes_on_without_one_that_does_not_get_ready(void)
+{
+	gpu_rig_prepare(&rig, 1);
+	rig.start_hangs = true;
+	rig.args.renderer_start_ms = 50;
+	gpu_rig_start(&rig, FEATURES_2D);
+	CHECK_INT(gpu_device_impl.features(rig.device), FEATURES_2D);
+	CHECK_INT(gpu_rig_create_2d(&rig, 6, 8, 8), OK);
+	gpu_rig_finish(&rig);
+}
+
+/* Rounds of the loop for so long. */
+static void pass(uint64_t ms)
+{
+	for (uint64_t end = loop_now_ms() + ms; loop_now_ms() < end;)
+		CHECK_INT(loop_round(rig.loop, 5), 0);
+}
+
+static void gives_up_one_that_hangs(void)
+{
+	bool destroyed = false;
+	gpu_rig_prepare(&rig, 1);
+	rig.args.renderer_hang_ms = 50;
+	gpu_rig_start(&rig, FEATURES_3D);
+	rig.fakes[0]->destroyed = &destroyed;
+	CHECK_INT(gpu_rig_ctx_create(&rig, 1, 0), OK);
+	rig.manual = true;
+	uint16_t submit = gpu_rig_begin_submit(&rig, 1, 7);
+	rig.fakes[0]->no_room = true;
+	const struct virtio_gpu_ctrl_hdr question = { .type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO };
+	uint16_t waits = gpu_rig_begin(&rig, &question, sizeof(question));
+	/* Busy, but not silent: it may take as long as it likes. */
+	pass(150);
+	CHECK(!destroyed);
+	CHECK(!gpu_rig_answer(&rig, 0, waits, NULL));
+	rig.fakes[0]->silent_ms = 1000000;
+	pass(200);
+	CHECK(destroyed);
+	rig.fakes[0] = NULL;
+	CHECK_INT(gpu_rig_answer(&rig, 0, submit, NULL)->type, UNSPEC);
+	CHECK_INT(gpu_rig_answer(&rig, 0, waits, NULL)->type, VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+	CHECK(!rig.device->renderers.slots[1].renderer);
+	/* The next one is watched as well. */
+	rig.manual = false;
+	CHECK_INT(gpu_rig_ctx_create(&rig, 2, 0), OK);
+	CHECK_INT(rig.starts, 2);
+	gpu_rig_fake_ready(&rig, 0);
+	destroyed = false;
+	rig.fakes[0]->destroyed = &destroyed;
+	rig.fakes[0]->silent_ms = 1000000;
+	pass(200);
+	CHECK(destroyed);
+	rig.fakes[0] = NULL;
+	CHECK_INT(gpu_rig_submit(&rig, 2, 1), UNSPEC);
+	gpu_rig_finish(&rig);
+}
+
 static void does_not_count_starts_that_fail(void)
 {
 	start(1);
@@ -315,6 +372,8 @@ int main(int argc, char **argv)
 		TEST_CASE(starts_again_with_the_next_context),
 		TEST_CASE(gives_up_on_one_that_keeps_dying),
 		TEST_CASE(goes_on_without_one_that_cannot_start),
+		TEST_CASE(goes_on_without_one_that_does_not_get_ready),
+		TEST_CASE(gives_up_one_that_hangs),
 		TEST_CASE(does_not_count_starts_that_fail),
 		TEST_CASE(still_offers_3d_while_it_is_away),
 		TEST_CASE(brings_2d_home),
