@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* What must not grow, and what must not wait: connections, resources, slow displays, full queues.
- * */
+/* What must not grow, and what must not wait: connections, resources, displays, full queues. */
 #include <stdlib.h>
 
-#include "wire.h"
+#include "wire_3d.h"
 
 #define XRGB VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM
 
@@ -41,13 +40,27 @@ static void work(struct kit_machine *m)
 	kit_picture_destroy(picture);
 }
 
-/* A hundred VMMs one after another, each of which leaves everything lying about. */
-static void connections(void)
+/* A context with a texture that has backing. */
+static void work_3d(struct kit_machine *m)
 {
-	struct kit_machine *m = wire_machine("none", NULL);
+	static const uint32_t ids[] = { 2, 0 };
+	struct virtio_gpu_mem_entry entry = { kit_alloc(&m->memory, 65536, 4096), 65536, 0 };
+	wire_context(m, 1);
+	wire_texture(m, 2, 128, 128);
+	CHECK_GOOD(m, kit_gpu_attach(&m->gpu, 2, &entry, 1));
+	CHECK_GOOD(m, kit_gpu_ctx_attach(&m->gpu, 1, 2));
+	CHECK_GOOD(m, wire_submit(m, 1, NULL_FILL, ids, ARRAY_SIZE(ids)));
+	kit_free(&m->memory, entry.addr, 65536);
+}
+
+/* A hundred VMMs one after another, each of which leaves everything lying about. */
+static void connect_often(struct kit_machine *m, bool with_3d)
+{
 	struct kit_usage before = { 0 };
 	for (int i = 0; i < 110; i++) {
 		work(m);
+		if (with_3d)
+			work_3d(m);
 		CHECK_OK(m, kit_machine_reconnect(m));
 		if (i == 9)
 			before = usage(m);
@@ -57,6 +70,16 @@ static void connections(void)
 	CHECK_INT(after.fds, before.fds);
 	check_memory(&before, &after, 1024);
 	wire_end(m);
+}
+
+static void connections(void)
+{
+	connect_often(wire_machine("none", NULL), false);
+}
+
+static void connections_with_contexts(void)
+{
+	connect_often(wire_machine_3d("null"), true);
 }
 
 /* A guest that resets again and again. */
@@ -213,6 +236,7 @@ int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
 		TEST_CASE(connections),
+		TEST_CASE(connections_with_contexts),
 		TEST_CASE(resets),
 		TEST_CASE(resources_come_and_go),
 		TEST_CASE(display_does_not_read),
