@@ -20,8 +20,7 @@ def test_2d_only(context: Context) -> None:
 
 def test_vga_shows_firmware_and_linux(context: Context) -> None:
     vm = context.vm("vhost-user-vga", daemon=context.daemon(), qemu_args=["-boot", "menu=on,splash-time=3000"])
-    firmware = wait_picture(vm, "firmware", Picture.has_text, 20)
-    assert (firmware.width, firmware.height) == (720, 400), firmware.describe()
+    wait_picture(vm, "firmware", lambda seen: (seen.width, seen.height) == (720, 400) and seen.has_text(), 20)
     vm.wait_ready()
     wait_picture(vm, "console", lambda seen: seen.width == 1280 and seen.has_text())
     measure = kmscube(vm, 3, picture="kmscube")

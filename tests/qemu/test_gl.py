@@ -46,8 +46,7 @@ def cube_is_seen(picture: Picture) -> bool:
 
 
 def test_console_shows_text(vm: VM) -> None:
-    picture = wait_picture(vm, "console", Picture.has_text)
-    assert 0.001 < picture.share_not_black() < 0.3, picture.describe()
+    wait_picture(vm, "console", lambda seen: seen.has_text() and 0.001 < seen.share_not_black() < 0.3)
 
 
 def test_driver_finds_virgl_and_edid(vm: VM) -> None:
