@@ -9,8 +9,6 @@
 #include "renderer/registry.h"
 #include "util/checked.h"
 
-#define MAX_SIDE 16384u
-
 /* One option: value is NULL where the option takes none. 0, or -EINVAL when the value is no good. */
 struct option_spec {
 	const char *name;
@@ -185,8 +183,8 @@ static int set_mode(struct config *config, const char *value)
 		return -EINVAL;
 	memcpy(width, value, length);
 	width[length] = '\0';
-	if (parse_u32(width, 16, MAX_SIDE, &w) < 0 ||
-		parse_u32(value + length + 1, 16, MAX_SIDE, &h) < 0)
+	if (parse_u32(width, 16, IMAGE_MAX_SIDE, &w) < 0 ||
+		parse_u32(value + length + 1, 16, IMAGE_MAX_SIDE, &h) < 0)
 		return -EINVAL;
 	config->width = w;
 	config->height = h;

@@ -2,7 +2,6 @@
 #include "display/display.h"
 
 #include <assert.h>
-#include <drm/drm_fourcc.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "loop/loop.h"
 #include "util/checked.h"
 #include "util/fd.h"
+#include "util/fourcc.h"
 #include "util/log.h"
 
 #define SEND_BUFFER_SIZE (4 * 1024 * 1024)
@@ -299,7 +299,7 @@ void display_set_scanout(struct display *display, uint32_t scanout, uint32_t wid
 /* Formats that are sent as they are: the protocol's x8r8g8b8, whose X may be anything. */
 static bool sent_as_it_is(uint32_t fourcc)
 {
-	return fourcc == DRM_FORMAT_XRGB8888 || fourcc == DRM_FORMAT_ARGB8888;
+	return fourcc == FOURCC_XRGB8888 || fourcc == FOURCC_ARGB8888;
 }
 
 int display_update(struct display *display, uint32_t scanout, const struct rect *rect,
@@ -317,7 +317,7 @@ int display_update(struct display *display, uint32_t scanout, const struct rect 
 	if (!sent_as_it_is(image->fourcc)) {
 		/* Converted a few rows at a time: memory does not grow with the picture. */
 		uint32_t rows = min_u32(max_u32(BAND_SIZE / 4 / rect->w, 1), rect->h);
-		s->band = image_create(rect->w, rows, DRM_FORMAT_XRGB8888);
+		s->band = image_create(rect->w, rows, FOURCC_XRGB8888);
 		if (!s->band)
 			return -ENOMEM;
 	}
@@ -334,7 +334,7 @@ int display_update(struct display *display, uint32_t scanout, const struct rect 
 static bool modifier_allowed(const struct display *display, uint64_t modifier)
 {
 	return has_feature(display, VHOST_USER_GPU_PROTOCOL_F_DMABUF2) ||
-		modifier == DRM_FORMAT_MOD_INVALID || modifier == DRM_FORMAT_MOD_LINEAR;
+		modifier == FOURCC_MOD_INVALID || modifier == FOURCC_MOD_LINEAR;
 }
 
 void display_set_features(struct display *display, uint64_t features)

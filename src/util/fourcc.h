@@ -19,3 +19,7 @@
 #define FOURCC_RGBA8888 FOURCC('R', 'A', '2', '4')
 #define FOURCC_BGRX8888 FOURCC('B', 'X', '2', '4')
 #define FOURCC_BGRA8888 FOURCC('B', 'A', '2', '4')
+
+/* Modifiers: rows one after another, and "not said". */
+#define FOURCC_MOD_LINEAR  UINT64_C(0)
+#define FOURCC_MOD_INVALID UINT64_C(0x00ffffffffffffff)

@@ -2,12 +2,12 @@
 #include "util/image.h"
 
 #include <assert.h>
-#include <drm/drm_fourcc.h>
 #include <limits.h>
 #include <pixman.h>
 #include <string.h>
 
 #include "util/checked.h"
+#include "util/fourcc.h"
 
 /* Where in the 4 bytes of a pixel each colour lies. */
 struct format_spec {
@@ -22,14 +22,14 @@ struct format_spec {
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "pixman's formats are native words");
 
 static const struct format_spec format_specs[] = {
-	{ DRM_FORMAT_XRGB8888, PIXMAN_x8r8g8b8, 2, 1, 0, 3, false },
-	{ DRM_FORMAT_ARGB8888, PIXMAN_a8r8g8b8, 2, 1, 0, 3, true },
-	{ DRM_FORMAT_XBGR8888, PIXMAN_x8b8g8r8, 0, 1, 2, 3, false },
-	{ DRM_FORMAT_ABGR8888, PIXMAN_a8b8g8r8, 0, 1, 2, 3, true },
-	{ DRM_FORMAT_BGRX8888, PIXMAN_b8g8r8x8, 1, 2, 3, 0, false },
-	{ DRM_FORMAT_BGRA8888, PIXMAN_b8g8r8a8, 1, 2, 3, 0, true },
-	{ DRM_FORMAT_RGBX8888, PIXMAN_r8g8b8x8, 3, 2, 1, 0, false },
-	{ DRM_FORMAT_RGBA8888, PIXMAN_r8g8b8a8, 3, 2, 1, 0, true },
+	{ FOURCC_XRGB8888, PIXMAN_x8r8g8b8, 2, 1, 0, 3, false },
+	{ FOURCC_ARGB8888, PIXMAN_a8r8g8b8, 2, 1, 0, 3, true },
+	{ FOURCC_XBGR8888, PIXMAN_x8b8g8r8, 0, 1, 2, 3, false },
+	{ FOURCC_ABGR8888, PIXMAN_a8b8g8r8, 0, 1, 2, 3, true },
+	{ FOURCC_BGRX8888, PIXMAN_b8g8r8x8, 1, 2, 3, 0, false },
+	{ FOURCC_BGRA8888, PIXMAN_b8g8r8a8, 1, 2, 3, 0, true },
+	{ FOURCC_RGBX8888, PIXMAN_r8g8b8x8, 3, 2, 1, 0, false },
+	{ FOURCC_RGBA8888, PIXMAN_r8g8b8a8, 3, 2, 1, 0, true },
 };
 
 static const struct format_spec *find_format(uint32_t fourcc)
