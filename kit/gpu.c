@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kit/seen.h"
 #include "util/checked.h"
 
 #define MAX_PIECES 4096u
@@ -84,6 +85,11 @@ struct kit_command *kit_gpu_queue(struct kit_gpu *gpu, uint32_t queue, const voi
 	if (size)
 		memcpy(kit_ptr(gpu->memory, command->request, size), request, size);
 	command->sent_us = kit_now_us();
+	if (size >= sizeof(uint32_t)) {
+		uint32_t type;
+		memcpy(&type, request, sizeof(type));
+		kit_seen_command(gpu->kit->seen, type);
+	}
 	if (add_to_ring(command) < 0)
 		goto fail;
 	return command;

@@ -27,10 +27,13 @@
 #define KIT_TIMEOUT_MS  5000
 #define KIT_MAX_SOURCES 16u
 
+struct kit_seen;
+
 struct kit {
 	struct list sources; /* kit_source::link */
 	int timeout_ms; /* of every wait that names none; KIT_TIMEOUT_MS in the environment */
 	char why[256]; /* of the last failure */
+	struct kit_seen *seen; /* what is sent is counted there; may be NULL */
 };
 
 /* Something served during waits. Not called while it is running: waits nest. */

@@ -2,6 +2,7 @@
 #include "kit/machine.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +104,7 @@ struct kit_machine *kit_machine_attach(
 	if (!machine)
 		return NULL;
 	kit_init(&machine->kit);
+	machine->kit.seen = spec->seen;
 	kit_memory_init(&machine->memory, &machine->kit);
 	machine->spec = *spec;
 	machine->backend = backend;
@@ -121,7 +123,7 @@ struct kit_machine *kit_machine_create(const struct kit_machine_spec *spec)
 	return kit_machine_attach(NULL, spec);
 }
 
-static void disconnect(struct kit_machine *machine)
+void kit_machine_disconnect(struct kit_machine *machine)
 {
 	kit_vmm_finish(&machine->vmm);
 	memset(&machine->vmm, 0, sizeof(machine->vmm));
@@ -148,6 +150,13 @@ static int look_for_reports(struct kit_backend *backend)
 	return wrong;
 }
 
+static bool ended_well(const struct kit_machine *machine, int status)
+{
+	if (status == 0 || machine->spec.end == KIT_END_WELL)
+		return status == 0;
+	return status > 0 && (status < 256 || status == 256 + SIGTERM);
+}
+
 static int stop_backend(struct kit_machine *machine)
 {
 	char text[64];
@@ -156,7 +165,7 @@ static int stop_backend(struct kit_machine *machine)
 	int status = kit_backend_stop(machine->backend);
 	int wrong = look_for_reports(machine->backend);
 	snprintf(text, sizeof(text), "%d", status);
-	if (status != 0 && !machine->spec.any_end)
+	if (!ended_well(machine, status))
 		wrong += complain(
 			"the backend did not end well", status < 0 ? machine->kit.why : text);
 	if (wrong) {
@@ -175,7 +184,7 @@ int kit_machine_destroy(struct kit_machine *machine)
 		return 0;
 	if (machine->display.violations)
 		wrong += complain("display protocol", machine->display.violation);
-	disconnect(machine);
+	kit_machine_disconnect(machine);
 	wrong += stop_backend(machine);
 	for (uint32_t i = 0; i < KIT_QUEUES; i++)
 		kit_ring_finish(&machine->rings[i]);
@@ -210,6 +219,6 @@ int kit_machine_reset(struct kit_machine *machine)
 
 int kit_machine_reconnect(struct kit_machine *machine)
 {
-	disconnect(machine);
+	kit_machine_disconnect(machine);
 	return connect_to(machine);
 }

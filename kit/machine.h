@@ -26,7 +26,12 @@ struct kit_machine_spec {
 	uint32_t region_count;
 	size_t piece; /* as kit_vmm::piece, from the first byte on */
 	bool no_display;
-	bool any_end; /* how the backend ends when it is told to is not judged */
+	struct kit_seen *seen; /* as kit::seen */
+	/* How the backend has to end when it is told to (SIGTERM). */
+	enum kit_machine_end {
+		KIT_END_WELL, /* with status 0 */
+		KIT_END_SOMEHOW, /* not by a crash */
+	} end;
 	/* Stop before: connecting, realize, start. */
 	enum kit_machine_stage {
 		KIT_STAGE_STARTED,
@@ -68,6 +73,9 @@ int kit_machine_start(struct kit_machine *machine);
 
 /* The guest resets the device and its driver starts again: rings and resources are empty. */
 int kit_machine_reset(struct kit_machine *machine);
+
+/* Closes the connection; commands in flight are forgotten. Doing it twice is fine. */
+void kit_machine_disconnect(struct kit_machine *machine);
 
 /* Closes the connection and makes a new one to the same backend, up to the spec's stage. */
 int kit_machine_reconnect(struct kit_machine *machine);

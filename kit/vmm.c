@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "kit/display.h"
+#include "kit/seen.h"
 #include "util/checked.h"
 #include "util/fd.h"
 
@@ -89,6 +90,7 @@ int kit_vmm_send_message(struct kit_vmm *vmm, struct kit_message *message)
 		uint8_t payload[KIT_MAX_PAYLOAD];
 	} wire;
 	size_t size = min_size(message->header.size, KIT_MAX_PAYLOAD);
+	kit_seen_message(vmm->kit->seen, message->header.request);
 	wire.header = message->header;
 	memcpy(wire.payload, message->payload, size);
 	int ret = kit_vmm_send_bytes(

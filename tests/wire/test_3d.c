@@ -279,7 +279,7 @@ static void create_3d(void)
 		int type = kit_gpu_create_3d(&m->gpu, wrong[i]);
 		if (type < UNSPEC)
 			test_fail(__FILE__, __LINE__, "wrong resource %zu: %s", i,
-				type < 0 ? m->kit.why : wire_type_name(type));
+				type < 0 ? m->kit.why : kit_response_name(type));
 	}
 	CHECK_GOOD(m, kit_gpu_create_3d(&m->gpu, good));
 	wire_end(m);
@@ -363,7 +363,7 @@ static void wrong_transfers(void)
 		int from = kit_gpu_transfer_from_3d(&m->gpu, 1, wrong[i]);
 		if (to < UNSPEC || from < UNSPEC)
 			test_fail(__FILE__, __LINE__, "wrong transfer %zu: %s, %s (%s)", i,
-				wire_type_name(to), wire_type_name(from), m->kit.why);
+				kit_response_name(to), kit_response_name(from), m->kit.why);
 	}
 	CHECK_GOOD(m, kit_gpu_transfer_from_3d(&m->gpu, 1, good));
 	wire_end(m);

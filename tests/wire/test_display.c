@@ -162,13 +162,13 @@ static void misbehaves_at(uint32_t request)
 		int type = kit_gpu_display_info(&m->gpu, &info);
 		if (type != VIRTIO_GPU_RESP_OK_DISPLAY_INFO)
 			test_fail(__FILE__, __LINE__, "%s: GET_DISPLAY_INFO: %s", answers[i].name,
-				type < 0 ? m->kit.why : wire_type_name(type));
+				type < 0 ? m->kit.why : kit_response_name(type));
 		CHECK(info.pmodes[0].enabled);
 		CHECK(info.pmodes[0].r.width > 0 && info.pmodes[0].r.width <= 16384);
 		type = kit_gpu_edid(&m->gpu, 0, &edid);
 		if (type != VIRTIO_GPU_RESP_OK_EDID)
 			test_fail(__FILE__, __LINE__, "%s: GET_EDID: %s", answers[i].name,
-				type < 0 ? m->kit.why : wire_type_name(type));
+				type < 0 ? m->kit.why : kit_response_name(type));
 		CHECK(edid.size >= 128 && edid.size <= sizeof(edid.edid));
 		CHECK_GOOD(m, kit_gpu_create_2d(&m->gpu, 1, XRGB, 64, 64));
 		CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 1, kit_rect(0, 0, 64, 64)));

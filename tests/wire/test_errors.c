@@ -68,7 +68,7 @@ static void cut_off(void)
 			if (type < VIRTIO_GPU_RESP_ERR_UNSPEC)
 				test_fail(__FILE__, __LINE__, "command %#x of %u bytes: %s",
 					commands[i].type, size,
-					type < 0 ? m->kit.why : wire_type_name(type));
+					type < 0 ? m->kit.why : kit_response_name(type));
 		}
 	wire_check_alive(m);
 	wire_end(m);
@@ -132,7 +132,7 @@ static void features_not_negotiated(void)
 		int type = send_cut(m, request, rows[i].type, sizeof(request));
 		if (type != UNSPEC)
 			test_fail(__FILE__, __LINE__, "command %#x: %s", rows[i].type,
-				type < 0 ? m->kit.why : wire_type_name(type));
+				type < 0 ? m->kit.why : kit_response_name(type));
 	}
 	wire_end(m);
 }
@@ -201,7 +201,7 @@ static void create_2d(void)
 		if (type < UNSPEC || (rows[i].expected && type != rows[i].expected))
 			test_fail(__FILE__, __LINE__, "resource %u, format %u, %u x %u: %s",
 				rows[i].id, rows[i].format, rows[i].width, rows[i].height,
-				type < 0 ? m->kit.why : wire_type_name(type));
+				type < 0 ? m->kit.why : kit_response_name(type));
 	}
 	/* none of them left anything */
 	CHECK_TYPE(m, kit_gpu_unref(&m->gpu, 2), RESOURCE);
@@ -441,7 +441,7 @@ static void transfers_past_the_backing(void)
 		if (type < 0 || (rows[i].good ? type != good : type < UNSPEC))
 			test_fail(__FILE__, __LINE__, "offset %llu: %s",
 				(unsigned long long)rows[i].offset,
-				type < 0 ? m->kit.why : wire_type_name(type));
+				type < 0 ? m->kit.why : kit_response_name(type));
 	}
 	kit_surface_finish(&s);
 	wire_end(m);

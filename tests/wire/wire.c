@@ -1,40 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 #include "wire.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 
-const char *wire_type_name(int type)
+void kit_check_failed(struct kit_place place, const char *format, ...)
 {
-	switch (type) {
-	case VIRTIO_GPU_RESP_OK_NODATA:
-		return "OK_NODATA";
-	case VIRTIO_GPU_RESP_OK_DISPLAY_INFO:
-		return "OK_DISPLAY_INFO";
-	case VIRTIO_GPU_RESP_OK_CAPSET_INFO:
-		return "OK_CAPSET_INFO";
-	case VIRTIO_GPU_RESP_OK_CAPSET:
-		return "OK_CAPSET";
-	case VIRTIO_GPU_RESP_OK_EDID:
-		return "OK_EDID";
-	case VIRTIO_GPU_RESP_OK_RESOURCE_UUID:
-		return "OK_RESOURCE_UUID";
-	case VIRTIO_GPU_RESP_OK_MAP_INFO:
-		return "OK_MAP_INFO";
-	case VIRTIO_GPU_RESP_ERR_UNSPEC:
-		return "ERR_UNSPEC";
-	case VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY:
-		return "ERR_OUT_OF_MEMORY";
-	case VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID:
-		return "ERR_INVALID_SCANOUT_ID";
-	case VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID:
-		return "ERR_INVALID_RESOURCE_ID";
-	case VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID:
-		return "ERR_INVALID_CONTEXT_ID";
-	case VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER:
-		return "ERR_INVALID_PARAMETER";
-	default:
-		return "no response type";
-	}
+	char text[400];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	test_fail(place.file, place.line, "%s", text);
+}
+
+void kit_check_error(
+	struct kit_place place, struct kit_machine *machine, const char *expression, int error)
+{
+	kit_check_failed(place, "%s: %s (%s)", expression, strerror(-error), machine->kit.why);
 }
 
 const char *wire_command(const char *renderer)

@@ -8,49 +8,9 @@
  */
 #pragma once
 
-#include "kit/machine.h"
 #include "test.h"
 
-/* A kit function that must not fail: says why it did. */
-#define CHECK_OK(m, expression)                                                                    \
-	do {                                                                                       \
-		int wire_ret = (expression);                                                       \
-		if (wire_ret < 0)                                                                  \
-			test_fail(__FILE__, __LINE__, "%s: %s (%s)", #expression,                  \
-				strerror(-wire_ret), (m)->kit.why);                                \
-	} while (0)
-
-/* A command's response. */
-#define CHECK_TYPE(m, expression, expected)                                                        \
-	do {                                                                                       \
-		int wire_type = (expression);                                                      \
-		if (wire_type < 0)                                                                 \
-			test_fail(__FILE__, __LINE__, "%s: %s (%s)", #expression,                  \
-				strerror(-wire_type), (m)->kit.why);                               \
-		if (wire_type != (int)(expected))                                                  \
-			test_fail(__FILE__, __LINE__, "%s is %s, not %s", #expression,             \
-				wire_type_name(wire_type), wire_type_name((int)(expected)));       \
-	} while (0)
-
-#define CHECK_GOOD(m, expression) CHECK_TYPE(m, expression, VIRTIO_GPU_RESP_OK_NODATA)
-
-/* Any error response will do: virtio does not say which. */
-#define CHECK_ERROR(m, expression)                                                                 \
-	do {                                                                                       \
-		int wire_type = (expression);                                                      \
-		if (wire_type < 0)                                                                 \
-			test_fail(__FILE__, __LINE__, "%s: %s (%s)", #expression,                  \
-				strerror(-wire_type), (m)->kit.why);                               \
-		if (wire_type < VIRTIO_GPU_RESP_ERR_UNSPEC)                                        \
-			test_fail(__FILE__, __LINE__, "%s is %s, not an error", #expression,       \
-				wire_type_name(wire_type));                                        \
-	} while (0)
-
-#define CHECK_PICTURE(m, scanout, expected)                                                        \
-	CHECK_OK(m, kit_display_wait_picture(&(m)->display, scanout, expected))
-
-/* The name of a response type. */
-const char *wire_type_name(int type);
+#include "kit/check.h"
 
 /* The backend's command line for this renderer; skips the test when it has no choice of them. Valid
  * until the next call. */

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A case in its process: machines for it, and its end. There is one case for each process, so what
+ * runs is known to the whole file; whatever ends the case sends the verdict and ends the process.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kit/conform/plan.h"
+#include "util/checked.h"
+
+#define MAX_MACHINES    16u
+#define LEAK_TIMEOUT_MS 1000
+#define LOG_TAIL        3000u /* bytes of the backend's log that are shown */
+
+static struct {
+	struct conform_plan *plan;
+	int result_fd;
+	struct {
+		struct kit_machine *machine; /* NULL: gone */
+		uint32_t fds; /* of the backend when it was connected; 0: not known */
+	} machines[MAX_MACHINES];
+	uint32_t count;
+} running;
+
+static void show_log(struct kit_backend *backend)
+{
+	backend->log_mark = 0;
+	char *log = kit_backend_log(backend);
+	size_t length = log ? strlen(log) : 0;
+	if (length > 0)
+		fprintf(stderr, "the backend's log ends with:\n%s",
+			log + (length > LOG_TAIL ? length - LOG_TAIL : 0));
+	free(log);
+}
+
+static bool is_own(const struct kit_machine *machine)
+{
+	return machine->backend && machine->own_backend;
+}
+
+static void end_case(enum conform_verdict verdict, const char *why) __attribute__((noreturn));
+static void end_case(enum conform_verdict verdict, const char *why)
+{
+	struct conform_result result = { .verdict = verdict };
+	snprintf(result.why, sizeof(result.why), "%s", why);
+	for (uint32_t i = 0; i < running.count; i++) {
+		struct kit_machine *machine = running.machines[i].machine;
+		if (!machine || !machine->backend)
+			continue;
+		if (verdict >= CONFORM_WEDGED)
+			show_log(machine->backend);
+		if (is_own(machine))
+			kit_backend_destroy(machine->backend);
+	}
+	fflush(stderr);
+	bool sent = write(running.result_fd, &result, sizeof(result)) == sizeof(result);
+	_exit(sent ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+static void end_case_at(struct kit_place place, enum conform_verdict verdict, const char *text)
+{
+	char why[CONFORM_MAX_WHY];
+	const char *slash = strrchr(place.file, '/');
+	snprintf(why, sizeof(why), "%s (%s:%d)", text, slash ? slash + 1 : place.file, place.line);
+	end_case(verdict, why);
+}
+
+void kit_check_failed(struct kit_place place, const char *format, ...)
+{
+	char text[320];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	end_case_at(place, CONFORM_FAIL, text);
+	abort();
+}
+
+static bool answers(struct kit_machine *machine)
+{
+	struct virtio_gpu_resp_display_info info;
+	return machine->vmm.sock >= 0 && machine->spec.stage == KIT_STAGE_STARTED &&
+		kit_gpu_display_info(&machine->gpu, &info) == VIRTIO_GPU_RESP_OK_DISPLAY_INFO;
+}
+
+/* Something did not come in time. A backend that lives but does nothing else either is wedged. */
+static enum conform_verdict verdict_of(struct kit_machine *machine, int error)
+{
+	if (error != -ETIMEDOUT || !machine->backend || !kit_backend_alive(machine->backend))
+		return CONFORM_FAIL;
+	return answers(machine) ? CONFORM_FAIL : CONFORM_WEDGED;
+}
+
+void kit_check_error(
+	struct kit_place place, struct kit_machine *machine, const char *expression, int error)
+{
+	char text[320];
+	/* before the reason is lost to another question */
+	snprintf(text, sizeof(text), "%s: %s (%s)", expression, strerror(-error), machine->kit.why);
+	end_case_at(place, verdict_of(machine, error), text);
+	abort();
+}
+
+void conform_skip(const char *format, ...)
+{
+	char text[320];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	end_case(CONFORM_SKIP, text);
+}
+
+void conform_reject(struct conform *c, struct kit_machine *machine, const char *format, ...)
+{
+	char text[320];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (machine)
+		conform_check_alive(machine);
+	end_case(CONFORM_REJECT, text);
+}
+
+/* --- machines ------------------------------------------------------------------------------ */
+
+static void forget(const struct kit_machine *machine)
+{
+	for (uint32_t i = 0; i < running.count; i++)
+		if (running.machines[i].machine == machine)
+			running.machines[i].machine = NULL;
+}
+
+static uint32_t count_fds(struct kit_backend *backend)
+{
+	struct kit_usage usage;
+	return kit_backend_usage(backend, &usage) == 0 ? usage.fds : 0;
+}
+
+static void remember(struct kit_machine *machine)
+{
+	CHECK(running.count < MAX_MACHINES);
+	running.machines[running.count].machine = machine;
+	if (is_own(machine) && machine->spec.stage != KIT_STAGE_PREPARED)
+		running.machines[running.count].fds = count_fds(machine->backend);
+	running.count++;
+}
+
+struct kit_machine *conform_machine(struct conform *c, const struct kit_machine_spec *spec)
+{
+	struct kit_machine_spec own = { 0 };
+	if (spec)
+		own = *spec;
+	if (!own.profile)
+		own.profile = &kit_profile_qemu_gpu_all;
+	own.command = running.plan->options.backend;
+	own.seen = &running.plan->shared->seen;
+	own.end = KIT_END_SOMEHOW;
+	struct kit_machine *machine = running.plan->kept
+		? kit_machine_attach(running.plan->kept, &own)
+		: kit_machine_create(&own);
+	/* the reason has been said on standard error, which whoever reports looks at */
+	if (!machine)
+		end_case(CONFORM_FAIL, "");
+	remember(machine);
+	return machine;
+}
+
+void conform_check_alive(struct kit_machine *machine)
+{
+	struct virtio_gpu_resp_display_info info;
+	if (machine->vmm.sock < 0 || machine->spec.stage != KIT_STAGE_STARTED)
+		return;
+	CHECK_TYPE(machine, kit_gpu_display_info(&machine->gpu, &info),
+		VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+}
+
+/* After a disconnect nothing is left of what the connection brought. */
+static void check_leaks(struct conform *c, struct kit_machine *machine)
+{
+	uint32_t before = 0, now = 0;
+	for (uint32_t i = 0; i < running.count; i++)
+		if (running.machines[i].machine == machine)
+			before = running.machines[i].fds;
+	if (!before || !c->probe->many || !kit_backend_alive(machine->backend))
+		return;
+	kit_machine_disconnect(machine);
+	uint64_t deadline = kit_now() + LEAK_TIMEOUT_MS;
+	while ((now = count_fds(machine->backend)) > before && kit_now() < deadline)
+		usleep(2000);
+	if (now > before)
+		kit_check_failed(KIT_HERE,
+			"the backend keeps descriptors: %u with a connection, %u after it", before,
+			now);
+}
+
+void conform_close(struct conform *c, struct kit_machine *machine)
+{
+	check_leaks(c, machine);
+	forget(machine);
+	/* what is wrong has been said on standard error */
+	if (kit_machine_destroy(machine) > 0)
+		end_case(CONFORM_FAIL, "");
+}
+
+void conform_end(struct conform *c, struct kit_machine *machine)
+{
+	conform_check_alive(machine);
+	conform_close(c, machine);
+}
+
+/* --- refusals ------------------------------------------------------------------------------ */
+
+/* Answers may come for what was sent before: looks for the one to GET_FEATURES. 1: there it is; 0:
+ * the connection is closed; -errno. */
+static int answers_or_closes(struct kit_machine *machine)
+{
+	struct kit_vmm *vmm = &machine->vmm;
+	struct kit_message message;
+	int ret = kit_vmm_compose(vmm, VHOST_USER_GET_FEATURES, 0, 0, &message);
+	if (ret == 0)
+		ret = kit_vmm_send_message(vmm, &message);
+	while (ret == 0) {
+		ret = kit_vmm_receive_message(vmm, &message);
+		if (ret < 0)
+			break;
+		kit_message_finish(&message);
+		if (message.header.request == VHOST_USER_GET_FEATURES)
+			return 1;
+	}
+	return ret == -ECONNRESET || ret == -EPIPE ? 0 : ret;
+}
+
+/* One that has closed the connection and serves no other ends soon, and not by a crash. */
+static void check_end(struct kit_machine *machine, const char *what)
+{
+	int status = kit_backend_wait(machine->backend);
+	if (status > 256 && status != 256 + SIGTERM)
+		kit_check_failed(KIT_HERE, "%s: the backend died of signal %d", what, status - 256);
+}
+
+struct kit_machine *conform_check_refused(
+	struct conform *c, struct kit_machine *machine, const char *what)
+{
+	int ret = answers_or_closes(machine);
+	if (ret < 0)
+		kit_check_error(KIT_HERE, machine, what, ret);
+	if (c->probe->many || running.plan->kept) {
+		if (!kit_backend_alive(machine->backend))
+			kit_check_failed(KIT_HERE, "%s: the backend ended", what);
+		CHECK_OK(machine, kit_machine_reconnect(machine));
+		conform_check_alive(machine);
+		return machine;
+	}
+	if (ret == 0)
+		check_end(machine, what);
+	const struct kit_machine_spec spec = machine->spec;
+	conform_close(c, machine);
+	return conform_machine(c, &spec);
+}
+
+/* --- what many cases do -------------------------------------------------------------------- */
+
+struct kit_surface conform_surface_chunked(struct kit_machine *machine,
+	const struct virtio_gpu_resource_create_2d *like, uint32_t chunk)
+{
+	struct kit_surface surface = { 0 };
+	CHECK_GOOD(machine, kit_surface_create(&machine->gpu, &surface, like, chunk));
+	return surface;
+}
+
+struct kit_surface conform_surface(
+	struct kit_machine *machine, uint32_t id, uint32_t format, uint32_t width, uint32_t height)
+{
+	const struct virtio_gpu_resource_create_2d like = {
+		.resource_id = id, .format = format, .width = width, .height = height
+	};
+	return conform_surface_chunked(machine, &like, 0);
+}
+
+struct kit_picture *conform_pattern(uint32_t width, uint32_t height, uint32_t seed)
+{
+	struct kit_picture *picture = kit_picture_create(width, height);
+	CHECK(picture);
+	kit_picture_pattern(picture, kit_rect(0, 0, width, height), seed);
+	return picture;
+}
+
+void conform_show(
+	struct kit_machine *machine, struct kit_surface *surface, const struct kit_picture *picture)
+{
+	kit_surface_draw(surface, picture);
+	CHECK_GOOD(machine,
+		kit_surface_show(surface, kit_rect(0, 0, surface->width, surface->height)));
+}
+
+/* --- the process --------------------------------------------------------------------------- */
+
+static void start(struct conform_plan *plan, int result_fd)
+{
+	running.plan = plan;
+	running.result_fd = result_fd;
+}
+
+void conform_child(struct conform_plan *plan, const struct conform_item *item, int result_fd)
+{
+	struct conform c = {
+		.row = item->row,
+		.variant = item->variant,
+		.probe = &plan->shared->probe,
+	};
+	start(plan, result_fd);
+	item->row->run(&c);
+	end_case(CONFORM_PASS, "");
+}
+
+static bool has_capset(struct kit_machine *machine, uint32_t id)
+{
+	struct virtio_gpu_config config;
+	struct virtio_gpu_resp_capset_info info;
+	CHECK_OK(machine, kit_vmm_read_config(&machine->vmm, 0, &config, sizeof(config)));
+	for (uint32_t i = 0; i < config.num_capsets; i++)
+		if (kit_gpu_capset_info(&machine->gpu, i, &info) ==
+				VIRTIO_GPU_RESP_OK_CAPSET_INFO &&
+			info.capset_id == id)
+			return true;
+	return false;
+}
+
+static bool something_shown(void *data)
+{
+	const struct kit_machine *machine = data;
+	return machine->display.counts[VHOST_USER_GPU_SCANOUT] > 0 ||
+		machine->display.counts[VHOST_USER_GPU_DMABUF_SCANOUT] > 0 ||
+		machine->display.counts[VHOST_USER_GPU_DMABUF_SCANOUT2] > 0;
+}
+
+/* Shows a small picture, to see whether it comes to the display. */
+static bool uses_display(struct kit_machine *machine)
+{
+	struct kit_surface surface =
+		conform_surface(machine, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 64, 64);
+	struct kit_picture *picture = conform_pattern(64, 64, 1);
+	CHECK_GOOD(machine, kit_gpu_set_scanout(&machine->gpu, 0, 1, kit_rect(0, 0, 64, 64)));
+	conform_show(machine, &surface, picture);
+	bool shown = kit_wait(&machine->kit, something_shown, machine, -1) == 0;
+	kit_picture_destroy(picture);
+	kit_surface_finish(&surface);
+	return shown;
+}
+
+void conform_child_probe(struct conform_plan *plan, int result_fd)
+{
+	struct conform_probe *probe = &plan->shared->probe;
+	struct conform c = { .probe = probe };
+	start(plan, result_fd);
+	struct kit_machine *machine = conform_machine(&c, NULL);
+	probe->features = machine->vmm.offered;
+	probe->protocol = machine->vmm.protocol_offered;
+	conform_check_alive(machine);
+	probe->virgl = kit_vmm_feature(&machine->vmm, VIRTIO_GPU_F_VIRGL) &&
+		has_capset(machine, VIRTIO_GPU_CAPSET_VIRGL);
+	probe->display = uses_display(machine);
+	probe->many = kit_machine_reconnect(machine) == 0;
+	probe->done = true;
+	conform_close(&c, machine);
+	end_case(CONFORM_PASS, "");
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/* virtiogpu-conform: options, and the story of a run. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "kit/conform/plan.h"
+
+#define DEFAULT_TIMEOUT_MS 1000
+
+enum exit_status {
+	EXIT_CONFORMS = 0,
+	EXIT_DOES_NOT = 1,
+	EXIT_USAGE = 2,
+};
+
+static const struct option long_options[] = {
+	{ "backend", required_argument, NULL, 'b' },
+	{ "only", required_argument, NULL, 'o' },
+	{ "list", no_argument, NULL, 'l' },
+	{ "json", required_argument, NULL, 'J' },
+	{ "keep", no_argument, NULL, 'k' },
+	{ "jobs", required_argument, NULL, 'j' },
+	{ "timeout", required_argument, NULL, 't' },
+	{ "tap", no_argument, NULL, 'T' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+static void print_help(void)
+{
+	printf("Usage: virtiogpu-conform --backend 'CMD {socket}' [OPTION]...\n"
+	       "Says what a vhost-user GPU backend does, case by case.\n\n"
+	       "  -b, --backend CMD    its command line; {socket} becomes the path to listen on, "
+	       "{fd}\n"
+	       "                       the number of a connected socket\n"
+	       "  -o, --only GLOB      only cases with such names; may be given several times\n"
+	       "  -l, --list           list the cases, and what each holds the backend to\n"
+	       "      --json FILE      write the results to FILE\n"
+	       "  -k, --keep           one backend for all cases, not a new one for each\n"
+	       "  -j, --jobs N         so many cases at a time (as many as processors)\n"
+	       "  -t, --timeout MS     how long an answer may take (1000)\n"
+	       "      --tap            print results for test harnesses\n"
+	       "  -v, --verbose        print every case\n"
+	       "  -h, --help           print this text\n\n"
+	       "Verdicts: PASS; REJECT, refused cleanly; SKIP, not offered; WEDGED, alive but no\n"
+	       "longer answering; FAIL, wrong answer, death or leak.\n"
+	       "Exit status: 0 without FAIL and WEDGED, 1 with, 2 wrong command line.\n"
+	       "See virtiogpu-conform(1).\n");
+}
+
+static int to_number(const char *text, long min, long max)
+{
+	char *end;
+	errno = 0;
+	long number = strtol(text, &end, 10);
+	if (errno || end == text || *end || number < min || number > max) {
+		fprintf(stderr, "virtiogpu-conform: %s is not a number from %ld to %ld\n", text,
+			min, max);
+		exit(EXIT_USAGE);
+	}
+	return (int)number;
+}
+
+static int add_pattern(struct conform_options *options, const char *pattern)
+{
+	if (options->only_count == CONFORM_MAX_PATTERNS) {
+		fprintf(stderr, "virtiogpu-conform: at most %u patterns\n", CONFORM_MAX_PATTERNS);
+		return -EINVAL;
+	}
+	options->only[options->only_count++] = pattern;
+	return 0;
+}
+
+/* 0; -EINVAL (said). */
+static int take_option(struct conform_options *options, int letter)
+{
+	switch (letter) {
+	case 'b':
+		options->backend = optarg;
+		return 0;
+	case 'o':
+		return add_pattern(options, optarg);
+	case 'l':
+		options->list = true;
+		return 0;
+	case 'J':
+		options->json = optarg;
+		return 0;
+	case 'k':
+		options->keep = true;
+		return 0;
+	case 'j':
+		options->jobs = (uint32_t)to_number(optarg, 1, 32);
+		return 0;
+	case 't':
+		options->timeout_ms = to_number(optarg, 1, 600000);
+		return 0;
+	case 'T':
+		options->tap = true;
+		return 0;
+	case 'v':
+		options->verbose = true;
+		return 0;
+	default:
+		fprintf(stderr, "See virtiogpu-conform --help\n");
+		return -EINVAL;
+	}
+}
+
+static void parse(int argc, char **argv, struct conform_options *options)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	int letter;
+	*options = (struct conform_options){
+		.jobs = processors > 0 ? (uint32_t)processors : 1,
+		.timeout_ms = DEFAULT_TIMEOUT_MS,
+	};
+	while ((letter = getopt_long(argc, argv, "b:o:lkj:t:vh", long_options, NULL)) >= 0) {
+		if (letter == 'h') {
+			print_help();
+			exit(EXIT_CONFORMS);
+		}
+		if (take_option(options, letter) < 0)
+			exit(EXIT_USAGE);
+	}
+	if (optind < argc || (!options->backend && !options->list)) {
+		fprintf(stderr,
+			"virtiogpu-conform: which backend? give --backend 'CMD {socket}'\n");
+		exit(EXIT_USAGE);
+	}
+}
+
+/* The time limit goes to the kit of each case's process by the environment. */
+static void set_timeout(int timeout_ms)
+{
+	char text[16];
+	snprintf(text, sizeof(text), "%d", timeout_ms);
+	setenv("KIT_TIMEOUT_MS", text, 1);
+}
+
+static int run(struct conform_plan *plan)
+{
+	plan->shared = mmap(NULL, sizeof(*plan->shared), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (plan->shared == MAP_FAILED)
+		return -errno;
+	set_timeout(plan->options.timeout_ms);
+	kit_init(&plan->kit);
+	int ret = conform_run(plan, conform_report_item);
+	if (ret < 0)
+		return ret;
+	conform_report_end(plan);
+	return plan->options.json ? conform_report_json(plan) : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct conform_plan plan = { 0 };
+	parse(argc, argv, &plan.options);
+	int ret = conform_plan_init(&plan);
+	if (ret == 0 && plan.count == 0) {
+		fprintf(stderr, "virtiogpu-conform: no case has such a name\n");
+		return EXIT_USAGE;
+	}
+	if (ret == 0 && plan.options.list)
+		conform_report_list(&plan);
+	else if (ret == 0)
+		ret = run(&plan);
+	if (ret < 0)
+		fprintf(stderr, "virtiogpu-conform: %s\n", strerror(-ret));
+	bool conforms = ret == 0 && conform_plan_count(&plan, CONFORM_WEDGED) == 0 &&
+		conform_plan_count(&plan, CONFORM_FAIL) == 0;
+	conform_plan_finish(&plan);
+	return conforms ? EXIT_CONFORMS : EXIT_DOES_NOT;
+}

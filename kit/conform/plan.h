@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/* What the parts of virtiogpu-conform share; cases need conform.h only. */
+#pragma once
+
+#include <stdio.h>
+
+#include "kit/conform/conform.h"
+#include "kit/seen.h"
+
+enum conform_verdict {
+	CONFORM_PASS,
+	CONFORM_REJECT,
+	CONFORM_SKIP,
+	CONFORM_WEDGED,
+	CONFORM_FAIL,
+	CONFORM_VERDICTS
+};
+
+extern const char *const conform_verdict_names[CONFORM_VERDICTS];
+
+#define CONFORM_MAX_NAME     120u
+#define CONFORM_MAX_PATTERNS 64u
+
+struct conform_options {
+	const char *backend; /* command line */
+	const char *only[CONFORM_MAX_PATTERNS]; /* globs of names; none: all */
+	uint32_t only_count;
+	const char *json; /* path; NULL: none */
+	uint32_t jobs;
+	int timeout_ms; /* for each answer */
+	bool keep; /* one backend for all cases */
+	bool list;
+	bool tap;
+	bool verbose;
+};
+
+/* One run of a case: a row and a variant of it. */
+struct conform_item {
+	char name[CONFORM_MAX_NAME]; /* area.case or area.case.variant */
+	const struct conform_area *area;
+	const struct conform_case *row;
+	uint32_t variant;
+	enum conform_verdict verdict;
+	char why[CONFORM_MAX_WHY]; /* of anything but PASS */
+	uint32_t duration_ms;
+	bool ended;
+	char *log; /* owned: what it wrote to standard error; NULL: nothing */
+};
+
+struct conform_plan {
+	struct conform_options options;
+	struct conform_item *items; /* owned */
+	size_t count;
+	struct conform_shared *shared; /* with the cases' processes */
+	struct kit_backend *kept; /* --keep */
+	struct kit kit; /* of the kept one */
+};
+
+/* Memory that the cases' processes write to. */
+struct conform_shared {
+	struct kit_seen seen;
+	struct conform_probe probe;
+};
+
+/* areas.c */
+extern const struct conform_area *const conform_areas[];
+extern const size_t conform_area_count;
+
+/* plan.c: the items that options.only selects. 0 or -ENOMEM. */
+int conform_plan_init(struct conform_plan *plan);
+void conform_plan_finish(struct conform_plan *plan);
+
+/* schedule.c: probes the backend, then runs every item in a process of its own, options.jobs at a
+ * time; `done` is called as each ends. 0, or -errno when nothing could be run (said). */
+int conform_run(struct conform_plan *plan, void (*done)(struct conform_plan *plan, size_t index));
+
+/* child.c: runs one item in this process and ends it; the verdict goes to result_fd. */
+struct conform_result {
+	enum conform_verdict verdict;
+	char why[CONFORM_MAX_WHY];
+};
+void conform_child(struct conform_plan *plan, const struct conform_item *item, int result_fd)
+	__attribute__((noreturn));
+
+/* child.c: the same for the probe, which writes plan->shared->probe. */
+void conform_child_probe(struct conform_plan *plan, int result_fd) __attribute__((noreturn));
+
+/* report.c */
+void conform_report_list(const struct conform_plan *plan);
+void conform_report_start(const struct conform_plan *plan);
+void conform_report_item(struct conform_plan *plan, size_t index);
+void conform_report_end(const struct conform_plan *plan);
+/* 0 or -errno. */
+int conform_report_json(const struct conform_plan *plan);
+
+/* How many items ended so. */
+uint32_t conform_plan_count(const struct conform_plan *plan, enum conform_verdict verdict);

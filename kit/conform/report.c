@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * What a run says: a line that moves while it goes on, a line for each case that is not as it
+ * should be, a table by area, what was never sent, and the totals as the last line.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kit/conform/plan.h"
+
+#define LOG_LINES 30u /* of a failed case that are shown */
+
+void conform_report_list(const struct conform_plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		printf("%-48s %s\n", plan->items[i].name, plan->items[i].row->source);
+	printf("%zu cases\n", plan->count);
+}
+
+/* --- while it runs ------------------------------------------------------------------------- */
+
+static bool is_terminal(void)
+{
+	return isatty(STDOUT_FILENO);
+}
+
+static void print_features(const char *what, uint64_t bits, const char *(*name)(uint32_t bit))
+{
+	printf("# %s:", what);
+	for (uint32_t bit = 0; bit < 64; bit++) {
+		if (!(bits >> bit & 1))
+			continue;
+		if (name(bit))
+			printf(" %s", name(bit));
+		else
+			printf(" bit %u", bit);
+	}
+	printf("\n");
+}
+
+void conform_report_start(const struct conform_plan *plan)
+{
+	const struct conform_probe *probe = &plan->shared->probe;
+	printf("# backend: %s\n", plan->options.backend);
+	if (!probe->done) {
+		printf("# it could not be probed: %s\n", probe->why);
+		return;
+	}
+	print_features("features", probe->features, kit_feature_name);
+	print_features("protocol features", probe->protocol, kit_protocol_feature_name);
+	printf("# it serves %s, %s, and %s\n",
+		probe->many ? "one connection after another" : "one connection",
+		probe->display ? "shows pictures on the VMM's display" : "does not use the display",
+		probe->virgl ? "renders with virgl" : "has no virgl");
+}
+
+static void print_log(const struct conform_item *item)
+{
+	const char *line = item->log;
+	for (uint32_t i = 0; line && *line && i < LOG_LINES; i++) {
+		size_t length = strcspn(line, "\n");
+		printf("#   %.*s\n", (int)length, line);
+		line += length + (line[length] == '\n');
+	}
+}
+
+static uint32_t count_ended(const struct conform_plan *plan)
+{
+	uint32_t ended = 0;
+	for (size_t i = 0; i < plan->count; i++)
+		ended += plan->items[i].ended;
+	return ended;
+}
+
+static void print_progress(const struct conform_plan *plan)
+{
+	static const enum conform_verdict bad[] = { CONFORM_WEDGED, CONFORM_FAIL };
+	printf("\r%u of %zu", count_ended(plan), plan->count);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		printf(", %u %s", conform_plan_count(plan, bad[i]), conform_verdict_names[bad[i]]);
+	printf("  ");
+	fflush(stdout);
+}
+
+static void print_tap(const struct conform_plan *plan, size_t index)
+{
+	const struct conform_item *item = &plan->items[index];
+	bool good = item->verdict < CONFORM_WEDGED;
+	/* in the order in which they end: harnesses want the numbers to rise */
+	printf("%s %u - %s", good ? "ok" : "not ok", count_ended(plan), item->name);
+	if (item->verdict == CONFORM_SKIP)
+		printf(" # SKIP %s", item->why);
+	else if (item->verdict != CONFORM_PASS)
+		printf(" (%s: %s)", conform_verdict_names[item->verdict], item->why);
+	printf("\n");
+	if (!good)
+		print_log(item);
+}
+
+static void print_item(const struct conform_plan *plan, size_t index)
+{
+	const struct conform_item *item = &plan->items[index];
+	bool good = item->verdict < CONFORM_WEDGED;
+	if (is_terminal())
+		printf("\r\033[K");
+	if (!good || plan->options.verbose)
+		printf("%-6s %s%s%s\n", conform_verdict_names[item->verdict], item->name,
+			item->why[0] ? ": " : "", item->why);
+	if (!good) {
+		printf("#   holds it to: %s\n", item->row->source);
+		print_log(item);
+	}
+}
+
+void conform_report_item(struct conform_plan *plan, size_t index)
+{
+	plan->items[index].ended = true;
+	if (plan->options.tap) {
+		print_tap(plan, index);
+		return;
+	}
+	print_item(plan, index);
+	if (is_terminal())
+		print_progress(plan);
+	fflush(stdout);
+}
+
+/* --- at the end ---------------------------------------------------------------------------- */
+
+static void print_row(const char *name, const uint32_t counts[CONFORM_VERDICTS])
+{
+	printf("%-12s", name);
+	for (uint32_t i = 0; i < CONFORM_VERDICTS; i++)
+		printf(" %7u", counts[i]);
+	printf("\n");
+}
+
+static void print_table(const struct conform_plan *plan)
+{
+	printf("%-12s", "area");
+	for (uint32_t i = 0; i < CONFORM_VERDICTS; i++)
+		printf(" %7s", conform_verdict_names[i]);
+	printf("\n");
+	for (size_t i = 0; i < conform_area_count; i++) {
+		uint32_t counts[CONFORM_VERDICTS] = { 0 };
+		bool any = false;
+		for (size_t j = 0; j < plan->count; j++) {
+			if (plan->items[j].area != conform_areas[i])
+				continue;
+			counts[plan->items[j].verdict]++;
+			any = true;
+		}
+		if (any)
+			print_row(conform_areas[i]->name, counts);
+	}
+}
+
+static void each_never_sent(
+	const struct conform_plan *plan, void (*each)(void *data, const char *name), void *data)
+{
+	size_t count;
+	const struct kit_request_spec *requests = kit_requests(&count);
+	for (size_t i = 0; i < count; i++)
+		if (!plan->shared->seen.messages[requests[i].request])
+			each(data, requests[i].name);
+	const struct kit_command_spec *commands = kit_command_specs(&count);
+	for (size_t i = 0; i < count; i++)
+		if (!plan->shared->seen.commands[commands[i].type])
+			each(data, commands[i].name);
+}
+
+static void print_name(void *data, const char *name)
+{
+	uint32_t *count = data;
+	printf("%s%s", (*count)++ ? " " : "never sent: ", name);
+}
+
+void conform_report_end(const struct conform_plan *plan)
+{
+	uint32_t unsent = 0;
+	if (plan->options.tap) {
+		printf("1..%zu\n", plan->count);
+		return;
+	}
+	if (is_terminal())
+		printf("\r\033[K");
+	print_table(plan);
+	each_never_sent(plan, print_name, &unsent);
+	printf("%s\n", unsent ? "" : "never sent: nothing, every message and command was");
+	for (uint32_t i = 0; i < CONFORM_VERDICTS; i++)
+		printf("%s%u %s", i ? ", " : "", conform_plan_count(plan, (enum conform_verdict)i),
+			conform_verdict_names[i]);
+	printf("\n");
+}
+
+/* --- JSON ---------------------------------------------------------------------------------- */
+
+static void json_string(FILE *file, const char *text)
+{
+	fputc('"', file);
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+		if (c == '"' || c == '\\')
+			fprintf(file, "\\%c", c);
+		else if (c < 0x20 || c == 0x7f)
+			fprintf(file, "\\u%04x", c);
+		else
+			fputc(c, file);
+	}
+	fputc('"', file);
+}
+
+static void json_item(FILE *file, const struct conform_item *item)
+{
+	fprintf(file, "    {\"name\": ");
+	json_string(file, item->name);
+	fprintf(file, ", \"verdict\": \"%s\", \"ms\": %u, \"source\": ",
+		conform_verdict_names[item->verdict], item->duration_ms);
+	json_string(file, item->row->source);
+	if (item->why[0]) {
+		fprintf(file, ", \"why\": ");
+		json_string(file, item->why);
+	}
+	fprintf(file, "}");
+}
+
+struct json_names {
+	FILE *file;
+	uint32_t count;
+};
+
+static void json_name(void *data, const char *name)
+{
+	struct json_names *names = data;
+	fprintf(names->file, "%s", names->count++ ? ", " : "");
+	json_string(names->file, name);
+}
+
+static void json_plan(FILE *file, const struct conform_plan *plan)
+{
+	struct json_names names = { .file = file };
+	fprintf(file, "{\n  \"backend\": ");
+	json_string(file, plan->options.backend);
+	fprintf(file, ",\n  \"totals\": {");
+	for (uint32_t i = 0; i < CONFORM_VERDICTS; i++)
+		fprintf(file, "%s\"%s\": %u", i ? ", " : "", conform_verdict_names[i],
+			conform_plan_count(plan, (enum conform_verdict)i));
+	fprintf(file, "},\n  \"never_sent\": [");
+	each_never_sent(plan, json_name, &names);
+	fprintf(file, "],\n  \"cases\": [\n");
+	for (size_t i = 0; i < plan->count; i++) {
+		json_item(file, &plan->items[i]);
+		fprintf(file, "%s\n", i + 1 < plan->count ? "," : "");
+	}
+	fprintf(file, "  ]\n}\n");
+}
+
+int conform_report_json(const struct conform_plan *plan)
+{
+	FILE *file = fopen(plan->options.json, "we");
+	if (!file)
+		return -errno;
+	json_plan(file, plan);
+	bool failed = ferror(file);
+	return fclose(file) == 0 && !failed ? 0 : -EIO;
+}

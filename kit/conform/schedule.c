@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Cases are run by processes of their own, several at a time: the scheduler starts them, takes their
+ * verdicts from a pipe and what they wrote to standard error from a memory file, and ends those
+ * that do not end.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kit/conform/plan.h"
+#include "util/checked.h"
+#include "util/fd.h"
+
+#define MAX_JOBS      32u
+#define CASE_LIMIT_MS 60000u
+
+struct job {
+	pid_t pid; /* 0: none */
+	size_t index; /* of the item */
+	int result_fd, log_fd;
+	uint64_t started_ms;
+};
+
+typedef void (*child_fn)(struct conform_plan *plan, size_t index, int result_fd);
+
+static void run_item(struct conform_plan *plan, size_t index, int result_fd)
+{
+	conform_child(plan, &plan->items[index], result_fd);
+}
+
+static void run_probe(struct conform_plan *plan, size_t index, int result_fd)
+{
+	conform_child_probe(plan, result_fd);
+}
+
+static int job_start(struct job *job, struct conform_plan *plan, size_t index, child_fn child)
+{
+	int result[2];
+	_cleanup_fd_ int log_fd = memfd_create("case-log", MFD_CLOEXEC);
+	if (log_fd < 0 || pipe2(result, O_CLOEXEC) < 0)
+		return -errno;
+	pid_t parent = getpid();
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent || dup2(log_fd, STDERR_FILENO) < 0)
+			_exit(EXIT_FAILURE);
+		child(plan, index, result[1]);
+	}
+	int error = errno;
+	fd_close(&result[1]);
+	if (pid < 0) {
+		fd_close(&result[0]);
+		return -error;
+	}
+	*job = (struct job){ .pid = pid,
+		.index = index,
+		.result_fd = result[0],
+		.log_fd = fd_steal(&log_fd),
+		.started_ms = kit_now() };
+	return 0;
+}
+
+static char *read_log(int fd)
+{
+	struct stat info;
+	if (fstat(fd, &info) < 0 || info.st_size == 0)
+		return NULL;
+	char *text = calloc(1, (size_t)info.st_size + 1);
+	if (text && pread(fd, text, (size_t)info.st_size, 0) < 0)
+		text[0] = '\0';
+	return text;
+}
+
+/* Waits for a process that has ended, or is about to, and takes in what it left. */
+static struct conform_result job_end(struct job *job, bool late, char **ret_log)
+{
+	struct conform_result result;
+	int status = 0;
+	if (late)
+		kill(job->pid, SIGKILL);
+	ssize_t got = read(job->result_fd, &result, sizeof(result));
+	waitpid(job->pid, &status, 0);
+	if (got != (ssize_t)sizeof(result)) {
+		result = (struct conform_result){ .verdict = CONFORM_FAIL };
+		if (late)
+			snprintf(result.why, sizeof(result.why), "the case did not end in %u s",
+				CASE_LIMIT_MS / 1000);
+		else
+			snprintf(result.why, sizeof(result.why),
+				"the case's process ended with status %#x", (unsigned)status);
+	}
+	*ret_log = read_log(job->log_fd);
+	fd_close(&job->result_fd);
+	fd_close(&job->log_fd);
+	job->pid = 0;
+	return result;
+}
+
+/* The kit says on standard error why there is no machine, or what was wrong at its end. */
+static void explain(char *why, size_t size, const char *log)
+{
+	const char *line = log ? strstr(log, "kit: ") : NULL;
+	if (why[0] || !line)
+		return;
+	line += strlen("kit: ");
+	snprintf(why, size, "%.*s", (int)strcspn(line, "\n"), line);
+}
+
+/* --- the probe ----------------------------------------------------------------------------- */
+
+static int probe(struct conform_plan *plan)
+{
+	struct job job;
+	char *log;
+	int ret = job_start(&job, plan, 0, run_probe);
+	if (ret < 0)
+		return ret;
+	struct pollfd ended = { .fd = job.result_fd, .events = POLLIN };
+	bool late = poll(&ended, 1, (int)CASE_LIMIT_MS) == 0;
+	struct conform_result result = job_end(&job, late, &log);
+	explain(result.why, sizeof(result.why), log);
+	if (!plan->shared->probe.done)
+		snprintf(
+			plan->shared->probe.why, sizeof(plan->shared->probe.why), "%s", result.why);
+	free(log);
+	return 0;
+}
+
+/* Why an item cannot be run with this backend; NULL when it can. */
+static const char *missing(
+	const struct conform_probe *probe, const struct conform_case *row, char *text, size_t size)
+{
+	static const struct {
+		uint32_t need;
+		const char *text;
+	} needs[] = {
+		{ CONFORM_NEEDS_MANY, "it serves one connection only" },
+		{ CONFORM_NEEDS_DISPLAY, "it does not use the VMM's display" },
+		{ CONFORM_NEEDS_VIRGL, "it has no capability set of virgl" },
+	};
+	const bool has[] = { probe->many, probe->display, probe->virgl };
+	if (!probe->done)
+		return NULL;
+	for (uint32_t bit = 0; bit < 64; bit++) {
+		if (row->features & ~probe->features & UINT64_C(1) << bit)
+			snprintf(text, size, "%s is not offered", kit_feature_name(bit));
+		else if (row->protocol & ~probe->protocol & UINT64_C(1) << bit)
+			snprintf(text, size, "protocol feature %s is not offered",
+				kit_protocol_feature_name(bit));
+		else
+			continue;
+		return text;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(needs); i++)
+		if (row->needs & needs[i].need && !has[i])
+			return needs[i].text;
+	return NULL;
+}
+
+/* --- the run ------------------------------------------------------------------------------- */
+
+struct run {
+	struct conform_plan *plan;
+	void (*done)(struct conform_plan *plan, size_t index);
+	struct job jobs[MAX_JOBS];
+	size_t next; /* item to be started */
+	uint32_t open; /* jobs */
+};
+
+static void take_result(struct run *run, struct job *job, bool late)
+{
+	struct conform_item *item = &run->plan->items[job->index];
+	struct conform_result result = job_end(job, late, &item->log);
+	run->open--;
+	item->verdict = result.verdict;
+	memcpy(item->why, result.why, sizeof(item->why));
+	explain(item->why, sizeof(item->why), item->log);
+	item->duration_ms = (uint32_t)(kit_now() - job->started_ms);
+	struct kit_backend *kept = run->plan->kept;
+	if (kept && !kit_backend_alive(kept)) {
+		item->verdict = CONFORM_FAIL;
+		snprintf(item->why, sizeof(item->why), "the backend died (status %#x)",
+			(unsigned)kept->status);
+		kit_backend_destroy(kept);
+		run->plan->kept = kit_backend_create(&run->plan->kit, run->plan->options.backend);
+	}
+	run->done(run->plan, job->index);
+}
+
+static int start_next(struct run *run, struct job *job)
+{
+	struct conform_item *item = &run->plan->items[run->next];
+	char text[120];
+	const char *reason = missing(&run->plan->shared->probe, item->row, text, sizeof(text));
+	size_t index = run->next++;
+	if (!reason) {
+		int ret = job_start(job, run->plan, index, run_item);
+		run->open += ret == 0;
+		return ret;
+	}
+	item->verdict = CONFORM_SKIP;
+	snprintf(item->why, sizeof(item->why), "%s", reason);
+	run->done(run->plan, index);
+	return 0;
+}
+
+static int fill(struct run *run)
+{
+	for (uint32_t i = 0; i < run->plan->options.jobs; i++)
+		while (!run->jobs[i].pid && run->next < run->plan->count) {
+			int ret = start_next(run, &run->jobs[i]);
+			if (ret < 0)
+				return ret;
+		}
+	return 0;
+}
+
+static void wait_some(struct run *run)
+{
+	struct pollfd polls[MAX_JOBS];
+	uint32_t jobs = run->plan->options.jobs;
+	for (uint32_t i = 0; i < jobs; i++)
+		polls[i] = (struct pollfd){ .fd = run->jobs[i].pid ? run->jobs[i].result_fd : -1,
+			.events = POLLIN };
+	poll(polls, jobs, 1000);
+	for (uint32_t i = 0; i < jobs; i++) {
+		struct job *job = &run->jobs[i];
+		bool late = job->pid && kit_now() - job->started_ms > CASE_LIMIT_MS;
+		if (job->pid && (polls[i].revents || late))
+			take_result(run, job, late);
+	}
+}
+
+int conform_run(struct conform_plan *plan, void (*done)(struct conform_plan *plan, size_t index))
+{
+	struct run run = { .plan = plan, .done = done };
+	plan->options.jobs = min_u32(plan->options.jobs, MAX_JOBS);
+	int ret = probe(plan);
+	if (ret < 0)
+		return ret;
+	conform_report_start(plan);
+	if (plan->options.keep) {
+		plan->options.jobs = 1;
+		plan->kept = kit_backend_create(&plan->kit, plan->options.backend);
+		if (!plan->kept)
+			return -ENOENT;
+	}
+	while (ret == 0 && (run.open > 0 || run.next < plan->count)) {
+		ret = fill(&run);
+		if (run.open > 0)
+			wait_some(&run);
+	}
+	return ret;
+}
