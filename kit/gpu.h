@@ -179,6 +179,11 @@ struct kit_surface {
 int kit_surface_create(struct kit_gpu *gpu, struct kit_surface *ret_surface,
 	const struct virtio_gpu_resource_create_2d *like, uint32_t chunk);
 
+/* ATTACH_BACKING only, of size bytes, to a resource of any kind; format, width and height are the
+ * caller's to fill in. */
+int kit_surface_back(struct kit_gpu *gpu, struct kit_surface *ret_surface, uint32_t id,
+	uint64_t size, uint32_t chunk);
+
 /* Frees the backing; the resource is left to the test. NULL-safe on a zeroed one. */
 void kit_surface_finish(struct kit_surface *surface);
 

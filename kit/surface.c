@@ -24,29 +24,37 @@ static int alloc_chunks(struct kit_surface *surface, uint32_t chunk)
 	return 0;
 }
 
-int kit_surface_create(struct kit_gpu *gpu, struct kit_surface *ret_surface,
-	const struct virtio_gpu_resource_create_2d *like, uint32_t chunk)
+int kit_surface_back(struct kit_gpu *gpu, struct kit_surface *ret_surface, uint32_t id,
+	uint64_t size, uint32_t chunk)
 {
-	struct kit_surface surface = { .gpu = gpu,
-		.id = like->resource_id,
-		.format = like->format,
-		.width = like->width,
-		.height = like->height,
-		.size = (uint64_t)like->width * like->height * 4 };
+	struct kit_surface surface = { .gpu = gpu, .id = id, .size = size };
 	if (chunk == 0)
-		chunk = (uint32_t)surface.size;
-	surface.count = (uint32_t)((surface.size + chunk - 1) / chunk);
+		chunk = (uint32_t)size;
+	surface.count = (uint32_t)((size + chunk - 1) / chunk);
 	surface.entries = calloc(surface.count, sizeof(*surface.entries));
 	int ret = surface.entries ? alloc_chunks(&surface, chunk) : -ENOMEM;
 	if (ret == 0)
-		ret = kit_gpu_create_2d(
-			gpu, surface.id, surface.format, surface.width, surface.height);
-	if (ret == VIRTIO_GPU_RESP_OK_NODATA)
-		ret = kit_gpu_attach(gpu, surface.id, surface.entries, surface.count);
+		ret = kit_gpu_attach(gpu, id, surface.entries, surface.count);
 	if (ret == VIRTIO_GPU_RESP_OK_NODATA)
 		*ret_surface = surface;
 	else
 		kit_surface_finish(&surface);
+	return ret;
+}
+
+int kit_surface_create(struct kit_gpu *gpu, struct kit_surface *ret_surface,
+	const struct virtio_gpu_resource_create_2d *like, uint32_t chunk)
+{
+	uint32_t id = like->resource_id;
+	int ret = kit_gpu_create_2d(gpu, id, like->format, like->width, like->height);
+	if (ret == VIRTIO_GPU_RESP_OK_NODATA)
+		ret = kit_surface_back(
+			gpu, ret_surface, id, (uint64_t)like->width * like->height * 4, chunk);
+	if (ret != VIRTIO_GPU_RESP_OK_NODATA)
+		return ret;
+	ret_surface->format = like->format;
+	ret_surface->width = like->width;
+	ret_surface->height = like->height;
 	return ret;
 }
 

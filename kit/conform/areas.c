@@ -3,8 +3,18 @@
 #include "kit/conform/plan.h"
 
 extern const struct conform_area conform_area_2d;
+extern const struct conform_area conform_area_3d;
+extern const struct conform_area conform_area_capset;
+extern const struct conform_area conform_area_context;
+extern const struct conform_area conform_area_submit;
+extern const struct conform_area conform_area_timelines;
 
 const struct conform_area *const conform_areas[] = {
 	&conform_area_2d,
+	&conform_area_capset,
+	&conform_area_context,
+	&conform_area_3d,
+	&conform_area_submit,
+	&conform_area_timelines,
 };
 const size_t conform_area_count = ARRAY_SIZE(conform_areas);

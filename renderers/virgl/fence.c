@@ -5,6 +5,9 @@
  * own, with locks held: the inbox takes that in without allocating, since it keeps but the newest
  * id of each timeline, and wakes the loop, which finishes the calls.
  *
+ * An OpenGL context does its work in order, so it has one timeline: fences of all its rings are on
+ * that.
+ *
  * The global timeline gives back the lower 32 bits of an id only: it is the next such after the
  * oldest pending one, unless that has never been given out.
  */
@@ -203,7 +206,7 @@ void virgl_fence(struct renderer *renderer, uint32_t id, int32_t ring, struct re
 	struct context *context = virgl_context_find(virgl, id);
 	if (!context)
 		renderer_call_done(call, -ENOENT, NULL);
-	else if (ring != 0)
+	else if (ring < 0)
 		renderer_call_done(call, -EINVAL, NULL);
 	else
 		add_fence(virgl, &context->fences, context->handle, call);

@@ -44,7 +44,7 @@ struct fence {
 struct context {
 	uint32_t id; /* the guest's */
 	uint32_t handle; /* the library's: a context that is being destroyed keeps it */
-	struct list fences; /* of ring 0, there is no other; as the library finishes them */
+	struct list fences; /* of all rings; as the library finishes them */
 	struct list dying; /* virgl::dying, or empty */
 	bool given_up; /* when dying: nobody waits for it any more */
 	struct renderer_call *destroyed; /* when dying; may be NULL */

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A writer of virgl command streams: the few commands that show whether a renderer of OpenGL works.
+ * A command is a word with its number, an object type and the number of words that follow. Formats,
+ * targets and bindings are gallium's numbers.
+ */
+#pragma once
+
+#include "kit/gpu.h"
+
+#define KIT_VIRGL_MAX_WORDS 16384u
+
+enum kit_virgl_target {
+	KIT_VIRGL_BUFFER = 0,
+	KIT_VIRGL_1D = 1,
+	KIT_VIRGL_2D = 2,
+	KIT_VIRGL_3D = 3,
+	KIT_VIRGL_CUBE = 4,
+	KIT_VIRGL_RECT = 5,
+	KIT_VIRGL_1D_ARRAY = 6,
+	KIT_VIRGL_2D_ARRAY = 7,
+};
+
+enum kit_virgl_bind {
+	KIT_VIRGL_RENDER_TARGET = 1 << 1,
+	KIT_VIRGL_SAMPLER_VIEW = 1 << 3,
+	KIT_VIRGL_VERTEX_BUFFER = 1 << 4,
+	KIT_VIRGL_SCANOUT = 1 << 18,
+};
+
+/* A stream under construction; zeroed: empty. What does not fit any more makes it `full`. */
+struct kit_virgl {
+	uint32_t count;
+	bool full;
+	uint32_t words[KIT_VIRGL_MAX_WORDS];
+};
+
+/* Any command: number, object type, and its words. */
+void kit_virgl_command(struct kit_virgl *stream, uint32_t number, uint32_t object,
+	const uint32_t *words, uint32_t count);
+
+/* One of `words` words that does nothing. */
+void kit_virgl_nop(struct kit_virgl *stream, uint32_t words);
+
+/* Makes a surface (its handle is the caller's to choose) of level 0 of a resource. */
+void kit_virgl_surface(
+	struct kit_virgl *stream, uint32_t surface, uint32_t resource, uint32_t format);
+
+/* Draws to a surface from now on. */
+void kit_virgl_framebuffer(struct kit_virgl *stream, uint32_t surface);
+
+/* Fills what is drawn to: 0xaarrggbb. */
+void kit_virgl_clear(struct kit_virgl *stream, uint32_t color);
+
+/* A box of a resource's level, as transfers and copies name it. */
+struct kit_virgl_box {
+	uint32_t resource, level;
+	uint32_t x, y, z, w, h, d;
+};
+
+/* Copies a box to (x, y, z) of another resource. */
+void kit_virgl_copy(struct kit_virgl *stream, const struct kit_virgl_box *from,
+	const struct kit_virgl_box *to);
+
+/* Writes words of pixels, stride bytes in a row, into a box. */
+void kit_virgl_inline_write(struct kit_virgl *stream, const struct kit_virgl_box *box,
+	uint32_t stride, const uint32_t *pixels, uint32_t count);
+
+/* SUBMIT_3D: the response's type or -errno. The stream is empty afterwards. */
+int kit_virgl_submit(struct kit_gpu *gpu, uint32_t ctx_id, struct kit_virgl *stream);
+
+/* The same without waiting; the header says context and fence. */
+struct kit_command *kit_virgl_send(
+	struct kit_gpu *gpu, struct virtio_gpu_ctrl_hdr header, struct kit_virgl *stream);
