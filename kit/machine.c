@@ -111,7 +111,12 @@ struct kit_machine *kit_machine_attach(
 	machine->vmm.sock = -1;
 	if (!machine->spec.profile)
 		machine->spec.profile = &kit_profile_qemu_gpu;
-	if (build(machine) == 0)
+	int timeout_ms = machine->kit.timeout_ms;
+	if (spec->patience_ms > timeout_ms)
+		machine->kit.timeout_ms = spec->patience_ms;
+	int ret = build(machine);
+	machine->kit.timeout_ms = timeout_ms;
+	if (ret == 0)
 		return machine;
 	fprintf(stderr, "kit: no machine: %s\n", machine->kit.why);
 	kit_machine_destroy(machine);

@@ -34,8 +34,7 @@ static void put(struct kit_virgl *stream, const uint32_t *words, uint32_t count)
 	stream->count += count;
 }
 
-static void put_header(
-	struct kit_virgl *stream, uint32_t number, uint32_t object, uint32_t count)
+static void put_header(struct kit_virgl *stream, uint32_t number, uint32_t object, uint32_t count)
 {
 	const uint32_t header = number | object << 8 | min_u32(count, MAX_WORDS) << 16;
 	put(stream, &header, 1);

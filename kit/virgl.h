@@ -59,8 +59,8 @@ struct kit_virgl_box {
 };
 
 /* Copies a box to (x, y, z) of another resource. */
-void kit_virgl_copy(struct kit_virgl *stream, const struct kit_virgl_box *from,
-	const struct kit_virgl_box *to);
+void kit_virgl_copy(
+	struct kit_virgl *stream, const struct kit_virgl_box *from, const struct kit_virgl_box *to);
 
 /* Writes words of pixels, stride bytes in a row, into a box. */
 void kit_virgl_inline_write(struct kit_virgl *stream, const struct kit_virgl_box *box,

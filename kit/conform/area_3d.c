@@ -388,8 +388,8 @@ static void cursor(struct conform *c)
 	gl_clear(m, &s, 0xffa05030);
 	CHECK_GOOD(m,
 		kit_gpu_update_cursor(&m->gpu,
-			(struct virtio_gpu_update_cursor){ .pos = { .x = 5, .y = 6 },
-				.resource_id = 1 }));
+			(struct virtio_gpu_update_cursor){
+				.pos = { .x = 5, .y = 6 }, .resource_id = 1 }));
 	CHECK_OK(m, kit_display_wait(&m->display, VHOST_USER_GPU_CURSOR_UPDATE, 1));
 	CHECK_INT(m->display.cursor.pixels[64 * 20 + 7] & KIT_RGB, 0xa05030);
 	kit_surface_finish(&s);

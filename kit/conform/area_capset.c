@@ -66,11 +66,9 @@ static void contents(struct conform *c)
 			uint32_t a = info->capset_max_size, b = info->capset_max_size;
 			memset(first, 0x11, a);
 			memset(second, 0x22, b);
-			CHECK_TYPE(m,
-				kit_gpu_capset(&m->gpu, info->capset_id, version, first, &a),
+			CHECK_TYPE(m, kit_gpu_capset(&m->gpu, info->capset_id, version, first, &a),
 				VIRTIO_GPU_RESP_OK_CAPSET);
-			CHECK_TYPE(m,
-				kit_gpu_capset(&m->gpu, info->capset_id, version, second, &b),
+			CHECK_TYPE(m, kit_gpu_capset(&m->gpu, info->capset_id, version, second, &b),
 				VIRTIO_GPU_RESP_OK_CAPSET);
 			CHECK(a <= info->capset_max_size);
 			CHECK_INT(a, b);
@@ -95,8 +93,8 @@ static void virgl_has_formats(struct conform *c)
 			continue;
 		memset(words, 0, sizeof(words));
 		CHECK_TYPE(m,
-			kit_gpu_capset(&m->gpu, info->capset_id, info->capset_max_version, words,
-				&size),
+			kit_gpu_capset(
+				&m->gpu, info->capset_id, info->capset_max_version, words, &size),
 			VIRTIO_GPU_RESP_OK_CAPSET);
 		/* its version, and then the formats that can be sampled, a bit for each */
 		CHECK(words[0] >= 1);
@@ -147,8 +145,8 @@ static void room(struct conform *c)
 	CHECK(bytes);
 	for (uint32_t i = 0; i < sets.count; i++) {
 		const struct virtio_gpu_resp_capset_info *info = &sets.infos[i];
-		uint32_t given = rooms[c->variant].times * info->capset_max_size +
-			rooms[c->variant].bytes;
+		uint32_t given =
+			rooms[c->variant].times * info->capset_max_size + rooms[c->variant].bytes;
 		uint32_t size = given;
 		int type = kit_gpu_capset(
 			&m->gpu, info->capset_id, info->capset_max_version, bytes, &size);
@@ -178,8 +176,8 @@ static void without_virgl(struct conform *c)
 static const char *const past_names[] = { "by_one", "64", "2_31", "max", NULL };
 static const char *const id_names[] = { "0", "63", "64", "2_31", "max", NULL };
 static const char *const version_names[] = { "by_one", "by_100", "by_2_31", NULL };
-static const char *const room_names[] = { "none", "one_byte", "100_bytes", "one_byte_more",
-	"twice", "a_page_more", NULL };
+static const char *const room_names[] = { "none", "one_byte", "100_bytes", "one_byte_more", "twice",
+	"a_page_more", NULL };
 
 #define THREE_D .features = CONFORM_FEATURE(GPU_F_VIRGL)
 

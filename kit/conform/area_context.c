@@ -69,8 +69,8 @@ static void capset_of_each_kind(struct conform *c)
 	CHECK_OK(m, kit_vmm_read_config(&m->vmm, 0, &config, sizeof(config)));
 	for (uint32_t i = 0; i < config.num_capsets; i++) {
 		struct virtio_gpu_resp_capset_info info;
-		CHECK_TYPE(m, kit_gpu_capset_info(&m->gpu, i, &info),
-			VIRTIO_GPU_RESP_OK_CAPSET_INFO);
+		CHECK_TYPE(
+			m, kit_gpu_capset_info(&m->gpu, i, &info), VIRTIO_GPU_RESP_OK_CAPSET_INFO);
 		CHECK_GOOD(m, kit_gpu_ctx_create(&m->gpu, i + 1, info.capset_id, "kind"));
 	}
 	conform_end(c, m);
@@ -86,8 +86,8 @@ static void capset_unknown(struct conform *c)
 
 static void old_drivers(struct conform *c)
 {
-	struct kit_machine *m = conform_machine(c,
-		&(struct kit_machine_spec){ .unwanted = CONFORM_FEATURE(GPU_F_CONTEXT_INIT) });
+	struct kit_machine *m = conform_machine(
+		c, &(struct kit_machine_spec){ .unwanted = CONFORM_FEATURE(GPU_F_CONTEXT_INIT) });
 	CHECK_GOOD(m, kit_gpu_ctx_create(&m->gpu, 1, 0, ""));
 	CHECK_GOOD(m, kit_gpu_ctx_create(&m->gpu, 2, 0xdeadbeef, ""));
 	conform_end(c, m);
@@ -163,9 +163,8 @@ static void shared_resource(struct conform *c)
 	CHECK_GOOD(m, kit_gpu_ctx_attach(&m->gpu, 2, 5));
 	gl_clear(m, &s, 0xff336699);
 	kit_picture_fill(expected, kit_rect(0, 0, 32, 32), 0x336699);
-	struct virtio_gpu_transfer_host_3d transfer = {
-		.box = { 0, 0, 0, 32, 32, 1 }, .resource_id = 5
-	};
+	struct virtio_gpu_transfer_host_3d transfer = { .box = { 0, 0, 0, 32, 32, 1 },
+		.resource_id = 5 };
 	CHECK_GOOD(m, kit_gpu_transfer_from_3d(&m->gpu, 2, transfer));
 	gl_check_picture(m, &s, expected);
 	CHECK_GOOD(m, kit_gpu_ctx_destroy(&m->gpu, 2));
@@ -261,8 +260,8 @@ static const struct conform_case cases[] = {
 		they_run_out, VIRGL },
 	{ "attach_and_detach", "virtio 1.4, 5.7.6.9: CTX_ATTACH_RESOURCE, CTX_DETACH_RESOURCE",
 		attach_and_detach, VIRGL },
-	{ "attach_unknown", "a context or resource that is not there harms nobody",
-		attach_unknown, pair_names, VIRGL },
+	{ "attach_unknown", "a context or resource that is not there harms nobody", attach_unknown,
+		pair_names, VIRGL },
 	{ "shared_resource", "virtio 1.4, 5.7.6.9: a resource may be attached to several contexts",
 		shared_resource, VIRGL },
 	{ "destroyed_with_all_it_has", "a program may be killed: what it had goes with its context",
@@ -270,7 +269,7 @@ static const struct conform_case cases[] = {
 	{ "used_after_destroy", "virtio 1.4, 5.7.6.7: ERR_INVALID_CONTEXT_ID", used_after_destroy,
 		VIRGL },
 	{ "gone_after_reset", "virtio 1.4, 2.4: a reset leaves nothing", gone_after_reset, VIRGL },
-	{ "kept_over_a_pause", "QEMU's stop and cont: the guest does not notice",
-		kept_over_a_pause, VIRGL },
+	{ "kept_over_a_pause", "QEMU's stop and cont: the guest does not notice", kept_over_a_pause,
+		VIRGL },
 };
 DEFINE_CONFORM_AREA(context, cases);

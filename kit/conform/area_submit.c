@@ -86,7 +86,9 @@ static void inline_write(struct conform *c)
 		pixels[i] = 0xff000000 | i * 0x010203;
 		expected->pixels[(20 + i / 16) * 64 + 30 + i % 16] = pixels[i] & KIT_RGB;
 	}
-	const struct kit_virgl_box box = { .resource = 1, .x = 30, .y = 20, .w = 16, .h = 8, .d = 1 };
+	const struct kit_virgl_box box = {
+		.resource = 1, .x = 30, .y = 20, .w = 16, .h = 8, .d = 1
+	};
 	kit_virgl_inline_write(stream, &box, 16 * 4, pixels, ARRAY_SIZE(pixels));
 	CHECK_GOOD(m, kit_virgl_submit(&m->gpu, GL_CONTEXT, stream));
 	gl_check_picture(m, &s, expected);
@@ -241,8 +243,8 @@ static void wrong_stream(struct conform *c)
 	};
 	static const uint32_t lengths[] = { 1, 1, 2, 6, 6, 4, 4, 1, 2, 2, 3, 4 };
 	struct kit_machine *m = gl_machine(c);
-	int type = kit_gpu_submit_3d(
-		&m->gpu, GL_CONTEXT, rows[c->variant], lengths[c->variant] * 4);
+	int type =
+		kit_gpu_submit_3d(&m->gpu, GL_CONTEXT, rows[c->variant], lengths[c->variant] * 4);
 	CHECK_OK(m, type);
 	check_draws(m, 9);
 	conform_end(c, m);

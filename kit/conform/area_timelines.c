@@ -193,9 +193,8 @@ static void pause_in_the_middle(struct conform *c)
 static const char *const id_names[] = { "0", "1", "2_32_less_1", "2_32", "2_63", "max", NULL };
 static const char *const ring_names[] = { "64", "65", "128", "255", NULL };
 
-#define VIRGL .needs = CONFORM_NEEDS_VIRGL
-#define RINGED                                                                                     \
-	.needs = CONFORM_NEEDS_VIRGL, .features = CONFORM_FEATURE(GPU_F_CONTEXT_INIT)
+#define VIRGL  .needs = CONFORM_NEEDS_VIRGL
+#define RINGED .needs = CONFORM_NEEDS_VIRGL, .features = CONFORM_FEATURE(GPU_F_CONTEXT_INIT)
 
 static const struct conform_case cases[] = {
 	{ "fence_id", "virtio 1.4, 5.7.6.7: fence_id is the driver's, all 64 bits of it", fence_id,
@@ -208,15 +207,16 @@ static const struct conform_case cases[] = {
 		every_ring, RINGED },
 	{ "no_such_ring", "virtio 1.4, 5.7.6.7: there are 64 rings", no_such_ring, ring_names,
 		RINGED },
-	{ "ring_of_no_context", "virtio 1.4, 5.7.6.7: a ring belongs to ctx_id",
-		ring_of_no_context, RINGED },
+	{ "ring_of_no_context", "virtio 1.4, 5.7.6.7: a ring belongs to ctx_id", ring_of_no_context,
+		RINGED },
 	{ "each_ring_in_order", "virtio 1.4, 5.7.6.7: each ring is a timeline", each_ring_in_order,
 		RINGED },
 	{ "ids_belong_to_a_timeline", "virtio 1.4, 5.7.6.7: ids are compared within a timeline",
 		ids_belong_to_a_timeline, RINGED },
 	{ "context_destroyed", "Linux waits for every fence it has asked for", context_destroyed,
 		RINGED },
-	{ "reset_in_the_middle", "a guest that reboots does not wait", reset_in_the_middle, RINGED },
+	{ "reset_in_the_middle", "a guest that reboots does not wait", reset_in_the_middle,
+		RINGED },
 	{ "pause_in_the_middle", "vhost-user: GET_VRING_BASE with requests in flight",
 		pause_in_the_middle, VIRGL },
 };

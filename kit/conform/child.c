@@ -15,6 +15,7 @@
 #include "util/checked.h"
 
 #define MAX_MACHINES    16u
+#define START_MS        15000 /* a renderer may have to load a graphics driver */
 #define LEAK_TIMEOUT_MS 1000
 #define LOG_TAIL        3000u /* bytes of the backend's log that are shown */
 
@@ -163,6 +164,7 @@ struct kit_machine *conform_machine(struct conform *c, const struct kit_machine_
 	own.command = running.plan->options.backend;
 	own.seen = &running.plan->shared->seen;
 	own.end = KIT_END_SOMEHOW;
+	own.patience_ms = START_MS;
 	struct kit_machine *machine = running.plan->kept
 		? kit_machine_attach(running.plan->kept, &own)
 		: kit_machine_create(&own);

@@ -48,7 +48,8 @@ struct kit_surface gl_resource(struct kit_machine *machine,
 {
 	struct kit_surface surface = { 0 };
 	CHECK_GOOD(machine, kit_gpu_create_3d(&machine->gpu, *args));
-	CHECK_GOOD(machine, kit_surface_back(&machine->gpu, &surface, args->resource_id, size, chunk));
+	CHECK_GOOD(
+		machine, kit_surface_back(&machine->gpu, &surface, args->resource_id, size, chunk));
 	surface.format = args->format;
 	surface.width = args->width;
 	surface.height = args->height;
@@ -56,16 +57,16 @@ struct kit_surface gl_resource(struct kit_machine *machine,
 	return surface;
 }
 
-struct kit_surface gl_texture(struct kit_machine *machine, uint32_t id, uint32_t format,
-	uint32_t width, uint32_t height)
+struct kit_surface gl_texture(
+	struct kit_machine *machine, uint32_t id, uint32_t format, uint32_t width, uint32_t height)
 {
 	const struct virtio_gpu_resource_create_3d args =
 		gl_texture_args(id, format, width, height);
 	return gl_resource(machine, &args, (uint64_t)width * height * 4, 0);
 }
 
-struct kit_surface gl_framebuffer(struct kit_machine *machine, uint32_t id, uint32_t format,
-	uint32_t width, uint32_t height)
+struct kit_surface gl_framebuffer(
+	struct kit_machine *machine, uint32_t id, uint32_t format, uint32_t width, uint32_t height)
 {
 	const struct virtio_gpu_resource_create_3d args =
 		gl_framebuffer_args(id, format, width, height);
@@ -74,10 +75,9 @@ struct kit_surface gl_framebuffer(struct kit_machine *machine, uint32_t id, uint
 
 struct kit_virgl_box gl_whole(const struct kit_surface *surface)
 {
-	return (struct kit_virgl_box){ .resource = surface->id,
-		.w = surface->width,
-		.h = surface->height,
-		.d = 1 };
+	return (struct kit_virgl_box){
+		.resource = surface->id, .w = surface->width, .h = surface->height, .d = 1
+	};
 }
 
 static struct virtio_gpu_transfer_host_3d transfer_of(
@@ -101,8 +101,8 @@ int gl_download(struct kit_machine *machine, const struct kit_virgl_box *box, ui
 	return kit_gpu_transfer_from_3d(&machine->gpu, GL_CONTEXT, transfer_of(box, offset));
 }
 
-void gl_check_picture(
-	struct kit_machine *machine, struct kit_surface *surface, const struct kit_picture *expected)
+void gl_check_picture(struct kit_machine *machine, struct kit_surface *surface,
+	const struct kit_picture *expected)
 {
 	struct kit_virgl_box whole = gl_whole(surface);
 	uint8_t *bytes = calloc(1, surface->size);

@@ -22,11 +22,11 @@ struct virtio_gpu_resource_create_3d gl_framebuffer_args(
 	uint32_t id, uint32_t format, uint32_t width, uint32_t height);
 
 /* A texture as kit_surface has 2D resources: created, backed by its size, attached to GL_CONTEXT. */
-struct kit_surface gl_texture(struct kit_machine *machine, uint32_t id, uint32_t format,
-	uint32_t width, uint32_t height);
+struct kit_surface gl_texture(
+	struct kit_machine *machine, uint32_t id, uint32_t format, uint32_t width, uint32_t height);
 
-struct kit_surface gl_framebuffer(struct kit_machine *machine, uint32_t id, uint32_t format,
-	uint32_t width, uint32_t height);
+struct kit_surface gl_framebuffer(
+	struct kit_machine *machine, uint32_t id, uint32_t format, uint32_t width, uint32_t height);
 
 /* The same for any kind of resource, with size bytes of backing in chunks (0: one). */
 struct kit_surface gl_resource(struct kit_machine *machine,
@@ -40,8 +40,8 @@ int gl_download(struct kit_machine *machine, const struct kit_virgl_box *box, ui
 struct kit_virgl_box gl_whole(const struct kit_surface *surface);
 
 /* The texture is this picture: downloads it into its backing and compares. */
-void gl_check_picture(
-	struct kit_machine *machine, struct kit_surface *surface, const struct kit_picture *expected);
+void gl_check_picture(struct kit_machine *machine, struct kit_surface *surface,
+	const struct kit_picture *expected);
 
 /* Fills a texture in GL_CONTEXT: 0xaarrggbb. */
 void gl_clear(struct kit_machine *machine, const struct kit_surface *surface, uint32_t color);
