@@ -11,6 +11,9 @@ help:
 	@echo 'make check-fast   those that take seconds'
 	@echo 'make build        only build'
 	@echo 'make bench        measures against QEMU'"'"'s own GPU'
+	@echo 'make conformance  judges our backend case by case; BACKEND="CMD {socket}": another one;'
+	@echo '                  SANITIZED=1: ours with ASan and UBSan; ARGS: virtiogpu-conform --help'
+	@echo 'make conformance-rust  the same for vhost-device-gpu, built with cargo'
 	@echo 'make shell        a shell in the lab'
 	@echo 'make clean        remove what was built here (tools/lab clean: the lab too)'
 	@echo 'NATIVE=1          without the lab, on what the host has'
@@ -32,10 +35,18 @@ bench:
 	$(LAB) run --guest -- tools/check build
 	$(LAB) run --guest -- tools/bench $(ARGS)
 
+conformance:
+	$(LAB) run -- tools/check build $(if $(SANITIZED),build-sanitizers)
+	$(LAB) run -- tools/conformance $(if $(SANITIZED),--sanitized) $(ARGS)
+
+conformance-rust:
+	$(LAB) run -- tools/check build
+	tools/peer-rust tools/conformance $(ARGS)
+
 shell:
 	$(LAB) shell
 
 clean:
 	rm -rf build-lab* build-native*
 
-.PHONY: help build demo check check-fast bench shell clean
+.PHONY: help build demo check check-fast bench conformance conformance-rust shell clean

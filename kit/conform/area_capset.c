@@ -16,8 +16,7 @@ struct sets {
 static struct sets read_sets(struct kit_machine *m)
 {
 	struct sets sets = { 0 };
-	struct virtio_gpu_config config;
-	CHECK_OK(m, kit_vmm_read_config(&m->vmm, 0, &config, sizeof(config)));
+	struct virtio_gpu_config config = conform_config(m);
 	CHECK(config.num_capsets <= MAX_SETS);
 	sets.count = config.num_capsets;
 	for (uint32_t i = 0; i < sets.count; i++)

@@ -65,8 +65,7 @@ static void name_length(struct conform *c)
 static void capset_of_each_kind(struct conform *c)
 {
 	struct kit_machine *m = conform_machine(c, NULL);
-	struct virtio_gpu_config config;
-	CHECK_OK(m, kit_vmm_read_config(&m->vmm, 0, &config, sizeof(config)));
+	struct virtio_gpu_config config = conform_config(m);
 	for (uint32_t i = 0; i < config.num_capsets; i++) {
 		struct virtio_gpu_resp_capset_info info;
 		CHECK_TYPE(

@@ -303,6 +303,15 @@ void conform_show(
 		kit_surface_show(surface, kit_rect(0, 0, surface->width, surface->height)));
 }
 
+struct virtio_gpu_config conform_config(struct kit_machine *machine)
+{
+	struct virtio_gpu_config config = { 0 };
+	CHECK_OK(machine,
+		kit_vmm_read_config(&machine->vmm, 0, &config,
+			offsetof(struct virtio_gpu_config, blob_alignment)));
+	return config;
+}
+
 /* --- the process --------------------------------------------------------------------------- */
 
 static void start(struct conform_plan *plan, int result_fd)
@@ -325,9 +334,8 @@ void conform_child(struct conform_plan *plan, const struct conform_item *item, i
 
 static bool has_capset(struct kit_machine *machine, uint32_t id)
 {
-	struct virtio_gpu_config config;
+	struct virtio_gpu_config config = conform_config(machine);
 	struct virtio_gpu_resp_capset_info info;
-	CHECK_OK(machine, kit_vmm_read_config(&machine->vmm, 0, &config, sizeof(config)));
 	for (uint32_t i = 0; i < config.num_capsets; i++)
 		if (kit_gpu_capset_info(&machine->gpu, i, &info) ==
 				VIRTIO_GPU_RESP_OK_CAPSET_INFO &&
@@ -349,11 +357,10 @@ static bool uses_display(struct kit_machine *machine)
 {
 	struct kit_surface surface =
 		conform_surface(machine, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 64, 64);
-	struct kit_picture *picture = conform_pattern(64, 64, 1);
-	CHECK_GOOD(machine, kit_gpu_set_scanout(&machine->gpu, 0, 1, kit_rect(0, 0, 64, 64)));
-	conform_show(machine, &surface, picture);
-	bool shown = kit_wait(&machine->kit, something_shown, machine, -1) == 0;
-	kit_picture_destroy(picture);
+	struct virtio_gpu_rect all = kit_rect(0, 0, 64, 64);
+	bool shown = kit_gpu_set_scanout(&machine->gpu, 0, 1, all) == VIRTIO_GPU_RESP_OK_NODATA &&
+		kit_surface_show(&surface, all) == VIRTIO_GPU_RESP_OK_NODATA &&
+		kit_wait(&machine->kit, something_shown, machine, -1) == 0;
 	kit_surface_finish(&surface);
 	return shown;
 }
@@ -363,6 +370,9 @@ void conform_child_probe(struct conform_plan *plan, int result_fd)
 	struct conform_probe *probe = &plan->shared->probe;
 	struct conform c = { .probe = probe };
 	start(plan, result_fd);
+	const struct kit_machine_spec connected = { .stage = KIT_STAGE_CONNECTED };
+	conform_close(&c, conform_machine(&c, &connected));
+	probe->runs = true;
 	struct kit_machine *machine = conform_machine(&c, NULL);
 	probe->features = machine->vmm.offered;
 	probe->protocol = machine->vmm.protocol_offered;

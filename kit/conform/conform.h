@@ -64,6 +64,7 @@ struct conform_area {
 
 /* What the backend is, as found out before the first case. */
 struct conform_probe {
+	bool runs; /* it starts and takes a connection */
 	bool done; /* false: it could not be found out, and nothing is skipped because of it */
 	uint64_t features, protocol;
 	bool many; /* serves another connection after the first */
@@ -130,3 +131,6 @@ struct kit_picture *conform_pattern(uint32_t width, uint32_t height, uint32_t se
 /* The whole of a surface: draws the picture, transfers and flushes it. */
 void conform_show(struct kit_machine *machine, struct kit_surface *surface,
 	const struct kit_picture *picture);
+
+/* What every device has of its configuration space: blob_alignment is left 0. */
+struct virtio_gpu_config conform_config(struct kit_machine *machine);

@@ -133,8 +133,10 @@ static int probe(struct conform_plan *plan)
 	if (!plan->shared->probe.done)
 		snprintf(
 			plan->shared->probe.why, sizeof(plan->shared->probe.why), "%s", result.why);
+	if (!plan->shared->probe.runs)
+		fprintf(stderr, "virtiogpu-conform: %s\n%s", result.why, log ? log : "");
 	free(log);
-	return 0;
+	return plan->shared->probe.runs ? 0 : -ECHILD;
 }
 
 /* Why an item cannot be run with this backend; NULL when it can. */
