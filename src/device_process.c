@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,8 @@
 #include "util/fd.h"
 #include "util/log.h"
 #include "vhost/session.h"
+
+#define PICTURE_BYTES (64 * 1024) /* an allocation of so many is mapped by itself */
 
 struct device_process {
 	const struct config *config;
@@ -220,8 +223,16 @@ static void finish(struct device_process *process)
 	loop_destroy(process->loop);
 }
 
+/* Pictures are mapped one by one, so that the host has their memory back when they go: by default the
+ * allocator learns from the first large ones to keep the next in its heap. */
+static void give_memory_back(void)
+{
+	mallopt(M_MMAP_THRESHOLD, PICTURE_BYTES);
+}
+
 int device_process_run(const struct config *config, int control)
 {
+	give_memory_back();
 	struct device_process process = {
 		.config = config,
 		.control = control,

@@ -6,6 +6,7 @@ extern const struct conform_area conform_area_2d;
 extern const struct conform_area conform_area_3d;
 extern const struct conform_area conform_area_capset;
 extern const struct conform_area conform_area_context;
+extern const struct conform_area conform_area_exhaust;
 extern const struct conform_area conform_area_submit;
 extern const struct conform_area conform_area_timelines;
 
@@ -16,5 +17,6 @@ const struct conform_area *const conform_areas[] = {
 	&conform_area_3d,
 	&conform_area_submit,
 	&conform_area_timelines,
+	&conform_area_exhaust,
 };
 const size_t conform_area_count = ARRAY_SIZE(conform_areas);

@@ -50,17 +50,21 @@ struct conform_case {
 	uint64_t features; /* virtio feature bits that the backend has to offer */
 	uint64_t protocol; /* protocol features */
 	uint32_t needs; /* CONFORM_NEEDS_… */
+	bool hostile; /* what nobody does by accident or in good faith: part of --hostile as well */
 };
 
 struct conform_area {
 	const char *name;
 	const struct conform_case *cases;
 	size_t count;
+	bool hostile; /* part of --hostile only, with all its rows */
 };
 
 /* The rows of an area's file: DEFINE_CONFORM_AREA(2d, cases); */
 #define DEFINE_CONFORM_AREA(area, rows)                                                            \
-	const struct conform_area conform_area_##area = { #area, rows, ARRAY_SIZE(rows) }
+	const struct conform_area conform_area_##area = { #area, rows, ARRAY_SIZE(rows), false }
+#define DEFINE_HOSTILE_AREA(area, rows)                                                            \
+	const struct conform_area conform_area_##area = { #area, rows, ARRAY_SIZE(rows), true }
 
 /* What the backend is, as found out before the first case. */
 struct conform_probe {
@@ -78,6 +82,7 @@ struct conform {
 	const struct conform_case *row;
 	uint32_t variant;
 	const struct conform_probe *probe;
+	bool hostile; /* the next good command has to be answered at once */
 };
 
 /* A machine with the backend, or the end of the case. spec may be NULL; command, seen and end are
@@ -90,7 +95,8 @@ void conform_end(struct conform *c, struct kit_machine *machine);
 /* The same for one whose queues or connection are of no use any more. */
 void conform_close(struct conform *c, struct kit_machine *machine);
 
-/* The device answers a good command within the time limit. */
+/* The device answers a good command within the time limit; with --hostile within 100 ms, once in three
+ * tries, as others may use the processors, too. */
 void conform_check_alive(struct kit_machine *machine);
 
 /* What was sent over the connection broke the protocol. The backend may close the connection, or

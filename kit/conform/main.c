@@ -20,6 +20,7 @@ enum exit_status {
 static const struct option long_options[] = {
 	{ "backend", required_argument, NULL, 'b' },
 	{ "only", required_argument, NULL, 'o' },
+	{ "hostile", no_argument, NULL, 'H' },
 	{ "list", no_argument, NULL, 'l' },
 	{ "json", required_argument, NULL, 'J' },
 	{ "keep", no_argument, NULL, 'k' },
@@ -39,6 +40,9 @@ static void print_help(void)
 	       "{fd}\n"
 	       "                       the number of a connected socket\n"
 	       "  -o, --only GLOB      only cases with such names; may be given several times\n"
+	       "      --hostile        the cases of guests, VMMs and displays in bad faith, "
+	       "instead of\n"
+	       "                       those in good faith\n"
 	       "  -l, --list           list the cases, and what each holds the backend to\n"
 	       "      --json FILE      write the results to FILE\n"
 	       "  -k, --keep           one backend for all cases, not a new one for each\n"
@@ -85,6 +89,9 @@ static int take_option(struct conform_options *options, int letter)
 		return 0;
 	case 'o':
 		return add_pattern(options, optarg);
+	case 'H':
+		options->hostile = true;
+		return 0;
 	case 'l':
 		options->list = true;
 		return 0;

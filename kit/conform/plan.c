@@ -50,6 +50,8 @@ static int add_case(
 {
 	struct conform_item item = { .area = area, .row = row };
 	int ret = 0;
+	if (plan->options.hostile ? !(area->hostile || row->hostile) : area->hostile)
+		return 0;
 	do {
 		ret = add(plan, &item);
 		item.variant++;

@@ -28,6 +28,7 @@ struct conform_options {
 	const char *json; /* path; NULL: none */
 	uint32_t jobs;
 	int timeout_ms; /* for each answer */
+	bool hostile; /* the cases of bad faith, not those of good faith */
 	bool keep; /* one backend for all cases */
 	bool list;
 	bool tap;
