@@ -267,6 +267,20 @@ uint8_t *vhost_memory_translate_user(
 	return NULL;
 }
 
+bool vhost_memory_guest_address(
+	const struct vhost_memory *memory, uint64_t user_address, uint64_t *ret_guest_address)
+{
+	for (uint32_t i = 0; i < memory->count; i++) {
+		const struct vhost_region *region = memory->regions[i];
+		uint64_t offset;
+		if (!offset_in(region->user_address, region->size, user_address, &offset))
+			continue;
+		*ret_guest_address = region->guest_address + offset;
+		return true;
+	}
+	return false;
+}
+
 /* The span from guest_address to the end of its region, at most length bytes. */
 static bool first_span(const struct vhost_memory *memory, uint64_t guest_address, uint64_t length,
 	struct vhost_span *ret_span)

@@ -89,6 +89,10 @@ uint8_t *vhost_memory_translate(
 uint8_t *vhost_memory_translate_user(
 	const struct vhost_memory *memory, uint64_t user_address, uint64_t length);
 
+/* The guest address behind an address in the VMM's address space; false outside memory. */
+bool vhost_memory_guest_address(
+	const struct vhost_memory *memory, uint64_t user_address, uint64_t *ret_guest_address);
+
 /* Cuts [guest_address, +length) into spans, one for each region it crosses. Returns how many spans
  * were written, or -EFAULT when a byte of it is in no region, -ENOSPC when max is too few. */
 int vhost_memory_resolve(const struct vhost_memory *memory, uint64_t guest_address, uint64_t length,

@@ -312,14 +312,6 @@ static int set_vring_num(struct vhost_session *session, struct vhost_message *me
 	return HANDLED;
 }
 
-static bool same_addresses(
-	const struct virtqueue *queue, const struct virtqueue_addresses *addresses)
-{
-	return queue->addresses.descriptors == addresses->descriptors &&
-		queue->addresses.available == addresses->available &&
-		queue->addresses.used == addresses->used;
-}
-
 static int set_vring_addr(struct vhost_session *session, struct vhost_message *message)
 {
 	struct vhost_user_vring_addr wire;
@@ -332,7 +324,8 @@ static int set_vring_addr(struct vhost_session *session, struct vhost_message *m
 	struct vhost_queue *queue = find_queue(session, wire.index);
 	if (!queue)
 		return -EPROTO;
-	if (queue->virtqueue.started && !same_addresses(&queue->virtqueue, &addresses))
+	if (queue->virtqueue.started &&
+		!virtqueue_addresses_same(&queue->virtqueue.addresses, &addresses))
 		return vhost_session_violation(session, "queue %u runs", wire.index);
 	queue->virtqueue.addresses = addresses;
 	queue->virtqueue.addresses_set = true;

@@ -13,7 +13,7 @@ struct vhost_stopped {
 	uint16_t size;
 	uint16_t next_available;
 	uint16_t next_used;
-	struct virtqueue_addresses addresses;
+	struct virtqueue_addresses addresses; /* the guest's */
 };
 
 struct vhost_queue {

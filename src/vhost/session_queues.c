@@ -4,9 +4,9 @@
  *
  * A VMM that stops a device to pause the machine and one that stops it because the guest reset the
  * device send the same messages, unless they use RESET_DEVICE. The difference shows when the first
- * queue starts again: a paused ring comes back as it was left (same place, size, indices and
- * features), a ring of a freshly initialised driver begins at 0. So that is when the device is
- * reset, if it has to be.
+ * queue starts again: a paused ring comes back as it was left (same place in the guest's memory,
+ * size, indices and features), a ring of a freshly initialised driver begins at 0. So that is when
+ * the device is reset, if it has to be.
  *
  * A drain is the wait for requests in flight. It always ends: after VHOST_DRAIN_MS the device is
  * told to complete everything. What follows it (an answer, the device's reset) is done from a
@@ -70,12 +70,12 @@ static bool resumes(const struct vhost_queue *queue)
 {
 	const struct vhost_stopped *stopped = &queue->stopped;
 	const struct virtqueue *now = &queue->virtqueue;
+	struct virtqueue_addresses addresses;
 	return stopped->valid && now->size == stopped->size &&
 		now->next_available == stopped->next_available &&
 		virtqueue_used_index(now) == stopped->next_used &&
-		now->addresses.descriptors == stopped->addresses.descriptors &&
-		now->addresses.available == stopped->addresses.available &&
-		now->addresses.used == stopped->addresses.used &&
+		virtqueue_guest_addresses(now, &addresses) &&
+		virtqueue_addresses_same(&addresses, &stopped->addresses) &&
 		queue->session->features == queue->session->stopped_features;
 }
 
@@ -159,14 +159,14 @@ static void answer_vring_base(struct vhost_queue *queue)
 static void queue_stopped(struct vhost_queue *queue)
 {
 	struct virtqueue *virtqueue = &queue->virtqueue;
+	struct vhost_stopped *stopped = &queue->stopped;
 	virtqueue_notify(virtqueue);
-	queue->stopped = (struct vhost_stopped){
-		.valid = true,
+	*stopped = (struct vhost_stopped){
 		.size = virtqueue->size,
 		.next_available = virtqueue->next_available,
 		.next_used = virtqueue->next_used,
-		.addresses = virtqueue->addresses,
 	};
+	stopped->valid = virtqueue_guest_addresses(virtqueue, &stopped->addresses);
 	queue->session->stopped_features = queue->session->features;
 	virtqueue_set_memory(virtqueue, NULL);
 	answer_vring_base(queue);

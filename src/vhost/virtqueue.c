@@ -167,6 +167,23 @@ int virtqueue_set_memory(struct virtqueue *queue, struct vhost_memory *memory)
 	return -EFAULT;
 }
 
+bool virtqueue_guest_addresses(
+	const struct virtqueue *queue, struct virtqueue_addresses *ret_addresses)
+{
+	struct virtqueue_addresses found = queue->addresses;
+	if (!queue->memory)
+		return false;
+	if (!queue->addresses_are_guest &&
+		(!vhost_memory_guest_address(
+			 queue->memory, found.descriptors, &found.descriptors) ||
+			!vhost_memory_guest_address(
+				queue->memory, found.available, &found.available) ||
+			!vhost_memory_guest_address(queue->memory, found.used, &found.used)))
+		return false;
+	*ret_addresses = found;
+	return true;
+}
+
 bool virtqueue_ready(const struct virtqueue *queue)
 {
 	return queue->started && queue->enabled && !queue->broken && queue->descriptors;

@@ -54,6 +54,13 @@ struct virtqueue_addresses {
 	uint64_t descriptors, used, available;
 };
 
+static inline bool virtqueue_addresses_same(
+	const struct virtqueue_addresses *a, const struct virtqueue_addresses *b)
+{
+	return a->descriptors == b->descriptors && a->used == b->used &&
+		a->available == b->available;
+}
+
 struct virtqueue {
 	uint32_t index; /* which queue of the device */
 	uint16_t size; /* 0: not set */
@@ -107,6 +114,11 @@ void virtqueue_set_call(struct virtqueue *queue, int fd);
  * when they do not lie in it or are not aligned: the queue cannot then be popped until the next
  * call that succeeds; what is in flight is still completed where the rings were. */
 int virtqueue_set_memory(struct virtqueue *queue, struct vhost_memory *memory);
+
+/* Where the rings are for the guest, whatever address space SET_VRING_ADDR speaks of. False when
+ * they have not been translated. */
+bool virtqueue_guest_addresses(
+	const struct virtqueue *queue, struct virtqueue_addresses *ret_addresses);
 
 /* True when the queue may be popped: started, enabled, translated and not broken. */
 bool virtqueue_ready(const struct virtqueue *queue);

@@ -64,6 +64,14 @@ static void translates_what_is_inside(void)
 	CHECK(!vhost_memory_translate(memory, 0x10001, UINT64_MAX));
 	CHECK(!vhost_memory_translate(memory, UINT64_MAX, 2));
 	CHECK(!vhost_memory_translate_user(memory, 0x10000, 1));
+
+	uint64_t guest = 7;
+	CHECK(vhost_memory_guest_address(memory, USER + 0x80001, &guest));
+	CHECK_INT(guest, 0x80001);
+	CHECK(vhost_memory_guest_address(memory, USER + 0x10000 + 4 * PAGE - 1, &guest));
+	CHECK_INT(guest, 0x10000 + 4 * PAGE - 1);
+	CHECK(!vhost_memory_guest_address(memory, USER + 0x10000 + 4 * PAGE, &guest));
+	CHECK(!vhost_memory_guest_address(memory, 0x10000, &guest));
 	vhost_memory_unref(memory);
 	CHECK_INT(test_open_fds(), before);
 }

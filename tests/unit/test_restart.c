@@ -99,10 +99,25 @@ static void explicit_reset(uint32_t *base0)
 	new_driver(base0);
 }
 
+/* The same memory and rings, at other addresses of the VMM's. */
+static void other_vmm_addresses(uint32_t *base0)
+{
+	const uint64_t moved = UINT64_C(0x100000000);
+	struct {
+		struct vhost_user_memory_header header;
+		struct vhost_user_memory_region region;
+	} table = { .header.nregions = 1, .region = rig_region() };
+	table.region.user_address += moved;
+	rig_send_fd(VHOST_USER_SET_MEM_TABLE, &table, sizeof(table), rig.memory_fd);
+	rig.rings[0].address += moved;
+	rig.rings[1].address += moved;
+}
+
 static void tells_a_reset_from_a_pause(void)
 {
 	CHECK_INT(resets_when(no_change), 0);
 	CHECK_INT(resets_when(same_features), 0);
+	CHECK_INT(resets_when(other_vmm_addresses), 0);
 	CHECK_INT(resets_when(new_driver), 1);
 	CHECK_INT(resets_when(cleared_ring), 1);
 	CHECK_INT(resets_when(other_base), 1);
@@ -110,6 +125,24 @@ static void tells_a_reset_from_a_pause(void)
 	CHECK_INT(resets_when(moved_used_ring), 1);
 	CHECK_INT(resets_when(other_features), 1);
 	CHECK_INT(resets_when(explicit_reset), 2);
+}
+
+/* The VMM's addresses are the same, but not the guest's behind them. */
+static void resets_when_rings_moved_in_the_guest(void)
+{
+	struct {
+		struct vhost_user_memory_header header;
+		struct vhost_user_memory_region region;
+	} table = { .header.nregions = 1, .region = rig_region() };
+	rig_setup();
+	rig_boot();
+	rig_echo(0);
+	uint32_t base1, base0 = rig_stop(&base1);
+	table.region.guest_address += 0x100000;
+	rig_send_fd(VHOST_USER_SET_MEM_TABLE, &table, sizeof(table), rig.memory_fd);
+	rig_start(base0, base1);
+	CHECK_INT(rig.device.resets, 1);
+	rig_teardown();
 }
 
 static void resets_before_anything_is_popped(void)
@@ -182,6 +215,7 @@ int main(int argc, char **argv)
 	static const struct test_case cases[] = {
 		TEST_CASE(resumes_after_a_pause),
 		TEST_CASE(tells_a_reset_from_a_pause),
+		TEST_CASE(resets_when_rings_moved_in_the_guest),
 		TEST_CASE(resets_before_anything_is_popped),
 		TEST_CASE(does_not_reset_for_one_queue_of_two),
 		TEST_CASE(resets_on_request),
