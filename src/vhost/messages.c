@@ -33,13 +33,6 @@ enum reply {
 	REPLY_OWN, /* the handler sends it */
 };
 
-/* What a handler returns beside -errno. */
-enum {
-	HANDLED = 0,
-	ANSWER_FOLLOWS = 1,
-};
-
-/* -EPROTO: vhost_session_violation() has logged; other errors: vhost_session_refusal(). */
 typedef int (*handler_fn)(struct vhost_session *session, struct vhost_message *message);
 
 struct vhost_message_spec {
@@ -195,103 +188,6 @@ static int get_queue_num(struct vhost_session *session, struct vhost_message *me
 static int get_max_mem_slots(struct vhost_session *session, struct vhost_message *message)
 {
 	reply_u64(session, message, VHOST_MEMORY_MAX_REGIONS);
-	return HANDLED;
-}
-
-static const char *memory_fault(int error)
-{
-	switch (error) {
-	case EINVAL:
-		return "a region that is malformed, overlaps or is longer than its file";
-	case ENOENT:
-		return "there is no such region";
-	case ENOSPC:
-		return "too many regions";
-	default:
-		return "a region cannot be mapped";
-	}
-}
-
-static int refuse_memory(struct vhost_session *session, int status)
-{
-	return vhost_session_refusal(session, -status, memory_fault(-status));
-}
-
-static struct vhost_region_info region_info(const void *wire)
-{
-	struct vhost_user_memory_region region;
-	memcpy(&region, wire, sizeof(region));
-	return (struct vhost_region_info){
-		.guest_address = region.guest_address,
-		.size = region.size,
-		.user_address = region.user_address,
-		.mmap_offset = region.mmap_offset,
-	};
-}
-
-static int fill_table(
-	struct vhost_session *session, struct vhost_message *message, struct vhost_memory *memory)
-{
-	const uint8_t *wire = message->payload + sizeof(struct vhost_user_memory_header);
-	for (uint32_t i = 0; i < message->fd_count; i++) {
-		struct vhost_region_info info =
-			region_info(wire + i * sizeof(struct vhost_user_memory_region));
-		int status = vhost_memory_add(memory, &info, &message->fds[i], session->memory);
-		if (status < 0)
-			return status;
-	}
-	return HANDLED;
-}
-
-static int set_mem_table(struct vhost_session *session, struct vhost_message *message)
-{
-	struct vhost_user_memory_header header;
-	memcpy(&header, message->payload, sizeof(header));
-	if (header.nregions != message->fd_count)
-		return vhost_session_violation(session, "%u regions but %u descriptors",
-			header.nregions, message->fd_count);
-	if (message->header.size !=
-		sizeof(header) + header.nregions * sizeof(struct vhost_user_memory_region))
-		return vhost_session_violation(
-			session, "%u regions in %u bytes", header.nregions, message->header.size);
-
-	struct vhost_memory *memory = vhost_memory_create();
-	int status = memory ? fill_table(session, message, memory) : -ENOMEM;
-	if (status < 0) {
-		vhost_memory_unref(memory);
-		return refuse_memory(session, status);
-	}
-	vhost_session_set_memory(session, memory);
-	return HANDLED;
-}
-
-static struct vhost_region_info single_region(const struct vhost_message *message)
-{
-	return region_info(message->payload + offsetof(struct vhost_user_single_region, region));
-}
-
-static int add_mem_reg(struct vhost_session *session, struct vhost_message *message)
-{
-	struct vhost_region_info info = single_region(message);
-	struct vhost_memory *memory = vhost_memory_clone(session->memory);
-	int status = memory ? vhost_memory_add(memory, &info, &message->fds[0], session->memory)
-			    : -ENOMEM;
-	if (status < 0) {
-		vhost_memory_unref(memory);
-		return refuse_memory(session, status);
-	}
-	vhost_session_set_memory(session, memory);
-	return HANDLED;
-}
-
-static int rem_mem_reg(struct vhost_session *session, struct vhost_message *message)
-{
-	struct vhost_region_info info = single_region(message);
-	struct vhost_memory *memory;
-	int status = vhost_memory_without(session->memory, &info, &memory);
-	if (status < 0)
-		return refuse_memory(session, status);
-	vhost_session_set_memory(session, memory);
 	return HANDLED;
 }
 
@@ -522,7 +418,8 @@ static const struct vhost_message_spec specs[VHOST_USER_REQUEST_MAX] = {
 	ROW(SET_FEATURES,          U64,         NO_FD,  NOTHING,   REPLY_NONE, set_features),
 	ROW(SET_OWNER,             EMPTY,       NO_FD,  NOTHING,   REPLY_NONE, ignore),
 	ROW(RESET_OWNER,           EMPTY,       NO_FD,  NOTHING,   REPLY_NONE, ignore),
-	ROW(SET_MEM_TABLE,         REGIONS,     FDS,    NOTHING,   REPLY_NONE, set_mem_table),
+	ROW(SET_MEM_TABLE,         REGIONS,     FDS,    NOTHING,   REPLY_NONE,
+		vhost_handle_set_mem_table),
 	ROW(SET_VRING_NUM,         VRING_STATE, NO_FD,  NOTHING,   REPLY_NONE, set_vring_num),
 	ROW(SET_VRING_ADDR,        VRING_ADDR,  NO_FD,  NOTHING,   REPLY_NONE, set_vring_addr),
 	ROW(SET_VRING_BASE,        VRING_STATE, NO_FD,  NOTHING,   REPLY_NONE, set_vring_base),
@@ -542,8 +439,10 @@ static const struct vhost_message_spec specs[VHOST_USER_REQUEST_MAX] = {
 	ROW(GPU_SET_SOCKET,        EMPTY,       ONE_FD, NOTHING,   REPLY_NONE, gpu_set_socket),
 	ROW(RESET_DEVICE,          EMPTY,       NO_FD,  F_RESET,   REPLY_NONE, reset_device),
 	ROW(GET_MAX_MEM_SLOTS,     EMPTY,       NO_FD,  F_SLOTS,   REPLY_OWN,  get_max_mem_slots),
-	ROW(ADD_MEM_REG,           REGION,      ONE_FD, F_SLOTS,   REPLY_NONE, add_mem_reg),
-	ROW(REM_MEM_REG,           REGION,      AN_FD,  F_SLOTS,   REPLY_NONE, rem_mem_reg),
+	ROW(ADD_MEM_REG,           REGION,      ONE_FD, F_SLOTS,   REPLY_NONE,
+		vhost_handle_add_mem_reg),
+	ROW(REM_MEM_REG,           REGION,      AN_FD,  F_SLOTS,   REPLY_NONE,
+		vhost_handle_rem_mem_reg),
 };
 /* clang-format on */
 

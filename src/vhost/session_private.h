@@ -109,3 +109,15 @@ void vhost_session_stop_queues(struct vhost_session *session);
 
 /* struct vhost_connection_events::message */
 int vhost_session_message(void *data, struct vhost_message *message);
+
+/* Handlers of requests. They return one of these, or -errno: -EPROTO comes from
+ * vhost_session_violation(), the others from vhost_session_refusal(). */
+enum {
+	HANDLED = 0,
+	ANSWER_FOLLOWS = 1,
+};
+
+/* messages_memory.c */
+int vhost_handle_set_mem_table(struct vhost_session *session, struct vhost_message *message);
+int vhost_handle_add_mem_reg(struct vhost_session *session, struct vhost_message *message);
+int vhost_handle_rem_mem_reg(struct vhost_session *session, struct vhost_message *message);
