@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -117,7 +118,9 @@ static uint64_t offered_features(const struct vhost_session *session)
 static uint64_t offered_protocol_features(const struct vhost_session *session)
 {
 	uint64_t slots = VHOST_BIT(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS);
+	uint64_t state = VHOST_BIT(VHOST_USER_PROTOCOL_F_DEVICE_STATE);
 	return PROTOCOL_FEATURES | (session->memory_slots ? slots : 0) |
+		(session->impl->state ? state : 0) |
 		session->impl->protocol_features(session->device);
 }
 
@@ -133,27 +136,31 @@ static int get_features(struct vhost_session *session, struct vhost_message *mes
 }
 
 /* VMMs pass on transport bits that were not offered; those that change nothing here may stay. */
-static int check_features(struct vhost_session *session, uint64_t features)
+const char *vhost_session_features_fault(
+	const struct vhost_session *session, uint64_t features, char *text, size_t size)
 {
 	uint64_t extra = features & DEVICE_FEATURES & ~offered_features(session);
+	snprintf(text, size, "features 0x%" PRIx64 " were not offered", extra);
 	if (extra)
-		return vhost_session_violation(
-			session, "features 0x%" PRIx64 " were not offered", extra);
+		return text;
 	if (features & VHOST_BIT(VIRTIO_F_RING_PACKED))
-		return vhost_session_violation(session, "packed rings are not supported");
+		return "packed rings are not supported";
 	if (features & VHOST_BIT(VHOST_F_LOG_ALL))
-		return vhost_session_violation(session, "dirty page logging is not supported");
-	if (features != session->features && vhost_session_any_started(session))
-		return vhost_session_violation(session, "the features change while queues run");
-	return HANDLED;
+		return "dirty page logging is not supported";
+	return NULL;
 }
 
 static int set_features(struct vhost_session *session, struct vhost_message *message)
 {
 	uint64_t features = payload_u64(message);
-	int status = check_features(session, features);
-	if (status < 0 || vhost_session_any_started(session))
-		return status;
+	char text[64];
+	const char *fault = vhost_session_features_fault(session, features, text, sizeof(text));
+	if (fault)
+		return vhost_session_violation(session, "%s", fault);
+	if (vhost_session_any_started(session))
+		return features == session->features
+			? HANDLED
+			: vhost_session_violation(session, "the features change while queues run");
 	session->features = features;
 	session->impl->set_features(session->device, features);
 	return HANDLED;
@@ -389,6 +396,7 @@ static int reset_device(struct vhost_session *session, struct vhost_message *mes
 #define VRING_STATE     EXACTLY(sizeof(struct vhost_user_vring_state))
 #define VRING_ADDR      EXACTLY(sizeof(struct vhost_user_vring_addr))
 #define REGION          EXACTLY(sizeof(struct vhost_user_single_region))
+#define TRANSFER        EXACTLY(sizeof(struct vhost_user_transfer_device_state))
 #define TABLE(regions)                                                                             \
 	(sizeof(struct vhost_user_memory_header) +                                                 \
 		(regions) * sizeof(struct vhost_user_memory_region))
@@ -408,6 +416,7 @@ static int reset_device(struct vhost_session *session, struct vhost_message *mes
 #define F_CONFIG  VHOST_BIT(VHOST_USER_PROTOCOL_F_CONFIG)
 #define F_RESET   VHOST_BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE)
 #define F_SLOTS   VHOST_BIT(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS)
+#define F_STATE   VHOST_BIT(VHOST_USER_PROTOCOL_F_DEVICE_STATE)
 
 #define ROW(request, ...) [VHOST_USER_##request] = { #request, __VA_ARGS__ }
 
@@ -443,6 +452,10 @@ static const struct vhost_message_spec specs[VHOST_USER_REQUEST_MAX] = {
 		vhost_handle_add_mem_reg),
 	ROW(REM_MEM_REG,           REGION,      AN_FD,  F_SLOTS,   REPLY_NONE,
 		vhost_handle_rem_mem_reg),
+	ROW(SET_DEVICE_STATE_FD,   TRANSFER,    ONE_FD, F_STATE,   REPLY_OWN,
+		vhost_handle_set_device_state_fd),
+	ROW(CHECK_DEVICE_STATE,    EMPTY,       NO_FD,  F_STATE,   REPLY_OWN,
+		vhost_handle_check_device_state),
 };
 /* clang-format on */
 

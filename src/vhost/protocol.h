@@ -120,6 +120,20 @@ struct vhost_user_vring_addr {
 };
 static_assert(sizeof(struct vhost_user_vring_addr) == 40, "wire size");
 
+/* SET_DEVICE_STATE_FD */
+struct vhost_user_transfer_device_state {
+	uint32_t direction;
+	uint32_t phase;
+};
+
+#define VHOST_USER_TRANSFER_SAVE    0u
+#define VHOST_USER_TRANSFER_LOAD    1u
+#define VHOST_USER_TRANSFER_STOPPED 0u /* the phase: all rings are */
+
+/* Of its answer: bits 0-7 are an error. */
+#define VHOST_USER_TRANSFER_ERROR_MASK 0xffu
+#define VHOST_USER_TRANSFER_NOFD_MASK  0x100u
+
 /* SET_VRING_KICK, _CALL, _ERR: bits 0-7 are the index. */
 #define VHOST_USER_VRING_INDEX_MASK 0xffu
 #define VHOST_USER_VRING_NOFD_MASK  0x100u

@@ -54,6 +54,7 @@ static void close_session(struct vhost_session *session)
 		return;
 	vhost_connection_destroy(session->connection);
 	session->connection = NULL;
+	vhost_session_drop_transfer(session);
 	session->drain = VHOST_DRAIN_NONE;
 	vhost_session_stop_queues(session);
 	struct backend_channel *channel = session->channel;

@@ -8,6 +8,10 @@
  * finishes what is in flight and the answer is sent when the last request is completed; the main
  * socket pauses meanwhile, nothing else does. After VHOST_DRAIN_MS the device is told to give up.
  *
+ * SET_DEVICE_STATE_FD begins to move the device's state, and everything goes on meanwhile, but for
+ * the queues, which must not run. CHECK_DEVICE_STATE is answered when the state has been moved; the
+ * main socket pauses until then, without a time limit, as the VMM has the other end in its hands.
+ *
  * A request that breaks the protocol (unknown, wrong size, wrong number of descriptors, a feature
  * not negotiated, an index out of range) closes the session with one log line. A request the host
  * cannot carry out (mmap fails) is answered with an error when REPLY_ACK asks for an answer, and
@@ -18,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "vhost/backend_channel.h"
 #include "vhost/memory.h"
@@ -30,7 +35,47 @@
 struct loop;
 struct vhost_session;
 
-/* What a device gives the transport. All are called on the loop's thread; all are required. */
+/* How a queue stood when it was stopped, to tell a resume from a reset. */
+struct vhost_stopped {
+	bool valid;
+	uint16_t size;
+	uint16_t next_available;
+	uint16_t next_used;
+	struct virtqueue_addresses addresses; /* the guest's */
+};
+
+/* What the transport keeps for a guest whose queues are stopped: goes into the device's state. */
+struct vhost_session_state {
+	uint64_t features; /* the driver's choice */
+	struct vhost_stopped queues[VHOST_MAX_QUEUES];
+};
+
+/* Saving and loading the state of a device, all queues of which are stopped. One of them is under way
+ * at a time, from its begin() to end(); no other calls but those for memory, features, configuration
+ * and display come in between. */
+struct vhost_state_impl {
+	/* The session's part is to become part of the state. 0, or -errno (logged): what there is
+	 * cannot be saved; end() does not follow. */
+	int (*save_begin)(void *device, const struct vhost_session_state *session);
+	/* The next bytes of the state, which stay where *ret_bytes is until the next call or end().
+	 * How many; 0: that was all. */
+	ssize_t (*save_next)(void *device, const void **ret_bytes);
+
+	/* The device has just been reset. 0 or -errno (logged); end() does not follow then. */
+	int (*load_begin)(void *device);
+	/* The next bytes of the state, from whoever kept it: nothing in them is to be relied upon. 0;
+	 * 1: it is whole; -errno (logged): it cannot be had here. */
+	int (*load)(void *device, const void *bytes, size_t size);
+	/* No more bytes come. 0, with the session's part as it was saved (its values are the
+	 * caller's to judge); -errno (logged) when the state is not whole. */
+	int (*load_end)(void *device, struct vhost_session_state *ret_session);
+
+	/* The end, however it has come; when a load has failed reset() follows. */
+	void (*end)(void *device);
+};
+
+/* What a device gives the transport. All are called on the loop's thread; all are required but
+ * `state`. */
 struct vhost_device_impl {
 	uint32_t queues; /* how many, at most VHOST_MAX_QUEUES */
 	uint32_t config_size; /* bytes of configuration space, at most VHOST_USER_MAX_CONFIG_SIZE */
@@ -64,6 +109,9 @@ struct vhost_device_impl {
 	void (*reset)(void *device);
 	/* The session is over (called once, last): complete every request, drop everything. */
 	void (*closed)(void *device);
+
+	/* NULL: the state cannot be transferred, and DEVICE_STATE is not offered. */
+	const struct vhost_state_impl *state;
 };
 
 struct vhost_session_args {

@@ -4,17 +4,9 @@
 
 #include "vhost/connection.h"
 #include "vhost/session.h"
+#include "vhost/transfer.h"
 
 struct loop_source;
-
-/* How a queue stood when it was stopped, to tell a resume from a reset. */
-struct vhost_stopped {
-	bool valid;
-	uint16_t size;
-	uint16_t next_available;
-	uint16_t next_used;
-	struct virtqueue_addresses addresses; /* the guest's */
-};
 
 struct vhost_queue {
 	struct vhost_session *session;
@@ -29,6 +21,15 @@ enum vhost_drain {
 	VHOST_DRAIN_NONE,
 	VHOST_DRAIN_VRING_BASE,
 	VHOST_DRAIN_RESET,
+};
+
+/* The transfer of the device's state (messages_state.c). */
+struct vhost_session_transfer {
+	struct vhost_transfer *transfer; /* NULL: none is under way */
+	enum vhost_transfer_direction direction;
+	bool ended; /* there was one that CHECK_DEVICE_STATE has not asked for yet … */
+	int status; /* … with this outcome */
+	bool check_waits; /* CHECK_DEVICE_STATE is to be answered; the main socket is paused */
 };
 
 struct vhost_session {
@@ -46,12 +47,14 @@ struct vhost_session {
 	uint64_t features, protocol_features; /* acknowledged */
 	struct vhost_memory *memory;
 	struct vhost_queue queues[VHOST_MAX_QUEUES];
-	bool guest_state; /* a queue has run since the last reset */
+	bool guest_state; /* a queue has run, or a state was loaded, since the last reset */
 	uint64_t stopped_features; /* when the last queue stopped */
 
 	enum vhost_drain drain;
 	struct vhost_queue *drain_queue; /* VHOST_DRAIN_VRING_BASE */
 	bool drain_answer; /* VHOST_DRAIN_RESET: an acknowledgement is wanted */
+
+	struct vhost_session_transfer state;
 
 	/* the message being handled */
 	const char *request_name;
@@ -79,6 +82,9 @@ bool vhost_session_any_started(const struct vhost_session *session);
 /* SET_VRING_KICK: takes kick. Starts the queue, or only exchanges its kick when it runs. Decides
  * first whether this start is a resume or follows a reset that nobody told of. 0 or -errno. */
 int vhost_queue_start(struct vhost_queue *queue, int kick);
+
+/* Drops all that the guest has made; no queue may be started. */
+void vhost_session_drop_guest(struct vhost_session *session);
 
 /* SET_VRING_ENABLE. */
 void vhost_queue_enable(struct vhost_queue *queue, bool enable);
@@ -110,6 +116,10 @@ void vhost_session_stop_queues(struct vhost_session *session);
 /* struct vhost_connection_events::message */
 int vhost_session_message(void *data, struct vhost_message *message);
 
+/* What is wrong with a driver's choice of features, in words; NULL when it can be had. */
+const char *vhost_session_features_fault(
+	const struct vhost_session *session, uint64_t features, char *text, size_t size);
+
 /* Handlers of requests. They return one of these, or -errno: -EPROTO comes from
  * vhost_session_violation(), the others from vhost_session_refusal(). */
 enum {
@@ -121,3 +131,13 @@ enum {
 int vhost_handle_set_mem_table(struct vhost_session *session, struct vhost_message *message);
 int vhost_handle_add_mem_reg(struct vhost_session *session, struct vhost_message *message);
 int vhost_handle_rem_mem_reg(struct vhost_session *session, struct vhost_message *message);
+
+/* messages_state.c */
+int vhost_handle_set_device_state_fd(struct vhost_session *session, struct vhost_message *message);
+int vhost_handle_check_device_state(struct vhost_session *session, struct vhost_message *message);
+
+/* Gives up a transfer that is under way, because of what the VMM does (a word for the log). */
+void vhost_session_interrupt_transfer(struct vhost_session *session, const char *what);
+
+/* The same when the session ends. */
+void vhost_session_drop_transfer(struct vhost_session *session);

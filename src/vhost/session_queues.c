@@ -79,7 +79,7 @@ static bool resumes(const struct vhost_queue *queue)
 		queue->session->features == queue->session->stopped_features;
 }
 
-static void reset_device(struct vhost_session *session)
+void vhost_session_drop_guest(struct vhost_session *session)
 {
 	for (uint32_t i = 0; i < session->impl->queues; i++)
 		session->queues[i].stopped.valid = false;
@@ -114,11 +114,12 @@ int vhost_queue_start(struct vhost_queue *queue, int kick)
 	if (virtqueue->started)
 		return 0;
 
+	vhost_session_interrupt_transfer(session, "a queue starts");
 	virtqueue_set_memory(virtqueue, session->memory);
 	if (session->guest_state && !vhost_session_any_started(session) && !resumes(queue)) {
 		log_debug("vhost-user: queue %u starts afresh: resetting the device",
 			virtqueue->index);
-		reset_device(session);
+		vhost_session_drop_guest(session);
 	}
 	session->guest_state = true;
 	queue->stopped.valid = false;
@@ -211,7 +212,7 @@ static void reset_drained(struct vhost_session *session)
 		virtqueue->next_available = 0;
 		virtqueue_set_memory(virtqueue, NULL);
 	}
-	reset_device(session);
+	vhost_session_drop_guest(session);
 }
 
 static void hurry_queue(struct vhost_queue *queue)
@@ -226,6 +227,7 @@ static void hurry_queue(struct vhost_queue *queue)
 
 bool vhost_session_reset_device(struct vhost_session *session)
 {
+	vhost_session_interrupt_transfer(session, "the device is reset");
 	for (uint32_t i = 0; i < session->impl->queues; i++) {
 		struct vhost_queue *queue = &session->queues[i];
 		if (queue->virtqueue.started)

@@ -111,7 +111,7 @@ int virtqueue_set_size(struct virtqueue *queue, uint32_t size)
 {
 	if (queue->started)
 		return -EBUSY;
-	if (size == 0 || size > VIRTQUEUE_MAX_SIZE || (size & (size - 1)) != 0)
+	if (!virtqueue_size_valid(size))
 		return -EINVAL;
 	queue->size = (uint16_t)size;
 	return 0;

@@ -103,6 +103,11 @@ void virtqueue_init(struct virtqueue *queue, uint32_t index);
  * (asserted). */
 void virtqueue_finish(struct virtqueue *queue);
 
+static inline bool virtqueue_size_valid(uint32_t size)
+{
+	return size > 0 && size <= VIRTQUEUE_MAX_SIZE && (size & (size - 1)) == 0;
+}
+
 /* SET_VRING_NUM: a power of two up to VIRTQUEUE_MAX_SIZE, else -EINVAL. -EBUSY once started. */
 int virtqueue_set_size(struct virtqueue *queue, uint32_t size);
 

@@ -163,8 +163,8 @@ static void setup_memory(void)
 
 void rig_setup(void)
 {
-	bool memory_slots = rig.memory_slots;
-	memset(&rig, 0, sizeof(rig));
+	rig = (struct rig){ .memory_slots = rig.memory_slots, .state = rig.state, .impl = impl };
+	rig.impl.state = rig.state;
 	rig.fds_before = test_open_fds();
 	rig.device.gpu_socket = -1;
 	list_init(&rig.device.held);
@@ -175,9 +175,9 @@ void rig_setup(void)
 	const struct vhost_session_args args = {
 		.loop = rig.loop,
 		.sock = sock,
-		.impl = &impl,
+		.impl = &rig.impl,
 		.device = &rig.device,
-		.memory_slots = memory_slots,
+		.memory_slots = rig.memory_slots,
 		.ended = on_ended,
 	};
 	rig.session = vhost_session_create(&args);

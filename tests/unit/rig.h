@@ -38,6 +38,7 @@ struct rig_device {
 struct rig {
 	struct loop *loop;
 	struct vhost_session *session; /* NULL once it has ended */
+	struct vhost_device_impl impl;
 	struct rig_device device;
 	uint32_t ended;
 
@@ -47,7 +48,9 @@ struct rig {
 	struct vring rings[RIG_QUEUES];
 	int kicks[RIG_QUEUES], calls[RIG_QUEUES], errors[RIG_QUEUES];
 	int fds_before;
+	/* of the next rig_setup(), too */
 	bool memory_slots;
+	const struct vhost_state_impl *state; /* NULL: the device's state cannot be transferred */
 };
 
 extern struct rig rig;

@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "rig.h"
+#include "transfer_rig.h"
 #include "util/fd.h"
 
 #define NUM(number) ((uint64_t)(number))
@@ -15,6 +15,7 @@ enum kind {
 	EVENT_FD,
 	SOCKET_FD,
 	MEMORY_FD,
+	FILE_FD,
 };
 
 /* A well-formed message of each kind that is served. */
@@ -55,6 +56,8 @@ static const struct sample samples[] = {
 	{ VHOST_USER_GET_MAX_MEM_SLOTS, 0, { 0 }, NO_FD, 8 },
 	{ VHOST_USER_ADD_MEM_REG, 40, { 0, 4096, 4096, 4096, 0 }, MEMORY_FD, 0 },
 	{ VHOST_USER_REM_MEM_REG, 40, { 0, RIG_GUEST, RIG_MEMORY, RIG_USER, 0 }, NO_FD, 0 },
+	{ VHOST_USER_SET_DEVICE_STATE_FD, 8, { PAIR(0, 0) }, FILE_FD, 8 },
+	{ VHOST_USER_CHECK_DEVICE_STATE, 0, { 0 }, NO_FD, 8 },
 };
 
 static int make_fd(enum kind kind)
@@ -65,6 +68,8 @@ static int make_fd(enum kind kind)
 		return fd_eventfd();
 	case MEMORY_FD:
 		return fd_dup(rig.memory_fd);
+	case FILE_FD:
+		return memfd_create("file", MFD_CLOEXEC);
 	case SOCKET_FD:
 		peer_pair(&ours, &theirs);
 		fd_close(&theirs);
@@ -79,8 +84,7 @@ static int make_fd(enum kind kind)
 static void setup(void)
 {
 	rig.memory_slots = true;
-	rig_setup();
-	rig_negotiate();
+	transfer_setup(1000);
 	rig_share_memory();
 	rig_set_queue(1, 0);
 	CHECK(!rig.ended);
