@@ -10,17 +10,24 @@
 
 #define REALISATION(link) container_of((link), struct gpu_realisation, resource_link)
 
+uint32_t gpu_backing_judge(const struct gpu_device *device, uint32_t nr_entries)
+{
+	if (nr_entries == 0)
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	if (nr_entries > device->args.limits.backing_entries ||
+		nr_entries > GPU_MAX_BACKING_ENTRIES - device->backing_entries)
+		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
 /* Copies the entries out of the request; they are only resolved after that. */
 static uint32_t read_entries(
 	struct gpu_command *command, uint32_t count, struct virtio_gpu_mem_entry **ret_entries)
 {
-	const struct gpu_device *device = command->device;
 	size_t size = (size_t)count * sizeof(struct virtio_gpu_mem_entry);
-	if (count == 0)
-		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	if (count > device->args.limits.backing_entries ||
-		count > GPU_MAX_BACKING_ENTRIES - device->backing_entries)
-		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+	uint32_t result = gpu_backing_judge(command->device, count);
+	if (result != VIRTIO_GPU_RESP_OK_NODATA)
+		return result;
 	if (size > command->request->readable_left)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	struct virtio_gpu_mem_entry *entries = malloc(size);
@@ -58,6 +65,14 @@ static uint32_t pin_all(struct gpu_resource *resource, struct gpu_command *comma
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
+static void keep_entries(
+	struct gpu_resource *resource, struct virtio_gpu_mem_entry *entries, uint32_t count)
+{
+	resource->backing.entries = entries;
+	resource->backing.count = count;
+	resource->device->backing_entries += count;
+}
+
 uint32_t gpu_backing_attach(
 	struct gpu_resource *resource, struct gpu_command *command, uint32_t nr_entries)
 {
@@ -72,9 +87,7 @@ uint32_t gpu_backing_attach(
 		return ret == -ENOMEM || ret == -ENOSPC ? VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY
 							: VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	}
-	backing->entries = entries;
-	backing->count = nr_entries;
-	resource->device->backing_entries += nr_entries;
+	keep_entries(resource, entries, nr_entries);
 	result = pin_all(resource, command);
 	if (result != VIRTIO_GPU_RESP_OK_NODATA)
 		gpu_backing_finish(resource);
@@ -128,6 +141,13 @@ static void resolve(struct gpu_resource *resource)
 	}
 	gpu_spans_unref(backing->spans);
 	backing->spans = spans;
+}
+
+void gpu_backing_restore(
+	struct gpu_resource *resource, struct virtio_gpu_mem_entry *entries, uint32_t nr_entries)
+{
+	keep_entries(resource, entries, nr_entries);
+	resolve(resource);
 }
 
 void gpu_backings_resolve(struct gpu_device *device)

@@ -11,6 +11,7 @@
 
 #include "gpu/memory.h"
 
+struct gpu_device;
 struct gpu_resource;
 struct vq_request;
 
@@ -23,10 +24,18 @@ struct gpu_backing {
 	struct gpu_spans *spans; /* a reference; NULL: see above */
 };
 
+/* Whether a further backing may have so many entries. Returns VIRTIO_GPU_RESP_…. */
+uint32_t gpu_backing_judge(const struct gpu_device *device, uint32_t nr_entries);
+
 /* Attaches nr_entries entries read from the command's request. The resource must have none. Returns
  * VIRTIO_GPU_RESP_…; the command is held while renderers work on it. */
 uint32_t gpu_backing_attach(
 	struct gpu_resource *resource, struct gpu_command *command, uint32_t nr_entries);
+
+/* Attaches entries (taken, judged) that a resource had in another process. They need not be in the
+ * memory table now. The resource must have none. */
+void gpu_backing_restore(
+	struct gpu_resource *resource, struct virtio_gpu_mem_entry *entries, uint32_t nr_entries);
 
 /* Takes the backing away. The command is held until nobody uses the memory. */
 void gpu_backing_detach(struct gpu_resource *resource, struct gpu_command *command);

@@ -3,36 +3,11 @@
 
 #include "gpu/resource.h"
 #include "gpu/state.h"
-#include "renderer/software.h"
 #include "util/checked.h"
 
 uint32_t gpu_handle_create_2d(struct gpu_command *command)
 {
-	struct gpu_device *device = command->device;
-	const struct virtio_gpu_resource_create_2d *create = &command->fixed.create_2d;
-	const struct renderer_resource_args args = {
-		.id = create->resource_id,
-		.target = GPU_TARGET_2D,
-		.format = create->format,
-		.bind = GPU_BIND_RENDER_TARGET,
-		.width = create->width,
-		.height = create->height,
-		.depth = 1,
-		.array_size = 1,
-		.flags = VIRTIO_GPU_RESOURCE_FLAG_Y_0_TOP,
-	};
-	if (create->width == 0 || create->width > IMAGE_MAX_SIDE || create->height == 0 ||
-		create->height > IMAGE_MAX_SIDE || !software_format_fourcc(create->format))
-		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	struct gpu_resource *resource;
-	uint32_t result = gpu_resource_create(device, &args, false, &resource);
-	if (result != VIRTIO_GPU_RESP_OK_NODATA)
-		return result;
-	if (gpu_realise(resource, gpu_renderers_software(device), command) < 0) {
-		gpu_resource_destroy(resource, NULL);
-		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
-	}
-	return VIRTIO_GPU_RESP_OK_NODATA;
+	return gpu_resource_create_2d(command->device, &command->fixed.create_2d, command);
 }
 
 uint32_t gpu_handle_unref(struct gpu_command *command)

@@ -19,22 +19,7 @@ uint32_t gpu_handle_get_edid(struct gpu_command *command)
 
 uint32_t gpu_handle_set_scanout(struct gpu_command *command)
 {
-	const struct virtio_gpu_set_scanout *set = &command->fixed.set_scanout;
-	const struct rect rect = { set->r.x, set->r.y, set->r.width, set->r.height };
-	if (set->scanout_id >= VIRTIO_GPU_MAX_SCANOUTS)
-		return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
-	if (set->resource_id == 0) {
-		gpu_scanout_set(command->device, set->scanout_id, NULL, NULL);
-		return VIRTIO_GPU_RESP_OK_NODATA;
-	}
-	struct gpu_resource *resource = gpu_resource_find(command->device, set->resource_id);
-	if (!resource)
-		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	if (!gpu_resource_flat(resource) ||
-		!rect_inside(&rect, resource->args.width, resource->args.height))
-		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	gpu_scanout_set(command->device, set->scanout_id, resource, &rect);
-	return VIRTIO_GPU_RESP_OK_NODATA;
+	return gpu_scanout_show(command->device, &command->fixed.set_scanout);
 }
 
 uint32_t gpu_handle_flush(struct gpu_command *command)

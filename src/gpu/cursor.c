@@ -178,6 +178,29 @@ void gpu_cursor_move(struct gpu_device *device, const struct virtio_gpu_cursor_p
 	display_cursor_move(display, &at);
 }
 
+void gpu_cursor_restore(struct gpu_device *device, uint32_t id, const struct gpu_cursor *like)
+{
+	struct gpu_cursor *cursor = &device->cursors[id];
+	outdate(cursor);
+	cursor->visible = like->visible;
+	cursor->x = like->x;
+	cursor->y = like->y;
+	cursor->hot_x = like->hot_x;
+	cursor->hot_y = like->hot_y;
+	cursor->image = like->image;
+	show(device, id);
+}
+
+bool gpu_cursors_busy(const struct gpu_device *device)
+{
+	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
+		const struct gpu_cursor *cursor = &device->cursors[i];
+		if (cursor->read && (!cursor->read->stale || cursor->next_resource))
+			return true;
+	}
+	return false;
+}
+
 void gpu_cursors_forget(struct gpu_device *device, uint32_t resource)
 {
 	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++)

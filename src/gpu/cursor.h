@@ -32,6 +32,13 @@ uint32_t gpu_cursor_update(
 	struct gpu_device *device, const struct virtio_gpu_update_cursor *update);
 void gpu_cursor_move(struct gpu_device *device, const struct virtio_gpu_cursor_pos *position);
 
+/* Makes a cursor like one that was saved, and shows it. Takes like->image (may be NULL; else side x
+ * side pixels, ARGB8888); its last three members do not count. There must be no image yet. */
+void gpu_cursor_restore(struct gpu_device *device, uint32_t id, const struct gpu_cursor *like);
+
+/* True when an image is still being read back. */
+bool gpu_cursors_busy(const struct gpu_device *device);
+
 /* The resource with this id is gone. */
 void gpu_cursors_forget(struct gpu_device *device, uint32_t resource);
 

@@ -6,6 +6,7 @@
 
 #include "gpu/context.h"
 #include "gpu/state.h"
+#include "renderer/software.h"
 
 struct gpu_resource *gpu_resource_find(struct gpu_device *device, uint32_t id)
 {
@@ -43,6 +44,36 @@ uint32_t gpu_resource_create(struct gpu_device *device, const struct renderer_re
 	list_append(&device->resource_list, &resource->link);
 	device->resource_count++;
 	*ret_resource = resource;
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+uint32_t gpu_resource_create_2d(struct gpu_device *device,
+	const struct virtio_gpu_resource_create_2d *create, struct gpu_command *command)
+{
+	const struct renderer_resource_args args = {
+		.id = create->resource_id,
+		.target = GPU_TARGET_2D,
+		.format = create->format,
+		.bind = GPU_BIND_RENDER_TARGET,
+		.width = create->width,
+		.height = create->height,
+		.depth = 1,
+		.array_size = 1,
+		.flags = VIRTIO_GPU_RESOURCE_FLAG_Y_0_TOP,
+	};
+	if (create->width == 0 || create->width > IMAGE_MAX_SIDE || create->height == 0 ||
+		create->height > IMAGE_MAX_SIDE || !software_format_fourcc(create->format))
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	struct gpu_resource *resource;
+	uint32_t result = gpu_resource_create(device, &args, false, &resource);
+	if (result != VIRTIO_GPU_RESP_OK_NODATA)
+		return result;
+	/* Without a command that would be told, one that could not be realised is still there. */
+	if (gpu_realise(resource, gpu_renderers_software(device), command) < 0 ||
+		(!command && !resource->home)) {
+		gpu_resource_destroy(resource, NULL);
+		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+	}
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 

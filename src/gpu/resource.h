@@ -19,6 +19,7 @@
 
 #include "gpu/backing.h"
 #include "gpu/memory.h"
+#include "gpu/protocol.h"
 #include "renderer/renderer.h"
 #include "util/list.h"
 
@@ -79,6 +80,12 @@ bool gpu_resource_flat(const struct gpu_resource *resource);
  * too many, no memory. */
 uint32_t gpu_resource_create(struct gpu_device *device, const struct renderer_resource_args *args,
 	bool is_3d, struct gpu_resource **ret_resource);
+
+/* Registers a 2D resource (the header of `create` does not count) and realises it in the software
+ * renderer, at once. Returns VIRTIO_GPU_RESP_…; with a command (may be NULL) for which this is done,
+ * a failure to realise it becomes the command's result instead. */
+uint32_t gpu_resource_create_2d(struct gpu_device *device,
+	const struct virtio_gpu_resource_create_2d *create, struct gpu_command *command);
 
 struct gpu_resource *gpu_resource_ref(struct gpu_resource *resource);
 void gpu_resource_unref(struct gpu_resource *resource);

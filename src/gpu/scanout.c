@@ -259,6 +259,25 @@ void gpu_scanout_set(struct gpu_device *device, uint32_t id, struct gpu_resource
 	gpu_scanouts_push(device);
 }
 
+uint32_t gpu_scanout_show(struct gpu_device *device, const struct virtio_gpu_set_scanout *set)
+{
+	const struct rect rect = { set->r.x, set->r.y, set->r.width, set->r.height };
+	if (set->scanout_id >= VIRTIO_GPU_MAX_SCANOUTS)
+		return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
+	if (set->resource_id == 0) {
+		gpu_scanout_set(device, set->scanout_id, NULL, NULL);
+		return VIRTIO_GPU_RESP_OK_NODATA;
+	}
+	struct gpu_resource *resource = gpu_resource_find(device, set->resource_id);
+	if (!resource)
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	if (!gpu_resource_flat(resource) ||
+		!rect_inside(&rect, resource->args.width, resource->args.height))
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	gpu_scanout_set(device, set->scanout_id, resource, &rect);
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
 void gpu_scanouts_damage(
 	struct gpu_device *device, const struct gpu_resource *resource, const struct rect *rect)
 {

@@ -53,6 +53,9 @@ void gpu_scanouts_finish(struct gpu_device *device);
 void gpu_scanout_set(struct gpu_device *device, uint32_t id, struct gpu_resource *resource,
 	const struct rect *rect);
 
+/* The same as SET_SCANOUT asks for it (the header does not count). Returns VIRTIO_GPU_RESP_…. */
+uint32_t gpu_scanout_show(struct gpu_device *device, const struct virtio_gpu_set_scanout *set);
+
 /* Damages rect (of the resource, not empty) wherever the resource is shown; NULL: all of it. */
 void gpu_scanouts_damage(
 	struct gpu_device *device, const struct gpu_resource *resource, const struct rect *rect);
