@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -176,6 +177,8 @@ static void control_event(void *data, uint32_t events)
 
 static int create(struct device_process *process)
 {
+	/* Whoever is written to may have gone. */
+	signal(SIGPIPE, SIG_IGN);
 	int ret = bus_guard_install();
 	if (ret < 0)
 		return ret;

@@ -16,6 +16,7 @@
 #include "gpu/context.h"
 #include "gpu/queues.h"
 #include "gpu/resource.h"
+#include "gpu/snapshot.h"
 #include "gpu/state.h"
 #include "util/fd.h"
 
@@ -140,6 +141,7 @@ const struct vhost_device_impl gpu_device_impl = {
 	.set_gpu_socket = impl_set_gpu_socket,
 	.reset = impl_reset,
 	.closed = impl_closed,
+	.state = &gpu_snapshot_impl,
 };
 
 struct gpu_device *gpu_device_create(const struct gpu_device_args *args)

@@ -53,6 +53,8 @@ struct gpu_device {
 	struct loop_source *push;
 	struct gpu_cursor cursors[VIRTIO_GPU_MAX_SCANOUTS]; /* cursor.c */
 	struct gpu_outputs outputs; /* output.c */
+
+	struct gpu_snapshot *snapshot; /* snapshot.c: being saved or loaded; else NULL */
 };
 
 /* True when the driver chose a feature (a bit number). */

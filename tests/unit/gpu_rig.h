@@ -112,5 +112,19 @@ uint32_t gpu_rig_transfer_3d(struct gpu_rig *rig, uint32_t type, uint32_t ctx, u
 /* The same without waiting for the answer; fenced on the global timeline when fence is not 0. */
 uint16_t gpu_rig_begin_submit(struct gpu_rig *rig, uint32_t ctx, uint64_t fence);
 
+/* The state of the device as the transport saves and loads it (vhost_device_impl::state). */
+struct gpu_rig_state {
+	uint8_t *bytes; /* the test's to free */
+	size_t size;
+};
+
+/* 0 or -errno; an error leaves *ret_state as it was. */
+int gpu_rig_save(struct gpu_rig *rig, const struct vhost_session_state *session,
+	struct gpu_rig_state *ret_state);
+
+/* Resets the device first and, when it fails, afterwards. At most `piece` bytes at a time. */
+int gpu_rig_load(struct gpu_rig *rig, const struct gpu_rig_state *state, size_t piece,
+	struct vhost_session_state *ret_session);
+
 /* A table with the rig's memory at another guest address, for memory_changed. */
 struct vhost_memory *gpu_rig_other_memory(struct gpu_rig *rig, uint64_t address);

@@ -2,10 +2,11 @@
 /*
  * Commands in any order with small ids and a few numbers that are wrong, while renderers finish
  * what they like, fail, die, or finish at once, displays come and go, memory changes and the device
- * is reset. Whatever happens, every request is answered and nothing is left behind.
+ * is reset, or saved and loaded. Whatever happens, every request is answered and nothing is left behind.
  */
 #include "gpu_rig.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "gpu/commands.h"
@@ -23,6 +24,7 @@ static uint64_t random_state;
 static uint32_t failing; /* one allocation in so many; 0: none */
 static uint32_t sent[VIRTIO_GPU_QUEUES];
 static struct vhost_memory *other_memory;
+static uint32_t snapshots; /* that were saved and loaded */
 
 static uint32_t random_below(uint32_t limit)
 {
@@ -228,6 +230,26 @@ static void drain_display(void)
 		continue;
 }
 
+/* The device is saved and loaded again, which it does not notice. */
+static void save_and_load(void)
+{
+	struct vhost_session_state session = { 0 };
+	struct gpu_rig_state first = { NULL, 0 }, second = { NULL, 0 };
+	for (uint32_t i = 0; i < VIRTIO_GPU_QUEUES; i++)
+		gpu_device_impl.queue_stop(rig.device, &rig.queues[i], true);
+	if (gpu_rig_save(&rig, &session, &first) == 0 &&
+		gpu_rig_load(&rig, &first, 1 + random_below(5000), &session) == 0 &&
+		gpu_rig_save(&rig, &session, &second) == 0) {
+		snapshots++;
+		CHECK_INT(first.size, second.size);
+		CHECK_MEM(first.bytes, second.bytes, first.size);
+	}
+	free(first.bytes);
+	free(second.bytes);
+	for (uint32_t i = 0; i < VIRTIO_GPU_QUEUES; i++)
+		gpu_device_impl.queue_ready(rig.device, &rig.queues[i]);
+}
+
 static void meddle_with_session(void)
 {
 	struct virtqueue *control = &rig.queues[VIRTIO_GPU_QUEUE_CONTROL];
@@ -257,6 +279,9 @@ static void meddle_with_session(void)
 		break;
 	case 6:
 		fd_close(&rig.display.sock);
+		break;
+	case 7:
+		save_and_load();
 		break;
 	default:
 		drain_display();
@@ -317,12 +342,12 @@ static void check_all_answered(void)
 	CHECK_INT(rig.device->frame_bytes, 0);
 }
 
-static void survive(uint64_t seed, uint32_t renderers)
+static void survive_with(uint64_t seed, uint32_t renderers, uint64_t features)
 {
 	random_state = seed;
 	memset(sent, 0, sizeof(sent));
 	gpu_rig_prepare(&rig, renderers);
-	gpu_rig_start(&rig, FEATURES_3D);
+	gpu_rig_start(&rig, features);
 	other_memory = gpu_rig_other_memory(&rig, 0);
 	rig.manual = true;
 	for (int i = 0; i < STEPS; i++)
@@ -333,6 +358,11 @@ static void survive(uint64_t seed, uint32_t renderers)
 	CHECK_INT(other_memory->refs, 1);
 	vhost_memory_unref(other_memory);
 	gpu_rig_finish(&rig);
+}
+
+static void survive(uint64_t seed, uint32_t renderers)
+{
+	survive_with(seed, renderers, FEATURES_3D);
 }
 
 static void survives_with_two_renderers(void)
@@ -362,12 +392,20 @@ static void survives_without_renderers(void)
 	survive(201, 0);
 }
 
+static void survives_in_2d(void)
+{
+	snapshots = 0;
+	survive_with(401, 0, FEATURES_2D);
+	CHECK(snapshots > 20);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
 		TEST_CASE(survives_with_two_renderers),
 		TEST_CASE(survives_with_one_renderer),
 		TEST_CASE(survives_without_renderers),
+		TEST_CASE(survives_in_2d),
 		TEST_CASE(survives_short_memory),
 	};
 	log_init("test", LOG_ERROR);
