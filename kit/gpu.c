@@ -35,6 +35,17 @@ void kit_gpu_finish(struct kit_gpu *gpu)
 		command_free(container_of(gpu->in_flight.next, struct kit_command, link));
 }
 
+void kit_gpu_take_over(struct kit_gpu *gpu, struct kit_gpu *from)
+{
+	list_for_each_safe (link, after, &from->in_flight) {
+		struct kit_command *command = container_of(link, struct kit_command, link);
+		command->gpu = gpu;
+		command->ring = &gpu->rings[command->ring->index];
+		list_remove(link);
+		list_append(&gpu->in_flight, link);
+	}
+}
+
 /* --- submitting ---------------------------------------------------------------------------- */
 
 /* Appends buffers for [address, +size); returns how many there are then. */

@@ -41,6 +41,9 @@ void kit_gpu_init(struct kit_gpu *gpu, struct kit_memory *memory, struct kit_rin
 /* Forgets all commands in flight (as a driver does after a reset): they must not be used again. */
 void kit_gpu_finish(struct kit_gpu *gpu);
 
+/* Takes over the commands in flight of a driver whose memory and rings were taken over. */
+void kit_gpu_take_over(struct kit_gpu *gpu, struct kit_gpu *from);
+
 /* --- any command --------------------------------------------------------------------------- */
 
 /* Submits size bytes of request, with room for response_size bytes of answer (either may be 0, not

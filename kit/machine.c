@@ -222,6 +222,55 @@ int kit_machine_reset(struct kit_machine *machine)
 	return kit_machine_start(machine);
 }
 
+int kit_machine_save(struct kit_machine *machine, struct kit_state *ret_state)
+{
+	struct kit_transfer transfer;
+	struct kit_state state = { 0 };
+	int ret = kit_transfer_begin(
+		&transfer, &machine->vmm, VHOST_USER_TRANSFER_SAVE, KIT_TRANSFER_PIPE, &state);
+	if (ret == 0)
+		ret = kit_transfer_finish(&transfer);
+	if (ret < 0)
+		kit_state_finish(&state);
+	else
+		*ret_state = state;
+	return ret;
+}
+
+int kit_machine_load(struct kit_machine *machine, const struct kit_state *state)
+{
+	struct kit_transfer transfer;
+	struct kit_state copy = *state;
+	int ret = kit_transfer_begin(
+		&transfer, &machine->vmm, VHOST_USER_TRANSFER_LOAD, KIT_TRANSFER_PIPE, &copy);
+	return ret < 0 ? ret : kit_transfer_finish(&transfer);
+}
+
+static int take_over_guest(struct kit_machine *machine, struct kit_machine *from)
+{
+	int ret = kit_memory_take_over(&machine->memory, &from->memory);
+	for (uint32_t i = 0; i < KIT_QUEUES && ret == 0; i++)
+		ret = kit_ring_take_over(&machine->rings[i], &from->rings[i]);
+	if (ret < 0)
+		return ret;
+	kit_gpu_take_over(&machine->gpu, &from->gpu);
+	machine->vmm.features = from->vmm.features;
+	memcpy(machine->vmm.bases, from->vmm.bases, sizeof(machine->vmm.bases));
+	return 0;
+}
+
+int kit_machine_take_over(
+	struct kit_machine *machine, struct kit_machine *from, const struct kit_state *state)
+{
+	const struct kit_profile *profile = machine->spec.profile;
+	int ret = kit_vmm_play(&machine->vmm, profile->load);
+	if (ret == 0)
+		ret = kit_machine_load(machine, state);
+	if (ret == 0)
+		ret = take_over_guest(machine, from);
+	return ret < 0 ? ret : kit_vmm_play(&machine->vmm, profile->restart);
+}
+
 int kit_machine_reconnect(struct kit_machine *machine)
 {
 	kit_machine_disconnect(machine);

@@ -14,6 +14,7 @@
 #include "kit/backend.h"
 #include "kit/display.h"
 #include "kit/gpu.h"
+#include "kit/state.h"
 #include "kit/vmm.h"
 
 struct kit_machine_spec {
@@ -77,6 +78,17 @@ int kit_machine_reset(struct kit_machine *machine);
 
 /* Closes the connection; commands in flight are forgotten. Doing it twice is fine. */
 void kit_machine_disconnect(struct kit_machine *machine);
+
+/* The device's state, asked for while the machine is stopped, and given to it, over a pipe. 0 or
+ * -errno; -EREMOTEIO when the backend refuses or fails. What was saved is the caller's to finish. */
+int kit_machine_save(struct kit_machine *machine, struct kit_state *ret_state);
+int kit_machine_load(struct kit_machine *machine, const struct kit_state *state);
+
+/* A machine that is only realized goes on where another one (of the same profile and shape) has been
+ * stopped and saved: it takes over the guest, its memory, its driver and its commands, loads the state
+ * and starts. The other one can only be destroyed after that. 0 or -errno. */
+int kit_machine_take_over(
+	struct kit_machine *machine, struct kit_machine *from, const struct kit_state *state);
 
 /* Closes the connection and makes a new one to the same backend, up to the spec's stage. */
 int kit_machine_reconnect(struct kit_machine *machine);

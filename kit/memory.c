@@ -21,8 +21,10 @@ const struct kit_region_spec kit_memory_default[2] = {
 
 void kit_memory_init(struct kit_memory *memory, struct kit *kit)
 {
+	static uint64_t count;
 	memset(memory, 0, sizeof(*memory));
 	memory->kit = kit;
+	memory->user_base = USER_BASE + (count++ % 8 << 33);
 }
 
 static void drop_region(struct kit_region *region)
@@ -83,8 +85,41 @@ int kit_memory_add(struct kit_memory *memory, const struct kit_region_spec *spec
 		.fd = fd,
 		.host = host,
 		.map = map,
-		.user = USER_BASE + ((uint64_t)index << 36) };
+		.user = memory->user_base + ((uint64_t)index << 36) };
 	return (int)index;
+}
+
+/* Leaves out what was never written: most of a guest's memory. */
+static void copy_data(struct kit_region *to, const struct kit_region *from)
+{
+	off_t base = (off_t)from->spec.offset, end = base + (off_t)from->spec.size;
+	off_t start = lseek(from->fd, base, SEEK_DATA);
+	while (start >= 0 && start < end) {
+		off_t hole = lseek(from->fd, start, SEEK_HOLE);
+		if (hole < 0 || hole > end)
+			hole = end;
+		memcpy(to->host + (start - base), from->host + (start - base),
+			(size_t)(hole - start));
+		start = lseek(from->fd, hole, SEEK_DATA);
+	}
+}
+
+int kit_memory_take_over(struct kit_memory *memory, struct kit_memory *from)
+{
+	bool same = memory->count == from->count;
+	for (uint32_t i = 0; i < memory->count && same; i++)
+		same = memory->regions[i].spec.guest == from->regions[i].spec.guest &&
+			memory->regions[i].spec.size == from->regions[i].spec.size;
+	if (!same)
+		return kit_fail(memory->kit, EINVAL, "the memory is of another shape");
+	for (uint32_t i = 0; i < memory->count; i++) {
+		struct kit_region *to = &memory->regions[i], *old = &from->regions[i];
+		copy_data(to, old);
+		memcpy(to->map, old->map, to->spec.size / KIT_ALLOC_UNIT);
+		memset(old->map, 0, old->spec.size / KIT_ALLOC_UNIT);
+		to->next = old->next;
+	}
+	return 0;
 }
 
 static const struct kit_region *find(const struct kit_memory *memory, uint64_t guest, uint64_t size)

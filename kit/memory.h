@@ -32,6 +32,7 @@ struct kit_region {
 
 struct kit_memory {
 	struct kit *kit;
+	uint64_t user_base; /* of the VMM's addresses; not the same in two memories of a program */
 	struct kit_region regions[KIT_MAX_REGIONS];
 	uint32_t count;
 };
@@ -47,6 +48,9 @@ void kit_memory_finish(struct kit_memory *memory);
 /* Adds a region; the VMM tells the backend of it with SET_MEM_TABLE or ADD_MEM_REG. Returns its
  * index or -errno. */
 int kit_memory_add(struct kit_memory *memory, const struct kit_region_spec *spec);
+
+/* Copies the bytes, and moves what is allocated, from a memory of the same shape. 0 or -EINVAL. */
+int kit_memory_take_over(struct kit_memory *memory, struct kit_memory *from);
 
 /* The last region goes. */
 void kit_memory_drop(struct kit_memory *memory);

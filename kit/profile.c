@@ -30,6 +30,8 @@
 
 /* --- QEMU, vhost-user-gpu-pci -------------------------------------------------------------- */
 
+static const struct kit_step nothing[] = { { 0 } };
+
 static const struct kit_step qemu_gpu_realize[] = {
 	{ KIT_ONCE, 0,
 		{ VHOST_USER_GET_FEATURES, VHOST_USER_GET_PROTOCOL_FEATURES,
@@ -83,6 +85,8 @@ const struct kit_profile kit_profile_qemu_gpu = {
 	.start = qemu_gpu_start,
 	.stop = qemu_gpu_stop,
 	.reset = qemu_gpu_reset,
+	.load = nothing,
+	.restart = qemu_gpu_start,
 };
 
 const struct kit_profile kit_profile_qemu_gpu_all = {
@@ -98,6 +102,8 @@ const struct kit_profile kit_profile_qemu_gpu_all = {
 	.start = qemu_gpu_start,
 	.stop = qemu_gpu_stop,
 	.reset = qemu_gpu_reset,
+	.load = nothing,
+	.restart = qemu_gpu_start,
 };
 
 /* --- QEMU, the generic device -------------------------------------------------------------- */
@@ -133,9 +139,6 @@ static const struct kit_step qemu_generic_stop[] = {
 	{ 0 },
 };
 
-/* A reset looks like a pause on the wire; the next start shows that it was one (base 0). */
-static const struct kit_step nothing[] = { { 0 } };
-
 const struct kit_profile kit_profile_qemu_generic = {
 	.name = "qemu-generic",
 	.protocol = PROTOCOL_QEMU,
@@ -146,7 +149,10 @@ const struct kit_profile kit_profile_qemu_generic = {
 	.realize = qemu_generic_realize,
 	.start = qemu_generic_start,
 	.stop = qemu_generic_stop,
+	/* it looks like a pause on the wire; the next start shows that it was none (base 0) */
 	.reset = nothing,
+	.load = nothing,
+	.restart = qemu_generic_start,
 };
 
 /* --- crosvm -------------------------------------------------------------------------------- */
@@ -173,6 +179,21 @@ static const struct kit_step crosvm_stop[] = {
 	{ 0 },
 };
 
+/* The features are negotiated as if there were no driver: its own choice comes with the state. */
+static const struct kit_step crosvm_load[] = {
+	{ KIT_ONCE, 0, { KIT_BARE_FEATURES } },
+	{ 0 },
+};
+
+static const struct kit_step crosvm_restart[] = {
+	{ KIT_ONCE, 0, { VHOST_USER_SET_MEM_TABLE } },
+	{ KIT_EACH_QUEUE, 1,
+		{ VHOST_USER_SET_VRING_NUM, VHOST_USER_SET_VRING_ADDR, VHOST_USER_SET_VRING_BASE,
+			VHOST_USER_SET_VRING_CALL, VHOST_USER_SET_VRING_KICK,
+			VHOST_USER_SET_VRING_ENABLE, KIT_INJECT_KICK } },
+	{ 0 },
+};
+
 const struct kit_profile kit_profile_crosvm = {
 	.name = "crosvm",
 	.protocol = PROTOCOL(CONFIG) | PROTOCOL(MQ) | PROTOCOL(BACKEND_REQ) |
@@ -185,4 +206,6 @@ const struct kit_profile kit_profile_crosvm = {
 	.start = crosvm_start,
 	.stop = crosvm_stop,
 	.reset = nothing,
+	.load = crosvm_load,
+	.restart = crosvm_restart,
 };

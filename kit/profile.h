@@ -19,6 +19,7 @@
 #define KIT_SEND_MEMORY   0x01001u /* SET_MEM_TABLE, or ADD_MEM_REG for each region not yet known */
 #define KIT_INJECT_KICK   0x01002u /* signal the kick descriptor of the queue */
 #define KIT_CLOSE_DISPLAY 0x01003u /* the VMM closes its end of the display socket */
+#define KIT_BARE_FEATURES 0x01004u /* SET_FEATURES with nothing but PROTOCOL_FEATURES */
 
 struct kit_step {
 	enum kit_step_kind {
@@ -43,6 +44,9 @@ struct kit_profile {
 	const struct kit_step *start; /* the driver is ready; also when resumed */
 	const struct kit_step *stop; /* paused */
 	const struct kit_step *reset; /* behind stop, when the guest resets the device */
+	const struct kit_step
+		*load; /* behind realize, when a device's state is to be loaded then */
+	const struct kit_step *restart; /* behind that: the guest goes on */
 };
 
 /* QEMU's vhost-user-gpu-pci (as of 11.1); the same with all of a GPU's features passed on; QEMU's

@@ -84,6 +84,24 @@ void kit_ring_reset(struct kit_ring *ring)
 	kit_ring_interrupts(ring);
 }
 
+int kit_ring_take_over(struct kit_ring *ring, struct kit_ring *from)
+{
+	if (ring->size != from->size || ring->descriptors != from->descriptors ||
+		ring->available != from->available || ring->used != from->used)
+		return kit_fail(ring->kit, EINVAL, "ring %u is of another shape", ring->index);
+	memcpy(ring->chains, from->chains, ring->size * sizeof(*ring->chains));
+	memset(from->chains, 0, from->size * sizeof(*from->chains));
+	ring->event_idx = from->event_idx;
+	ring->indirect = from->indirect;
+	ring->polling = from->polling;
+	ring->next_available = from->next_available;
+	ring->next_used = from->next_used;
+	ring->kicked = from->kicked;
+	ring->free_head = from->free_head;
+	ring->free_count = from->free_count;
+	return 0;
+}
+
 int kit_ring_init(struct kit_ring *ring, struct kit_memory *memory, uint32_t index, uint32_t size)
 {
 	*ring = (struct kit_ring){ .kit = memory->kit,

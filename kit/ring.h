@@ -75,6 +75,10 @@ void kit_ring_finish(struct kit_ring *ring);
 /* Empties the ring as a driver does after a device reset; tokens in flight are forgotten. */
 void kit_ring_reset(struct kit_ring *ring);
 
+/* Goes on as the driver of another ring at the same place of a memory that was taken over; that one
+ * forgets its chains. 0 or -EINVAL. */
+int kit_ring_take_over(struct kit_ring *ring, struct kit_ring *from);
+
 /* Offers a chain to the device (without a kick). The token (not NULL) comes back with the used
  * element. Returns the head, -ENOSPC when the ring is full, -ENOMEM without memory for a table. */
 int kit_ring_add(struct kit_ring *ring, const struct kit_piece *pieces, size_t count, void *token);

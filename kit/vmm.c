@@ -151,6 +151,17 @@ static int take_vring_base(struct kit_vmm *vmm, uint32_t queue, const void *payl
 	return 0;
 }
 
+static int take_state_answer(struct kit_vmm *vmm, uint64_t value)
+{
+	if (value & ~(uint64_t)(VHOST_USER_TRANSFER_ERROR_MASK | VHOST_USER_TRANSFER_NOFD_MASK) ||
+		!(value & VHOST_USER_TRANSFER_NOFD_MASK))
+		return kit_fail(vmm->kit, EPROTO, "SET_DEVICE_STATE_FD is answered with %#llx",
+			(unsigned long long)value);
+	return value & VHOST_USER_TRANSFER_ERROR_MASK
+		? kit_fail(vmm->kit, EREMOTEIO, "SET_DEVICE_STATE_FD is refused")
+		: 0;
+}
+
 /* Keeps what an answer says. */
 static int keep(struct kit_vmm *vmm, uint32_t request, uint32_t index, const void *payload)
 {
@@ -174,6 +185,12 @@ static int keep(struct kit_vmm *vmm, uint32_t request, uint32_t index, const voi
 		return 0;
 	case VHOST_USER_GET_VRING_BASE:
 		return take_vring_base(vmm, index, payload);
+	case VHOST_USER_SET_DEVICE_STATE_FD:
+		return take_state_answer(vmm, value);
+	case VHOST_USER_CHECK_DEVICE_STATE:
+		return value ? kit_fail(vmm->kit, EREMOTEIO, "CHECK_DEVICE_STATE: %#llx",
+				       (unsigned long long)value)
+			     : 0;
 	case VHOST_USER_GET_SHMEM_CONFIG:
 		memcpy(&vmm->shmem, payload, sizeof(vmm->shmem));
 		return kit_channel_set_shmem(&vmm->channel, &vmm->shmem);
@@ -249,6 +266,21 @@ int kit_vmm_do(struct kit_vmm *vmm, uint32_t request, uint32_t index, uint64_t v
 	if (ret == 0)
 		keep_sent(vmm, request, index, value);
 	return ret;
+}
+
+int kit_vmm_set_state_fd(struct kit_vmm *vmm, uint32_t direction, int fd)
+{
+	struct kit_message message;
+	int ret = kit_vmm_compose(vmm, VHOST_USER_SET_DEVICE_STATE_FD, direction,
+		VHOST_USER_TRANSFER_STOPPED, &message);
+	if (ret < 0) {
+		fd_close(&fd);
+		return ret;
+	}
+	fd_close(&message.fds[0]);
+	message.fds[0] = fd;
+	ret = kit_vmm_send_message(vmm, &message);
+	return ret < 0 ? ret : take_answer(vmm, VHOST_USER_SET_DEVICE_STATE_FD, 0, 8);
 }
 
 int kit_vmm_read_config(struct kit_vmm *vmm, uint32_t offset, void *ret_bytes, uint32_t size)

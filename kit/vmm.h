@@ -93,6 +93,7 @@ int kit_vmm_wait_closed(struct kit_vmm *vmm);
  *	SET_FEATURES, SET_PROTOCOL_FEATURES, SET_STATUS: value
  *	ADD_MEM_REG, REM_MEM_REG: index of the region
  *	GET_CONFIG, SET_CONFIG: index: offset, value: size; the bytes are zero
+ *	SET_DEVICE_STATE_FD: index: the direction, value: the phase; over an empty file
  * GPU_SET_SOCKET and SET_BACKEND_REQ_FD open a new socket pair. Unknown requests have no payload.
  * Flags are the version; the message's descriptors are its own. 0 or -errno. */
 int kit_vmm_compose(struct kit_vmm *vmm, uint32_t request, uint32_t index, uint64_t value,
@@ -110,6 +111,9 @@ int kit_vmm_receive_answer(struct kit_vmm *vmm, uint32_t request, void *payload,
 /* Composes, sends, takes the answer or the acknowledgement (one that is not 0 is -EREMOTEIO), and
  * keeps in *vmm what was said. */
 int kit_vmm_do(struct kit_vmm *vmm, uint32_t request, uint32_t index, uint64_t value);
+
+/* SET_DEVICE_STATE_FD with this descriptor, which is taken. 0; -EREMOTEIO when it is refused. */
+int kit_vmm_set_state_fd(struct kit_vmm *vmm, uint32_t direction, int fd);
 
 /* The configuration space: size bytes from offset, at most VHOST_USER_MAX_CONFIG_SIZE. An empty
  * answer (the backend's way to say no) is -EREMOTEIO. */

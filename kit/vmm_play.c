@@ -52,6 +52,9 @@ static int play_message(
 		fd_eventfd_signal(vmm->rings[queue].kick_fd);
 		return 0;
 	}
+	if (request == KIT_BARE_FEATURES)
+		return kit_vmm_do(
+			vmm, VHOST_USER_SET_FEATURES, 0, VHOST_BIT(VHOST_USER_F_PROTOCOL_FEATURES));
 	if (request == KIT_CLOSE_DISPLAY) {
 		if (vmm->display)
 			kit_display_close(vmm->display);
