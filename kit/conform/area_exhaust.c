@@ -48,8 +48,7 @@ static void repeat(struct kit_machine *m, const void *request, uint32_t size, ui
 		struct kit_command *commands[BATCH];
 		uint32_t count = 0;
 		while (count < BATCH) {
-			commands[count] =
-				kit_gpu_queue(&m->gpu, spec->queue, request, size, 2048);
+			commands[count] = kit_gpu_queue(&m->gpu, spec->queue, request, size, 2048);
 			if (!commands[count])
 				break;
 			count++;
@@ -92,7 +91,8 @@ static const struct {
 	{ sizeof(struct virtio_gpu_get_edid), CONFORM_FEATURE(GPU_F_EDID),
 		{ .edid = { { VIRTIO_GPU_CMD_GET_EDID }, 16, 0 } } },
 	{ sizeof(struct virtio_gpu_resource_create_2d), 0,
-		{ .create_2d = { { VIRTIO_GPU_CMD_RESOURCE_CREATE_2D }, GOOD_SOURCE, BGRX, 64, 64 } } },
+		{ .create_2d = { { VIRTIO_GPU_CMD_RESOURCE_CREATE_2D }, GOOD_SOURCE, BGRX, 64,
+			  64 } } },
 	{ sizeof(struct virtio_gpu_resource_create_2d), 0,
 		{ .create_2d = { { VIRTIO_GPU_CMD_RESOURCE_CREATE_2D }, 8, 9999, 64, 64 } } },
 	{ sizeof(struct virtio_gpu_resource_unref), 0,
@@ -115,13 +115,13 @@ static const struct {
 	{ sizeof(struct virtio_gpu_resource_assign_uuid), CONFORM_FEATURE(GPU_F_RESOURCE_UUID),
 		{ .uuid = { { VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID }, 8, 0 } } },
 	{ sizeof(((union request *)NULL)->blob), CONFORM_FEATURE(GPU_F_RESOURCE_BLOB),
-		{ .blob = { { { VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB }, 8,
-				    VIRTIO_GPU_BLOB_MEM_GUEST, 0, 4, 0, 5 * 4096 },
+		{ .blob = { { { VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB }, 8, VIRTIO_GPU_BLOB_MEM_GUEST,
+				    0, 4, 0, 5 * 4096 },
 			  { { 0x10000, 4096, 0 }, { 0x20000, 4096, 0 }, { 0x30000, 4096, 0 },
 				  { 0x40000, 4096, 0 } } } } },
 	{ sizeof(struct virtio_gpu_set_scanout_blob), CONFORM_FEATURE(GPU_F_RESOURCE_BLOB),
-		{ .scanout_blob = { { VIRTIO_GPU_CMD_SET_SCANOUT_BLOB }, { 0, 0, 8, 8 }, 0, 8, 8,
-			  8, BGRX, 0, { 32 }, { 0 } } } },
+		{ .scanout_blob = { { VIRTIO_GPU_CMD_SET_SCANOUT_BLOB }, { 0, 0, 8, 8 }, 0, 8, 8, 8,
+			  BGRX, 0, { 32 }, { 0 } } } },
 	{ sizeof(struct virtio_gpu_update_cursor), 0,
 		{ .cursor = { { VIRTIO_GPU_CMD_UPDATE_CURSOR }, { 0, 0, 0, 0 }, 8, 0, 0, 0 } } },
 };
@@ -293,9 +293,9 @@ static void vmm_killed(struct conform *c)
 				.width = 500,
 				.height = 500,
 			};
-			struct kit_command *command = kit_gpu_submit(&m->gpu,
-				VIRTIO_GPU_QUEUE_CONTROL, &create, sizeof(create),
-				sizeof(struct virtio_gpu_ctrl_hdr));
+			struct kit_command *command =
+				kit_gpu_submit(&m->gpu, VIRTIO_GPU_QUEUE_CONTROL, &create,
+					sizeof(create), sizeof(struct virtio_gpu_ctrl_hdr));
 			CHECK(command);
 			kit_command_forget(command);
 		}
