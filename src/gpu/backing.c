@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "gpu/limits.h"
 #include "gpu/resource.h"
 #include "gpu/state.h"
 #include "util/log.h"
@@ -12,10 +13,12 @@
 
 uint32_t gpu_backing_judge(const struct gpu_device *device, uint32_t nr_entries)
 {
+	const struct gpu_limits *limits = &device->args.limits;
 	if (nr_entries == 0)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	if (nr_entries > device->args.limits.backing_entries ||
-		nr_entries > GPU_MAX_BACKING_ENTRIES - device->backing_entries)
+	if (!gpu_limit_allows(0, nr_entries, limits->backing_entries, "max-backing-entries") ||
+		!gpu_limit_allows(device->backing_entries, nr_entries, limits->backing_total,
+			"max-backing-total"))
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }

@@ -15,9 +15,6 @@ struct gpu_device;
 struct gpu_resource;
 struct vq_request;
 
-/* Of all resources together; 8 GiB in single pages. */
-#define GPU_MAX_BACKING_ENTRIES (2u << 20)
-
 struct gpu_backing {
 	struct virtio_gpu_mem_entry *entries; /* owned; NULL: nothing is attached */
 	uint32_t count;

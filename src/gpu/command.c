@@ -255,10 +255,10 @@ void gpu_command_start(struct gpu_command *command, struct vq_request *request)
 		return;
 	}
 	command->spec = gpu_command_find(command->fixed.header.type);
-	bool fence_valid = gpu_fence_enter(command);
+	uint32_t fence = gpu_fence_enter(command);
 	command->result = judge(command);
-	if (command->result == VIRTIO_GPU_RESP_OK_NODATA && !fence_valid)
-		command->result = VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	if (command->result == VIRTIO_GPU_RESP_OK_NODATA)
+		command->result = fence;
 	if (command->result == VIRTIO_GPU_RESP_OK_NODATA)
 		gpu_command_resume(command);
 	else
@@ -272,8 +272,7 @@ static void abort_one(struct gpu_command *command)
 	struct gpu_device *device = command->device;
 	command->result = VIRTIO_GPU_RESP_ERR_UNSPEC;
 	answer(command);
-	list_remove(&command->timeline_link);
-	command->timeline = NULL;
+	gpu_fence_leave(command);
 	if (device->queues.stalled == command) {
 		device->queues.stalled = NULL;
 		command->holds--;

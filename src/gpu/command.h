@@ -78,6 +78,7 @@ struct gpu_command {
 	struct gpu_slot *slot; /* whose renderer works on it; NULL: nobody's */
 	uint32_t generation; /* of the slot then */
 	struct gpu_timeline *timeline; /* NULL: answered when settled */
+	bool fence_counts; /* in gpu_device::fence_count */
 	struct gpu_context *context; /* a reference; the one that has the timeline; may be NULL */
 	struct renderer_call call, fence_call;
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "gpu/context.h"
+#include "gpu/limits.h"
 #include "gpu/resource.h"
 #include "gpu/state.h"
 #include "util/checked.h"
@@ -252,7 +253,8 @@ static uint32_t submit_valid(const struct gpu_command *command)
 	const struct virtio_gpu_cmd_submit *submit = &command->fixed.submit;
 	if (submit->num_in_fences > MAX_IN_FENCES || submit->size % 4 != 0)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	if (submit->size > command->device->args.limits.submit_bytes)
+	if (!gpu_limit_allows(
+		    0, submit->size, command->device->args.limits.submit_bytes, "max-submit-size"))
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 	uint64_t needed = submit->size + (uint64_t)submit->num_in_fences * sizeof(uint64_t);
 	if (needed > command->request->readable_left)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "gpu/limits.h"
 #include "gpu/resource.h"
 #include "gpu/state.h"
 #include "util/log.h"
@@ -92,7 +93,8 @@ uint32_t gpu_context_create(struct gpu_slot *slot, const struct renderer_context
 	struct gpu_device *device = slot->device;
 	if (args->id == 0 || gpu_context_find(device, args->id))
 		return VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID;
-	if (device->context_count >= device->args.limits.contexts)
+	if (!gpu_limit_allows(
+		    device->context_count, 1, device->args.limits.contexts, "max-contexts"))
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 	struct gpu_context *context = context_new(slot, args->id);
 	if (!context)
@@ -149,8 +151,8 @@ static struct gpu_attachment *attachment_new(
 	struct gpu_context *context, struct gpu_resource *resource)
 {
 	struct gpu_device *device = context->device;
-	uint64_t limit = (uint64_t)device->args.limits.resources * GPU_ATTACHMENTS_PER_RESOURCE;
-	if (device->attachment_count >= limit)
+	if (!gpu_limit_allows(device->attachment_count, 1, device->args.limits.attachments,
+		    "max-attachments"))
 		return NULL;
 	struct gpu_attachment *attachment = calloc(1, sizeof(*attachment));
 	if (!attachment)

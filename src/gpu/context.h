@@ -22,8 +22,7 @@ struct gpu_device;
 struct gpu_resource;
 struct gpu_slot;
 
-#define GPU_ATTACHMENTS_PER_RESOURCE 8u /* on average: the limit on all attachments together */
-#define GPU_CATCH_UP                 16u /* resources realised before other work has its turn */
+#define GPU_CATCH_UP 16u /* resources realised before other work has its turn */
 
 struct gpu_context {
 	uint32_t refs;

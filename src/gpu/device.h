@@ -19,18 +19,26 @@ struct loop;
 struct gpu_limits {
 	uint32_t resources;
 	uint32_t contexts;
-	uint64_t host_bytes; /* of 2D resources in the device process */
-	uint32_t backing_entries; /* of one resource; at most RENDERER_MAX_SPANS */
+	uint32_t attachments; /* of resources to contexts */
+	uint32_t fences; /* fenced commands that are not answered yet */
 	uint32_t submit_bytes; /* of one command stream; at most RENDERER_MAX_SUBMIT */
+	uint32_t backing_entries; /* of one resource; at most RENDERER_MAX_SPANS */
+	uint32_t backing_total; /* entries of all resources together */
+	uint64_t host_bytes; /* of 2D resources in the device process; as much again of frames */
+	uint64_t renderer_bytes; /* of resources in renderer processes, see gpu_footprint() */
 };
 
 #define GPU_LIMITS_DEFAULT                                                                         \
 	((struct gpu_limits){                                                                      \
 		.resources = 16384,                                                                \
 		.contexts = 256,                                                                   \
-		.host_bytes = UINT64_C(512) << 20,                                                 \
-		.backing_entries = RENDERER_MAX_SPANS,                                             \
+		.attachments = 131072,                                                             \
+		.fences = 16384,                                                                   \
 		.submit_bytes = RENDERER_MAX_SUBMIT,                                               \
+		.backing_entries = RENDERER_MAX_SPANS,                                             \
+		.backing_total = 2u << 20, /* 8 GiB in single pages */                             \
+		.host_bytes = UINT64_C(512) << 20,                                                 \
+		.renderer_bytes = UINT64_C(8) << 30,                                               \
 	})
 
 /* How the device gets renderers for contexts. */

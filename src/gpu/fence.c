@@ -2,6 +2,7 @@
 #include "gpu/fence.h"
 
 #include "gpu/context.h"
+#include "gpu/limits.h"
 #include "gpu/state.h"
 
 void gpu_timeline_init(struct gpu_timeline *timeline)
@@ -14,29 +15,41 @@ static bool names_ring(const struct virtio_gpu_ctrl_hdr *header)
 	return header->flags & VIRTIO_GPU_FLAG_INFO_RING_IDX;
 }
 
-bool gpu_fence_enter(struct gpu_command *command)
+uint32_t gpu_fence_enter(struct gpu_command *command)
 {
 	struct gpu_device *device = command->device;
 	const struct virtio_gpu_ctrl_hdr *header = &command->fixed.header;
 	if (names_ring(header) &&
 		(header->ring_idx >= VIRTIO_GPU_MAX_RINGS ||
 			!gpu_device_has(device, VIRTIO_GPU_F_CONTEXT_INIT)))
-		return false;
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	/* Cursor commands wait for nothing, so they are not put in a line with others. */
 	if (!(header->flags & VIRTIO_GPU_FLAG_FENCE) ||
 		command->request->queue->index == VIRTIO_GPU_QUEUE_CURSOR)
-		return true;
+		return VIRTIO_GPU_RESP_OK_NODATA;
 	if (names_ring(header)) {
 		struct gpu_context *context = gpu_context_find(device, header->ctx_id);
 		if (!context)
-			return false;
+			return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 		command->context = gpu_context_ref(context);
 		command->timeline = &context->rings[header->ring_idx];
 	} else {
 		command->timeline = &device->global;
 	}
 	list_append(&command->timeline->commands, &command->timeline_link);
-	return true;
+	if (!gpu_limit_allows(device->fence_count, 1, device->args.limits.fences, "max-fences"))
+		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+	command->fence_counts = true;
+	device->fence_count++;
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+void gpu_fence_leave(struct gpu_command *command)
+{
+	list_remove(&command->timeline_link);
+	command->timeline = NULL;
+	command->device->fence_count -= command->fence_counts;
+	command->fence_counts = false;
 }
 
 static void fence_done(struct renderer_call *call, int status, const struct renderer_reply *reply)
@@ -65,7 +78,7 @@ static void retire(struct gpu_timeline *timeline)
 			container_of(timeline->commands.next, struct gpu_command, timeline_link);
 		if (!gpu_command_settled(command))
 			break;
-		list_remove(&command->timeline_link);
+		gpu_fence_leave(command);
 		gpu_command_complete(command);
 	}
 }

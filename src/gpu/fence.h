@@ -9,7 +9,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "util/list.h"
@@ -22,10 +21,15 @@ struct gpu_timeline {
 
 void gpu_timeline_init(struct gpu_timeline *timeline);
 
-/* Puts a command at the end of the timeline that its header names, if it is fenced. False when
- * there is no such timeline: the ring is out of range, the driver did not choose CONTEXT_INIT, or
- * the context does not exist. */
-bool gpu_fence_enter(struct gpu_command *command);
+/* Puts a command at the end of the timeline that its header names, if it is fenced. Returns
+ * VIRTIO_GPU_RESP_…: ERR_INVALID_PARAMETER when there is no such timeline (the ring is out of range,
+ * the driver did not choose CONTEXT_INIT, or the context does not exist), ERR_OUT_OF_MEMORY when too
+ * many are under way: the command is on the timeline then all the same, as its answer has its turn,
+ * too, but does not count. */
+uint32_t gpu_fence_enter(struct gpu_command *command);
+
+/* Takes a command off its timeline, if it is on one. */
+void gpu_fence_leave(struct gpu_command *command);
 
 /* Starts the renderer's side of the fence of a command that a renderer works on. */
 void gpu_fence_follow(struct gpu_command *command);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "gpu/context.h"
+#include "gpu/limits.h"
 #include "gpu/resource.h"
 #include "gpu/state.h"
 #include "util/log.h"
@@ -30,6 +31,7 @@ void gpu_realisation_drop(struct gpu_realisation *realisation)
 	realisation->pin = NULL;
 	image_unref(realisation->exported);
 	realisation->exported = NULL;
+	resource->device->renderer_bytes -= realisation->bytes;
 	list_remove(&realisation->resource_link);
 	list_remove(&realisation->slot_link);
 	realisation->resource = NULL;
@@ -97,9 +99,17 @@ static void export_done(struct renderer_call *call, int status, const struct ren
 static struct gpu_realisation *realisation_new(
 	struct gpu_resource *resource, struct gpu_slot *slot, struct gpu_command *creator)
 {
+	struct gpu_device *device = resource->device;
+	bool here = slot == gpu_renderers_software(device);
+	uint64_t bytes = here ? 0 : gpu_footprint(&resource->args);
+	if (!gpu_limit_allows(device->renderer_bytes, bytes, device->args.limits.renderer_bytes,
+		    "max-3d-memory"))
+		return NULL;
 	struct gpu_realisation *realisation = calloc(1, sizeof(*realisation));
 	if (!realisation)
 		return NULL;
+	realisation->bytes = bytes;
+	device->renderer_bytes += bytes;
 	realisation->resource = resource;
 	realisation->slot = slot;
 	realisation->create_call.done = create_done;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "gpu/context.h"
+#include "gpu/limits.h"
 #include "gpu/state.h"
 #include "renderer/software.h"
 
@@ -25,7 +26,8 @@ uint32_t gpu_resource_create(struct gpu_device *device, const struct renderer_re
 {
 	if (args->id == 0 || gpu_resource_find(device, args->id))
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	if (device->resource_count >= device->args.limits.resources)
+	if (!gpu_limit_allows(
+		    device->resource_count, 1, device->args.limits.resources, "max-resources"))
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 	struct gpu_resource *resource = calloc(1, sizeof(*resource));
 	if (!resource)

@@ -53,6 +53,7 @@ struct gpu_realisation {
 	struct gpu_command *creator; /* held while it is being created; may be NULL */
 	struct renderer_call create_call, export_call;
 	uint32_t calls; /* open ones: it is freed when it is dropped and has none */
+	uint64_t bytes; /* counted in gpu_device::renderer_bytes */
 	bool exporting, export_failed;
 	struct image *exported; /* a reference; may be NULL */
 };
@@ -100,7 +101,7 @@ void gpu_resource_forget(struct gpu_resource *resource);
 /* Realises a resource in a slot that has a renderer, with its backing, and uploads a 2D one. Home
  * is then there. creator (may be NULL) is held until the renderer has created it; if it cannot the
  * resource is destroyed, without a creator it just loses the realisation. Either may have happened
- * on return. 0, or -ENOMEM: nothing was done. */
+ * on return. 0, or -ENOMEM (also when there is too much in renderers already): nothing was done. */
 int gpu_realise(struct gpu_resource *resource, struct gpu_slot *slot, struct gpu_command *creator);
 
 /* Starts the transfer of all of a 2D resource from its backing, if it has one. */

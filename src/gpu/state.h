@@ -36,12 +36,14 @@ struct gpu_device {
 
 	struct gpu_commands commands; /* command.c */
 	struct gpu_timeline global; /* fence.c: of fences without a ring */
+	uint32_t fence_count; /* fence.c: commands that count against the limit */
 	struct gpu_renderers renderers; /* renderers.c */
 
 	struct idmap resources; /* resource.c: id → struct gpu_resource */
 	struct list resource_list; /* gpu_resource::link */
 	uint32_t resource_count;
 	uint64_t backing_entries; /* backing.c: of all resources together */
+	uint64_t renderer_bytes; /* realisation.c: of all that is in renderer processes */
 
 	struct idmap contexts; /* context.c: id → struct gpu_context */
 	struct list context_list; /* gpu_context::link */

@@ -2,6 +2,7 @@
 #include "renderer/software.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,8 +152,12 @@ static int create_resource(
 	if (idmap_find(&software->resources, args->id))
 		return -EEXIST;
 	uint64_t bytes = image_bytes(args->width, args->height);
-	if (bytes > software->max_bytes - software->bytes)
+	if (bytes > software->max_bytes - software->bytes) {
+		log_limited(LOG_WARN,
+			"the guest wants more than --max-host-memory allows (%" PRIu64 " MiB)",
+			software->max_bytes >> 20);
 		return -ENOMEM;
+	}
 
 	struct software_resource *resource = calloc(1, sizeof(*resource));
 	if (!resource)

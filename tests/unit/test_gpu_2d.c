@@ -191,12 +191,25 @@ static void merges_neighbours(void)
 static void limits_all_entries_together(void)
 {
 	struct many_entries request = many(60);
-	start();
-	CHECK_INT(gpu_rig_create_2d(&rig, 1, 16, 16), OK);
-	rig.device->backing_entries = GPU_MAX_BACKING_ENTRIES - 59;
-	CHECK_INT(gpu_rig_do(&rig, &request, sizeof(request)), NO_MEMORY);
-	rig.device->backing_entries--;
-	CHECK_INT(gpu_rig_do(&rig, &request, sizeof(request)), OK);
+	gpu_rig_prepare(&rig, 0);
+	rig.args.limits.backing_total = 120;
+	gpu_rig_start(&rig, FEATURES_2D);
+	for (uint32_t id = 1; id <= 3; id++)
+		CHECK_INT(gpu_rig_create_2d(&rig, id, 16, 16), OK);
+	for (int round = 0; round < 20; round++) {
+		for (uint32_t id = 1; id <= 2; id++) {
+			request.attach.resource_id = id;
+			CHECK_INT(gpu_rig_do(&rig, &request, sizeof(request)), OK);
+		}
+		CHECK_INT(gpu_rig_attach_backing(&rig, 3, GUEST_PAGES, 16), NO_MEMORY);
+		CHECK_INT(gpu_rig_detach_backing(&rig, 1), OK);
+		CHECK_INT(gpu_rig_attach_backing(&rig, 3, GUEST_PAGES, 16), OK);
+		request.attach.resource_id = 1;
+		CHECK_INT(gpu_rig_do(&rig, &request, sizeof(request)), NO_MEMORY);
+		CHECK_INT(gpu_rig_detach_backing(&rig, 3), OK);
+		CHECK_INT(gpu_rig_detach_backing(&rig, 2), OK);
+		CHECK_INT(rig.device->backing_entries, 0);
+	}
 	gpu_rig_finish(&rig);
 }
 

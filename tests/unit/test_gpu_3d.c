@@ -485,22 +485,6 @@ static void judges_boxes(void)
 	gpu_rig_finish(&rig);
 }
 
-static void limits_attachments(void)
-{
-	gpu_rig_prepare(&rig, 1);
-	rig.args.limits.resources = 1;
-	gpu_rig_start(&rig, FEATURES_3D);
-	CHECK_INT(gpu_rig_create_2d(&rig, 5, 8, 8), OK);
-	for (uint32_t ctx = 1; ctx <= GPU_ATTACHMENTS_PER_RESOURCE + 1; ctx++) {
-		CHECK_INT(gpu_rig_ctx_create(&rig, ctx, 0), OK);
-		CHECK_INT(gpu_rig_ctx_attach(&rig, ctx, 5),
-			ctx <= GPU_ATTACHMENTS_PER_RESOURCE ? OK : NO_MEMORY);
-	}
-	CHECK_INT(gpu_rig_unref(&rig, 5), OK);
-	CHECK_INT(rig.device->attachment_count, 0);
-	gpu_rig_finish(&rig);
-}
-
 int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
@@ -520,7 +504,6 @@ int main(int argc, char **argv)
 		TEST_CASE(judges_submits),
 		TEST_CASE(passes_errors_on),
 		TEST_CASE(judges_boxes),
-		TEST_CASE(limits_attachments),
 	};
 	return test_main(argc, argv, cases, ARRAY_SIZE(cases));
 }
