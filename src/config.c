@@ -2,6 +2,8 @@
 #include "config.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,14 +11,35 @@
 #include "renderer/registry.h"
 #include "util/checked.h"
 
-/* One option: value is NULL where the option takes none. 0, or -EINVAL when the value is no good. */
+enum option_kind {
+	OPTION_OWN, /* set, and print unless it is an alias */
+	OPTION_TEXT, /* not empty: into a const char * */
+	OPTION_FLAG, /* takes no value: sets a bool */
+	OPTION_NUMBER, /* into an unsigned field of 4 or 8 bytes */
+	OPTION_ACTION, /* takes no value: what the program is to do */
+};
+
+/* One option: all that the command line, --help and --dump-config know of it. */
 struct option_spec {
 	const char *name;
 	char letter; /* 0: none */
 	const char *argument; /* what the help calls it; NULL: takes none */
 	const char *help; /* NULL: an alias that the help leaves to the manual */
-	const char *expected; /* for the error line */
+	enum option_kind kind;
+	const char *expected; /* for the error line; of a number it follows from what is below */
+	size_t field; /* of struct config: TEXT, FLAG, NUMBER */
+
+	/* OPTION_NUMBER: as it is given; the field has it in units of 1 << shift. */
+	size_t field_size;
+	uint64_t min, max;
+	const char *unit; /* NULL: a count */
+	uint32_t shift;
+
+	enum config_action action; /* OPTION_ACTION */
+
+	/* OPTION_OWN. 0, or -EINVAL when the value is no good. */
 	int (*set)(struct config *config, const char *value);
+	void (*print)(const struct config *config); /* the value, as it would be given */
 };
 
 static int parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret_number)
@@ -24,7 +47,7 @@ static int parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *
 	char *end;
 	errno = 0;
 	unsigned long long number = strtoull(text, &end, 10);
-	if (errno || end == text || *end || text[0] == '-' || number < min || number > max)
+	if (errno || *end || text[0] < '0' || text[0] > '9' || number < min || number > max)
 		return -EINVAL;
 	*ret_number = number;
 	return 0;
@@ -94,6 +117,17 @@ static int set_renderer(struct config *config, const char *value)
 	return *value ? for_each_word(config, value, add_renderer) : -EINVAL;
 }
 
+static void print_renderer(const struct config *config)
+{
+	const char *separator = "";
+	for (uint32_t i = 0; i < config->renderer_count; i++) {
+		printf("%s%s", separator, config->renderers[i]);
+		separator = ",";
+	}
+	if (config->renderer_count == 0)
+		printf("none");
+}
+
 /* The mode names of other vhost-user GPU backends. */
 static int set_gpu_mode(struct config *config, const char *value)
 {
@@ -130,10 +164,15 @@ static int set_capset(struct config *config, const char *value)
 	return *value ? for_each_word(config, value, add_capset) : -EINVAL;
 }
 
-static int set_socket_path(struct config *config, const char *value)
+static void print_capset(const struct config *config)
 {
-	config->socket_path = value;
-	return *value ? 0 : -EINVAL;
+	const char *separator = "";
+	for (uint32_t id = 0; id < 64; id++) {
+		if (!(config->capset_mask >> id & 1) || !capset_name(id))
+			continue;
+		printf("%s%s", separator, capset_name(id));
+		separator = ",";
+	}
 }
 
 static int set_fd(struct config *config, const char *value)
@@ -145,33 +184,10 @@ static int set_fd(struct config *config, const char *value)
 	return ret;
 }
 
-static int set_render_node(struct config *config, const char *value)
+static void print_fd(const struct config *config)
 {
-	config->render_node = value;
-	return *value ? 0 : -EINVAL;
-}
-
-static int set_display_socket(struct config *config, const char *value)
-{
-	config->display_socket = value;
-	return *value ? 0 : -EINVAL;
-}
-
-static int set_headless(struct config *config, const char *value)
-{
-	config->headless = true;
-	return 0;
-}
-
-static int set_memory_slots(struct config *config, const char *value)
-{
-	config->memory_slots = true;
-	return 0;
-}
-
-static int set_scanouts(struct config *config, const char *value)
-{
-	return parse_u32(value, 1, VIRTIO_GPU_MAX_SCANOUTS, &config->scanouts);
+	if (config->fd >= 0)
+		printf("%d", config->fd);
 }
 
 static int set_mode(struct config *config, const char *value)
@@ -191,28 +207,19 @@ static int set_mode(struct config *config, const char *value)
 	return 0;
 }
 
-static int set_max_resources(struct config *config, const char *value)
+static void print_mode(const struct config *config)
 {
-	return parse_u32(value, 1, 1u << 24, &config->limits.resources);
-}
-
-static int set_max_contexts(struct config *config, const char *value)
-{
-	return parse_u32(value, 1, 1u << 16, &config->limits.contexts);
-}
-
-static int set_max_host_memory(struct config *config, const char *value)
-{
-	uint64_t mebibytes;
-	int ret = parse_number(value, 1, 1u << 24, &mebibytes);
-	if (ret == 0)
-		config->limits.host_bytes = mebibytes << 20;
-	return ret;
+	printf("%ux%u", config->width, config->height);
 }
 
 static int set_log_level(struct config *config, const char *value)
 {
 	return log_level_parse(value, &config->log_level);
+}
+
+static void print_log_level(const struct config *config)
+{
+	printf("%s", log_level_name(config->log_level));
 }
 
 static int set_debug(struct config *config, const char *value)
@@ -221,79 +228,175 @@ static int set_debug(struct config *config, const char *value)
 	return 0;
 }
 
-static int set_help(struct config *config, const char *value)
-{
-	config->action = ACTION_HELP;
-	return 0;
-}
+#define OWN(set_fn, print_fn) .kind = OPTION_OWN, .set = (set_fn), .print = (print_fn)
+#define TEXT(member)          .kind = OPTION_TEXT, .field = offsetof(struct config, member)
+#define FLAG(member)          .kind = OPTION_FLAG, .field = offsetof(struct config, member)
+#define ACTION(number)        .kind = OPTION_ACTION, .action = (number)
+#define NUMBER(member, least, most)                                                                \
+	.kind = OPTION_NUMBER, .field = offsetof(struct config, member),                           \
+	.field_size = sizeof(((struct config *)NULL)->member), .min = (least), .max = (most)
+#define KIB .unit = "KiB", .shift = 10
+#define MIB .unit = "MiB", .shift = 20
 
-static int set_version(struct config *config, const char *value)
-{
-	config->action = ACTION_VERSION;
-	return 0;
-}
-
-static int set_print_capabilities(struct config *config, const char *value)
-{
-	config->action = ACTION_PRINT_CAPABILITIES;
-	return 0;
-}
-
-static int set_dump_config(struct config *config, const char *value)
-{
-	config->action = ACTION_DUMP_CONFIG;
-	return 0;
-}
-
-static int set_check_host(struct config *config, const char *value)
-{
-	config->action = ACTION_CHECK_HOST;
-	return 0;
-}
-
+/* clang-format off */
 static const struct option_spec options[] = {
-	{ "socket-path", 's', "PATH", "listen for the VMM on a UNIX socket at PATH", "a path",
-		set_socket_path },
+	{ "socket-path", 's', "PATH", "listen for the VMM on a UNIX socket at PATH",
+		TEXT(socket_path), .expected = "a path" },
 	{ "fd", 'f', "N", "serve the VMM on descriptor N, listening or connected",
-		"the number of an open descriptor, 3 or more", set_fd },
+		OWN(set_fd, print_fd), .expected = "the number of an open descriptor, 3 or more" },
 	{ "renderer", 0, "LIST", "what renders for guests: auto, none (2D only), or of: virgl",
-		"auto, none, or names that --help lists", set_renderer },
+		OWN(set_renderer, print_renderer),
+		.expected = "auto, none, or names that --help lists" },
 	{ "capset", 'c', "LIST", "offer no other capability sets than these (virgl, virgl2)",
-		"names of capability sets, like virgl,virgl2", set_capset },
-	{ "render-node", 'r', "PATH", "the GPU to render with, like /dev/dri/renderD128", "a path",
-		set_render_node },
+		OWN(set_capset, print_capset),
+		.expected = "names of capability sets, like virgl,virgl2" },
+	{ "render-node", 'r', "PATH", "the GPU to render with, like /dev/dri/renderD128",
+		TEXT(render_node), .expected = "a path" },
 	{ "display-socket", 0, "PATH", "listen for a viewer that shows what the VMM does not",
-		"a path", set_display_socket },
-	{ "headless", 0, NULL, "leave the VMM's display alone: nothing is shown", NULL,
-		set_headless },
-	{ "scanouts", 0, "N", "outputs of the device where no display says how many (1)",
-		"a number from 1 to 16", set_scanouts },
-	{ "mode", 0, "WxH", "their size in pixels (1280x800)",
-		"a width and a height from 16 to 16384, like 1280x800", set_mode },
-	{ "memory-slots", 0, NULL, "let the VMM add and remove memory piece by piece", NULL,
-		set_memory_slots },
-	{ "max-resources", 0, "N", "most resources a guest may have (16384)",
-		"a number from 1 to 16777216", set_max_resources },
-	{ "max-contexts", 0, "N", "most 3D contexts a guest may have (256)",
-		"a number from 1 to 65536", set_max_contexts },
-	{ "max-host-memory", 0, "MIB", "most memory for 2D resources, in MiB (512)",
-		"a number of MiB from 1 to 16777216", set_max_host_memory },
+		TEXT(display_socket), .expected = "a path" },
+	{ "headless", 0, NULL, "leave the VMM's display alone: nothing is shown", FLAG(headless) },
+	{ "scanouts", 0, "N", "outputs of the device where the VMM's display does not say",
+		NUMBER(scanouts, 1, VIRTIO_GPU_MAX_SCANOUTS) },
+	{ "mode", 0, "WxH", "their size in pixels where no display says (1280x800)",
+		OWN(set_mode, print_mode),
+		.expected = "a width and a height from 16 to 16384, like 1280x800" },
+	{ "memory-slots", 0, NULL, "let the VMM add and remove memory piece by piece",
+		FLAG(memory_slots) },
+
+	/* What a guest may take (gpu/device.h); the defaults are GPU_LIMITS_DEFAULT. */
+	{ "max-resources", 0, "N", "most resources a guest may have",
+		NUMBER(limits.resources, 1, 1u << 24) },
+	{ "max-contexts", 0, "N", "most 3D contexts a guest may have",
+		NUMBER(limits.contexts, 1, 1u << 16) },
+	{ "max-attachments", 0, "N", "most attachments of resources to contexts",
+		NUMBER(limits.attachments, 1, 1u << 28) },
+	{ "max-fences", 0, "N", "most fenced commands under way",
+		NUMBER(limits.fences, 1, VIRTQUEUE_MAX_SIZE) },
+	{ "max-submit-size", 0, "KIB", "largest command stream, in KiB",
+		NUMBER(limits.submit_bytes, 1, RENDERER_MAX_SUBMIT >> 10), KIB },
+	{ "max-backing-entries", 0, "N", "most pieces of memory behind one resource",
+		NUMBER(limits.backing_entries, 1, RENDERER_MAX_SPANS) },
+	{ "max-backing-total", 0, "N", "most pieces of memory behind all resources together",
+		NUMBER(limits.backing_total, 1, 1u << 28) },
+	{ "max-host-memory", 0, "MIB", "most memory for 2D resources, in MiB",
+		NUMBER(limits.host_bytes, 1, 1u << 24), MIB },
+	{ "max-3d-memory", 0, "MIB", "most memory for resources in renderers, in MiB",
+		NUMBER(limits.renderer_bytes, 1, 1u << 24), MIB },
+
 	{ "log-level", 'l', "LEVEL", "error, warn, info (default) or debug",
-		"error, warn, info or debug", set_log_level },
-	{ "debug", 'd', NULL, "short for --log-level=debug", NULL, set_debug },
-	{ "print-capabilities", 0, NULL, "tell VMM managers what this program can do (JSON)", NULL,
-		set_print_capabilities },
-	{ "check-host", 0, NULL, "say in plain words what this host can do for guests", NULL,
-		set_check_host },
-	{ "dump-config", 0, NULL, "print the configuration and exit", NULL, set_dump_config },
-	{ "version", 'V', NULL, "print the version and exit", NULL, set_version },
-	{ "help", 'h', NULL, "print this text and exit", NULL, set_help },
+		OWN(set_log_level, print_log_level), .expected = "error, warn, info or debug" },
+	{ "debug", 'd', NULL, "short for --log-level=debug", OWN(set_debug, NULL) },
+	{ "print-capabilities", 0, NULL, "tell VMM managers what this program can do (JSON)",
+		ACTION(ACTION_PRINT_CAPABILITIES) },
+	{ "check-host", 0, NULL, "say in plain words what this host can do for guests",
+		ACTION(ACTION_CHECK_HOST) },
+	{ "dump-config", 0, NULL, "print the configuration and exit", ACTION(ACTION_DUMP_CONFIG) },
+	{ "version", 'V', NULL, "print the version and exit", ACTION(ACTION_VERSION) },
+	{ "help", 'h', NULL, "print this text and exit", ACTION(ACTION_HELP) },
 
 	/* As VMM managers and other backends call them. */
-	{ "virgl", 'v', NULL, NULL, NULL, set_virgl },
-	{ "gpu-mode", 'g', "MODE", NULL, "virglrenderer or null", set_gpu_mode },
-	{ "gpu-device", 0, "PATH", NULL, "a path", set_render_node },
+	{ "virgl", 'v', NULL, NULL, OWN(set_virgl, NULL) },
+	{ "gpu-mode", 'g', "MODE", NULL, OWN(set_gpu_mode, NULL), .expected = "virglrenderer or null" },
+	{ "gpu-device", 0, "PATH", NULL, TEXT(render_node), .expected = "a path" },
 };
+/* clang-format on */
+
+static void *field_of(struct config *config, const struct option_spec *option)
+{
+	return (uint8_t *)config + option->field;
+}
+
+static const void *const_field_of(const struct config *config, const struct option_spec *option)
+{
+	return (const uint8_t *)config + option->field;
+}
+
+static int set_text(struct config *config, const struct option_spec *option, const char *value)
+{
+	memcpy(field_of(config, option), &value, sizeof(value));
+	return *value ? 0 : -EINVAL;
+}
+
+static int set_number(struct config *config, const struct option_spec *option, const char *value)
+{
+	uint64_t number;
+	int ret = parse_number(value, option->min, option->max, &number);
+	if (ret < 0)
+		return ret;
+	number <<= option->shift;
+	const uint32_t narrow = (uint32_t)number;
+	if (option->field_size == sizeof(narrow))
+		memcpy(field_of(config, option), &narrow, sizeof(narrow));
+	else
+		memcpy(field_of(config, option), &number, sizeof(number));
+	return 0;
+}
+
+static uint64_t get_number(const struct config *config, const struct option_spec *option)
+{
+	uint32_t narrow;
+	uint64_t number;
+	if (option->field_size != sizeof(narrow)) {
+		memcpy(&number, const_field_of(config, option), sizeof(number));
+		return number >> option->shift;
+	}
+	memcpy(&narrow, const_field_of(config, option), sizeof(narrow));
+	return narrow >> option->shift;
+}
+
+/* 0, or -EINVAL when the value is no good. */
+static int set_option(struct config *config, const struct option_spec *option, const char *value)
+{
+	switch (option->kind) {
+	case OPTION_OWN:
+		return option->set(config, value);
+	case OPTION_TEXT:
+		return set_text(config, option, value);
+	case OPTION_FLAG:
+		*(bool *)field_of(config, option) = true;
+		return 0;
+	case OPTION_NUMBER:
+		return set_number(config, option, value);
+	case OPTION_ACTION:
+		config->action = option->action;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static void print_option(const struct config *config, const struct option_spec *option)
+{
+	const char *text = "";
+	switch (option->kind) {
+	case OPTION_OWN:
+		option->print(config);
+		break;
+	case OPTION_TEXT:
+		memcpy(&text, const_field_of(config, option), sizeof(text));
+		printf("%s", text ? text : "");
+		break;
+	case OPTION_FLAG:
+		printf("%d", *(const bool *)const_field_of(config, option));
+		break;
+	case OPTION_NUMBER:
+		printf("%" PRIu64, get_number(config, option));
+		break;
+	case OPTION_ACTION:
+		break;
+	}
+}
+
+/* What to give instead of a value that is no good. */
+static const char *expected(const struct option_spec *option)
+{
+	static char text[64];
+	if (option->kind != OPTION_NUMBER)
+		return option->expected;
+	snprintf(text, sizeof(text), "a number%s%s from %" PRIu64 " to %" PRIu64,
+		option->unit ? " of " : "", option->unit ? option->unit : "", option->min,
+		option->max);
+	return text;
+}
 
 static const struct option_spec *find_long(const char *name, size_t length)
 {
@@ -339,7 +442,7 @@ static int next_option(int argc, char **argv, int *index, const struct option_sp
 	}
 	if (option->argument && !value) {
 		if (*index + 1 == argc) {
-			log_error("--%s needs %s", option->name, option->expected);
+			log_error("--%s needs %s", option->name, expected(option));
 			return -EINVAL;
 		}
 		value = argv[++*index];
@@ -364,7 +467,7 @@ static int check(const struct config *config)
 	return 0;
 }
 
-int config_parse(int argc, char **argv, struct config *ret_config)
+static struct config default_config(void)
 {
 	struct config config = {
 		.action = ACTION_RUN,
@@ -377,14 +480,20 @@ int config_parse(int argc, char **argv, struct config *ret_config)
 		.log_level = LOG_INFO,
 	};
 	add_default_renderers(&config);
+	return config;
+}
+
+int config_parse(int argc, char **argv, struct config *ret_config)
+{
+	struct config config = default_config();
 	for (int i = 1; i < argc; i++) {
 		const struct option_spec *option;
 		const char *value;
 		if (next_option(argc, argv, &i, &option, &value) < 0)
 			return -EINVAL;
-		if (option->set(&config, value) < 0) {
+		if (set_option(&config, option, value) < 0) {
 			log_error("--%s: %s is not good here: give %s", option->name, value,
-				option->expected);
+				expected(option));
 			return -EINVAL;
 		}
 	}
@@ -394,22 +503,28 @@ int config_parse(int argc, char **argv, struct config *ret_config)
 	return 0;
 }
 
+static void print_help_line(const struct config *defaults, const struct option_spec *option)
+{
+	char left[64];
+	snprintf(left, sizeof(left), "--%s%s%s", option->name, option->argument ? " " : "",
+		option->argument ? option->argument : "");
+	if (option->letter)
+		printf("  -%c, %-24s  %s", option->letter, left, option->help);
+	else
+		printf("      %-24s  %s", left, option->help);
+	if (option->kind == OPTION_NUMBER)
+		printf(" (%" PRIu64 ")", get_number(defaults, option));
+	printf("\n");
+}
+
 void config_print_help(void)
 {
+	const struct config defaults = default_config();
 	printf("Usage: virtiogpud --socket-path PATH [OPTION]...\n"
 	       "The GPU of a virtual machine as a process of its own (vhost-user-gpu).\n\n");
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
-		const struct option_spec *option = &options[i];
-		char left[64];
-		if (!option->help)
-			continue;
-		snprintf(left, sizeof(left), "--%s%s%s", option->name, option->argument ? " " : "",
-			option->argument ? option->argument : "");
-		if (option->letter)
-			printf("  -%c, %-24s  %s\n", option->letter, left, option->help);
-		else
-			printf("      %-24s  %s\n", left, option->help);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		if (options[i].help)
+			print_help_line(&defaults, &options[i]);
 	printf("\nExit status: 0 ended as asked, 1 the host could not do it, 2 wrong command "
 	       "line.\n"
 	       "See virtiogpud(1) for all of it, and for how to tell a VMM.\n");
@@ -417,30 +532,13 @@ void config_print_help(void)
 
 void config_dump(const struct config *config)
 {
-	const char *separator = "";
-	printf("socket-path=%s\n", config->socket_path ? config->socket_path : "");
-	printf("fd=%d\n", config->fd);
-	printf("renderer=");
-	for (uint32_t i = 0; i < config->renderer_count; i++) {
-		printf("%s%s", separator, config->renderers[i]);
-		separator = ",";
-	}
-	printf("\ncapset=");
-	separator = "";
-	for (uint32_t id = 0; id < 64; id++) {
-		if (!(config->capset_mask >> id & 1) || !capset_name(id))
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		const struct option_spec *option = &options[i];
+		bool alias = option->kind == OPTION_OWN ? !option->print : !option->help;
+		if (alias || option->kind == OPTION_ACTION)
 			continue;
-		printf("%s%s", separator, capset_name(id));
-		separator = ",";
+		printf("%s=", option->name);
+		print_option(config, option);
+		printf("\n");
 	}
-	printf("\nrender-node=%s\n", config->render_node ? config->render_node : "");
-	printf("display-socket=%s\n", config->display_socket ? config->display_socket : "");
-	printf("headless=%d\n", config->headless);
-	printf("scanouts=%u\n", config->scanouts);
-	printf("mode=%ux%u\n", config->width, config->height);
-	printf("memory-slots=%d\n", config->memory_slots);
-	printf("max-resources=%u\n", config->limits.resources);
-	printf("max-contexts=%u\n", config->limits.contexts);
-	printf("max-host-memory=%llu\n", (unsigned long long)(config->limits.host_bytes >> 20));
-	printf("log-level=%u\n", config->log_level);
 }

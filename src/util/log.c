@@ -40,16 +40,22 @@ bool log_enabled(enum log_level level)
 	return level <= log_max_level;
 }
 
+static const char *const level_names[] = {
+	[LOG_ERROR] = "error",
+	[LOG_WARN] = "warn",
+	[LOG_INFO] = "info",
+	[LOG_DEBUG] = "debug",
+};
+
+const char *log_level_name(enum log_level level)
+{
+	return level_names[level];
+}
+
 int log_level_parse(const char *text, enum log_level *ret_level)
 {
-	static const char *const names[] = {
-		[LOG_ERROR] = "error",
-		[LOG_WARN] = "warn",
-		[LOG_INFO] = "info",
-		[LOG_DEBUG] = "debug",
-	};
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		if (strcmp(text, names[i]) == 0) {
+	for (size_t i = 0; i < ARRAY_SIZE(level_names); i++) {
+		if (strcmp(text, level_names[i]) == 0) {
 			*ret_level = (enum log_level)i;
 			return 0;
 		}

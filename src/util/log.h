@@ -34,7 +34,10 @@ void log_set_role(const char *role);
 /* True when a message of this level would be shown: to spare costly arguments. */
 bool log_enabled(enum log_level level);
 
-/* Parses "error", "warn", "info" or "debug"; returns 0 or -EINVAL. */
+/* "error", "warn", "info" or "debug". */
+const char *log_level_name(enum log_level level);
+
+/* Parses such a name; returns 0 or -EINVAL. */
 int log_level_parse(const char *text, enum log_level *ret_level);
 
 /* Writes one line; a newline is added, control characters are replaced by '?'. errno is kept. */

@@ -152,6 +152,10 @@ static void parses_levels(void)
 	CHECK_INT(log_level_parse("debug", &level), 0);
 	CHECK_INT(level, LOG_DEBUG);
 	CHECK_INT(log_level_parse("loud", &level), -EINVAL);
+	for (enum log_level i = LOG_ERROR; i <= LOG_DEBUG; i++) {
+		CHECK_INT(log_level_parse(log_level_name(i), &level), 0);
+		CHECK_INT(level, i);
+	}
 	CHECK_INT(log_level_parse("", &level), -EINVAL);
 	CHECK_INT(level, LOG_DEBUG);
 }
