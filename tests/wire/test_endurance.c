@@ -6,29 +6,6 @@
 
 #define XRGB VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM
 
-static struct kit_usage usage(struct kit_machine *m)
-{
-	struct kit_usage now;
-	int ret = kit_backend_usage(m->backend, &now);
-	if (ret == -EACCES)
-		test_skip("%s", m->kit.why);
-	CHECK_OK(m, ret);
-	return now;
-}
-
-/* Less than so many KiB more than before. Sanitizers keep what was freed: nothing is judged then.
- * */
-static void check_memory(
-	const struct kit_usage *before, const struct kit_usage *after, uint64_t kib)
-{
-	if (getenv("KIT_SANITIZED"))
-		return;
-	if (after->memory_kib >= before->memory_kib + kib)
-		test_fail(__FILE__, __LINE__, "memory grew from %llu to %llu KiB",
-			(unsigned long long)before->memory_kib,
-			(unsigned long long)after->memory_kib);
-}
-
 static void work(struct kit_machine *m)
 {
 	struct kit_surface s = wire_surface(m, 1, XRGB, 640, 480);
@@ -63,12 +40,12 @@ static void connect_often(struct kit_machine *m, bool with_3d)
 			work_3d(m);
 		CHECK_OK(m, kit_machine_reconnect(m));
 		if (i == 9)
-			before = usage(m);
+			before = wire_usage(m);
 	}
-	struct kit_usage after = usage(m);
+	struct kit_usage after = wire_usage(m);
 	CHECK_INT(after.processes, before.processes);
 	CHECK_INT(after.fds, before.fds);
-	check_memory(&before, &after, 1024);
+	wire_check_memory(&before, &after, 1024);
 	wire_end(m);
 }
 
@@ -91,11 +68,11 @@ static void resets(void)
 		work(m);
 		CHECK_OK(m, kit_machine_reset(m));
 		if (i == 9)
-			before = usage(m);
+			before = wire_usage(m);
 	}
-	struct kit_usage after = usage(m);
+	struct kit_usage after = wire_usage(m);
 	CHECK_INT(after.fds, before.fds);
-	check_memory(&before, &after, 1024);
+	wire_check_memory(&before, &after, 1024);
 	wire_end(m);
 }
 
@@ -115,11 +92,11 @@ static void resources_come_and_go(void)
 		CHECK_GOOD(m, kit_gpu_unref(&m->gpu, 1 + i));
 		CHECK_ERROR(m, kit_gpu_attach(&m->gpu, 1 + i, &bad, 1));
 		if (i == 499)
-			before = usage(m);
+			before = wire_usage(m);
 	}
-	struct kit_usage after = usage(m);
+	struct kit_usage after = wire_usage(m);
 	CHECK_INT(after.fds, before.fds);
-	check_memory(&before, &after, 512);
+	wire_check_memory(&before, &after, 512);
 	wire_end(m);
 }
 
@@ -137,16 +114,16 @@ static void display_does_not_read(void)
 	CHECK_PICTURE(m, 0, picture);
 	kit_display_set_reading(&m->display, false);
 	struct wire_latency latency = { 0 };
-	struct kit_usage before = usage(m);
+	struct kit_usage before = wire_usage(m);
 	for (uint32_t i = 0; i < 60; i++) {
 		kit_picture_fill(picture, kit_rect(0, 0, 1920, 1080), i * 0x010203);
 		wire_show(m, &s, picture);
 		wire_move_cursor(m, &latency);
 	}
 	wire_check_prompt(&latency);
-	struct kit_usage after = usage(m);
+	struct kit_usage after = wire_usage(m);
 	/* two frames at most */
-	check_memory(&before, &after, 2 * 1920 * 1080 * 4 / 1024);
+	wire_check_memory(&before, &after, 2 * 1920 * 1080 * 4 / 1024);
 	kit_display_set_reading(&m->display, true);
 	CHECK_PICTURE(m, 0, picture);
 	kit_surface_finish(&s);

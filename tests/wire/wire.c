@@ -39,10 +39,18 @@ const char *wire_command(const char *renderer)
 
 struct kit_machine *wire_machine(const char *renderer, const struct kit_machine_spec *spec)
 {
+	return wire_machine_with(renderer, "", spec);
+}
+
+struct kit_machine *wire_machine_with(
+	const char *renderer, const char *options, const struct kit_machine_spec *spec)
+{
+	static char command[4096];
 	struct kit_machine_spec own = { 0 };
 	if (spec)
 		own = *spec;
-	own.command = wire_command(renderer);
+	snprintf(command, sizeof(command), "%s %s", wire_command(renderer), options);
+	own.command = command;
 	struct kit_machine *machine = kit_machine_create(&own);
 	if (!machine)
 		test_fail(__FILE__, __LINE__, "there is no machine (see standard error)");
@@ -80,6 +88,26 @@ void wire_check_alive(struct kit_machine *machine)
 	struct virtio_gpu_resp_display_info info;
 	CHECK_TYPE(machine, kit_gpu_display_info(&machine->gpu, &info),
 		VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+}
+
+struct kit_usage wire_usage(struct kit_machine *machine)
+{
+	struct kit_usage now;
+	int ret = kit_backend_usage(machine->backend, &now);
+	if (ret == -EACCES)
+		test_skip("%s", machine->kit.why);
+	CHECK_OK(machine, ret);
+	return now;
+}
+
+void wire_check_memory(const struct kit_usage *before, const struct kit_usage *after, uint64_t kib)
+{
+	if (getenv("KIT_SANITIZED"))
+		return;
+	if (after->memory_kib >= before->memory_kib + kib)
+		test_fail(__FILE__, __LINE__, "memory grew from %llu to %llu KiB",
+			(unsigned long long)before->memory_kib,
+			(unsigned long long)after->memory_kib);
 }
 
 void wire_move_cursor(struct kit_machine *machine, struct wire_latency *latency)

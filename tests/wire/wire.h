@@ -19,6 +19,10 @@ const char *wire_command(const char *renderer);
 /* A machine with a backend of its own. spec may be NULL; its command is filled in. Never NULL. */
 struct kit_machine *wire_machine(const char *renderer, const struct kit_machine_spec *spec);
 
+/* The same with further options for the backend's command line. */
+struct kit_machine *wire_machine_with(
+	const char *renderer, const char *options, const struct kit_machine_spec *spec);
+
 /* The same as kit_machine_destroy(), which must find nothing wrong. */
 void wire_end(struct kit_machine *machine);
 
@@ -31,6 +35,13 @@ void wire_check_closed(struct kit_machine *machine, const char *what);
 
 /* The device still answers: GET_DISPLAY_INFO is OK. */
 void wire_check_alive(struct kit_machine *machine);
+
+/* What the backend uses now; skips the test when that may not be seen. */
+struct kit_usage wire_usage(struct kit_machine *machine);
+
+/* Its memory grew by less than so many KiB. Sanitizers keep what was freed: with them nothing is
+ * judged. */
+void wire_check_memory(const struct kit_usage *before, const struct kit_usage *after, uint64_t kib);
 
 /* Moves the cursor, and takes note of how long the answer took. */
 struct wire_latency {
