@@ -17,6 +17,7 @@
 #include "renderer/renderer.h"
 #include "util/list.h"
 
+struct display;
 struct gpu_context;
 struct gpu_device;
 struct gpu_slot;
@@ -77,6 +78,8 @@ struct gpu_command {
 	size_t response_size;
 	struct gpu_slot *slot; /* whose renderer works on it; NULL: nobody's */
 	uint32_t generation; /* of the slot then */
+	const struct display
+		*asked; /* whose answer it waits for: only to be compared; may be NULL */
 	struct gpu_timeline *timeline; /* NULL: answered when settled */
 	bool fence_counts; /* in gpu_device::fence_count */
 	struct gpu_context *context; /* a reference; the one that has the timeline; may be NULL */

@@ -35,7 +35,7 @@ static void device_reset(struct gpu_device *device)
 	while (!list_empty(&device->resource_list))
 		gpu_resource_forget(
 			container_of(device->resource_list.next, struct gpu_resource, link));
-	device->events_read = 0;
+	gpu_events_reset(device);
 }
 
 static void set_memory(struct gpu_device *device, struct vhost_memory *memory)
@@ -74,7 +74,7 @@ static void impl_read_config(void *data, uint8_t *bytes)
 {
 	struct gpu_device *device = data;
 	const struct virtio_gpu_config config = {
-		.events_read = device->events_read,
+		.events_read = gpu_events_read(device),
 		.num_scanouts = device->args.scanouts,
 		.num_capsets = gpu_capset_count(device),
 	};
@@ -86,7 +86,7 @@ static void impl_write_config(void *data, uint32_t offset, const uint8_t *bytes,
 	struct gpu_device *device = data;
 	struct virtio_gpu_config config = { 0 };
 	memcpy((uint8_t *)&config + offset, bytes, size);
-	device->events_read &= ~config.events_clear;
+	gpu_events_clear(device, config.events_clear);
 }
 
 static void impl_queue_ready(void *data, struct virtqueue *queue)
@@ -108,7 +108,9 @@ static void impl_memory_changed(void *data, struct vhost_memory *memory)
 
 static void impl_set_gpu_socket(void *data, int sock)
 {
-	gpu_outputs_set(data, GPU_DISPLAY_SESSION, sock);
+	struct gpu_device *device = data;
+	device->outputs.session_shows = true;
+	gpu_outputs_set(device, GPU_DISPLAY_SESSION, sock);
 }
 
 static void impl_reset(void *data)
@@ -120,6 +122,7 @@ static void impl_closed(void *data)
 {
 	struct gpu_device *device = data;
 	device_reset(device);
+	device->outputs.session_shows = false;
 	gpu_outputs_set(device, GPU_DISPLAY_SESSION, -1);
 	set_memory(device, NULL);
 	gpu_queues_forget(device);
@@ -158,7 +161,8 @@ struct gpu_device *gpu_device_create(const struct gpu_device_args *args)
 	idmap_init(&device->contexts);
 	list_init(&device->resource_list);
 	list_init(&device->context_list);
-	gpu_outputs_init(device);
+	if (gpu_outputs_init(device) < 0)
+		goto fail_outputs;
 	if (gpu_queues_init(device) < 0)
 		goto fail_queues;
 	if (gpu_scanouts_init(device) < 0)
@@ -172,6 +176,8 @@ fail_renderers:
 fail_scanouts:
 	gpu_queues_finish(device);
 fail_queues:
+	gpu_outputs_finish(device);
+fail_outputs:
 	free(device);
 	return NULL;
 }
@@ -187,6 +193,7 @@ void gpu_device_destroy(struct gpu_device *device)
 	gpu_renderers_finish(device);
 	gpu_scanouts_finish(device);
 	gpu_queues_finish(device);
+	gpu_outputs_finish(device);
 	gpu_commands_finish(&device->commands);
 	idmap_finish(&device->resources);
 	idmap_finish(&device->contexts);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 #include "gpu/output.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "display/edid.h"
 #include "gpu/protocol.h"
 #include "gpu/state.h"
+#include "loop/loop.h"
 #include "util/fd.h"
 #include "util/log.h"
 
@@ -27,18 +29,93 @@ static const struct display_events display_events = {
 	.closed = display_closed,
 };
 
-void gpu_outputs_init(struct gpu_device *device)
-{
-	for (uint32_t i = 0; i < GPU_DISPLAY_OWNERS; i++)
-		device->outputs.places[i].device = device;
-}
-
 static bool still_there(const struct gpu_outputs *outputs, const struct display *display)
 {
 	for (uint32_t i = 0; i < GPU_DISPLAY_OWNERS; i++)
 		if (display && outputs->places[i].display == display)
 			return true;
 	return false;
+}
+
+/* The mode of an output: when nobody else says, they stand side by side. */
+static struct display_mode mode_of(const struct gpu_device *device, uint32_t id)
+{
+	const struct gpu_device_args *args = &device->args;
+	const struct gpu_outputs *outputs = &device->outputs;
+	const struct display *session = outputs->places[GPU_DISPLAY_SESSION].display;
+	bool vmm_says = outputs->modes_known && outputs->active == session;
+	if (id >= args->scanouts && !vmm_says)
+		return (struct display_mode){ 0 };
+	if (outputs->modes_known)
+		return outputs->modes[id];
+	return (struct display_mode){
+		.rect = { .x = id * args->width, .w = args->width, .h = args->height },
+		.enabled = true,
+	};
+}
+
+static void all_modes(const struct gpu_device *device, struct display_mode *ret_modes)
+{
+	for (uint32_t i = 0; i < DISPLAY_MAX_SCANOUTS; i++)
+		ret_modes[i] = mode_of(device, i);
+}
+
+/* Outputs may have changed without the guest's asking. */
+static void compare(void *data)
+{
+	struct gpu_device *device = data;
+	struct display_mode modes[DISPLAY_MAX_SCANOUTS];
+	if (device->outputs.session_shows)
+		return;
+	all_modes(device, modes);
+	gpu_events_compare(device, modes);
+}
+
+/* Keeps what a display has answered, if it is still the one in charge. */
+static bool keep_modes(struct gpu_device *device, const struct display *display, int status,
+	const struct display_mode *modes)
+{
+	struct gpu_outputs *outputs = &device->outputs;
+	if (status < 0 || display != outputs->active)
+		return false;
+	memcpy(outputs->modes, modes, sizeof(outputs->modes));
+	outputs->modes_known = true;
+	return true;
+}
+
+int gpu_outputs_init(struct gpu_device *device)
+{
+	for (uint32_t i = 0; i < GPU_DISPLAY_OWNERS; i++)
+		device->outputs.places[i].device = device;
+	device->outputs.gone = loop_add_timer(device->loop, compare, device);
+	return device->outputs.gone ? 0 : -ENOMEM;
+}
+
+void gpu_outputs_finish(struct gpu_device *device)
+{
+	loop_source_destroy(device->outputs.gone);
+}
+
+static void viewer_answered(void *data, int status, const struct display_mode *modes)
+{
+	struct gpu_display_place *place = data;
+	/* When it has gone another one may be in its place: then that one is asked. */
+	if (status == -ECONNRESET)
+		return;
+	keep_modes(place->device, place->display, status, modes);
+	compare(place->device);
+}
+
+static void ask_viewer(struct gpu_device *device)
+{
+	struct gpu_display_place *viewer = &device->outputs.places[GPU_DISPLAY_VIEWER];
+	struct gpu_outputs *outputs = &device->outputs;
+	loop_timer_disarm(outputs->gone);
+	if (outputs->session_shows)
+		return;
+	if (!outputs->active || outputs->active != viewer->display ||
+		display_get_info(viewer->display, viewer_answered, viewer) < 0)
+		loop_timer_arm(outputs->gone, GPU_VIEWER_GONE_MS);
 }
 
 static void choose(struct gpu_device *device)
@@ -53,6 +130,7 @@ static void choose(struct gpu_device *device)
 	outputs->modes_known = false;
 	gpu_scanouts_display_changed(device, left);
 	gpu_cursors_display_changed(device, left);
+	ask_viewer(device);
 }
 
 void gpu_outputs_set(struct gpu_device *device, enum gpu_display_owner owner, int sock)
@@ -72,47 +150,27 @@ void gpu_outputs_set(struct gpu_device *device, enum gpu_display_owner owner, in
 	display_destroy(old);
 }
 
-/* The mode of an output when nobody else says: they stand side by side. */
-static struct display_mode own_mode(const struct gpu_device *device, uint32_t id)
-{
-	const struct gpu_device_args *args = &device->args;
-	if (device->outputs.modes_known)
-		return device->outputs.modes[id];
-	if (id >= args->scanouts)
-		return (struct display_mode){ 0 };
-	return (struct display_mode){
-		.rect = { .x = id * args->width, .w = args->width, .h = args->height },
-		.enabled = true,
-	};
-}
-
 static uint32_t answer_info(struct gpu_command *command)
 {
-	struct virtio_gpu_display_one modes[VIRTIO_GPU_MAX_SCANOUTS];
+	struct display_mode modes[DISPLAY_MAX_SCANOUTS];
+	struct virtio_gpu_display_one reply[VIRTIO_GPU_MAX_SCANOUTS];
+	all_modes(command->device, modes);
 	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
-		struct display_mode mode = own_mode(command->device, i);
-		modes[i] = (struct virtio_gpu_display_one){
-			.r = { mode.rect.x, mode.rect.y, mode.rect.w, mode.rect.h },
-			.enabled = mode.enabled,
-			.flags = mode.flags,
+		const struct rect *rect = &modes[i].rect;
+		reply[i] = (struct virtio_gpu_display_one){
+			.r = { rect->x, rect->y, rect->w, rect->h },
+			.enabled = modes[i].enabled,
+			.flags = modes[i].flags,
 		};
 	}
-	return gpu_command_answer(command, VIRTIO_GPU_RESP_OK_DISPLAY_INFO, modes, sizeof(modes));
-}
-
-static void keep_modes(struct gpu_device *device, int status, const struct display_mode *modes)
-{
-	struct gpu_outputs *outputs = &device->outputs;
-	if (status < 0)
-		return;
-	memcpy(outputs->modes, modes, sizeof(outputs->modes));
-	outputs->modes_known = true;
+	gpu_events_answered(command->device, modes);
+	return gpu_command_answer(command, VIRTIO_GPU_RESP_OK_DISPLAY_INFO, reply, sizeof(reply));
 }
 
 static void info_done(void *data, int status, const struct display_mode *modes)
 {
 	struct gpu_command *command = data;
-	keep_modes(command->device, status, modes);
+	keep_modes(command->device, command->asked, status, modes);
 	answer_info(command);
 	gpu_command_release(command, 0);
 }
@@ -122,6 +180,7 @@ uint32_t gpu_outputs_get_info(struct gpu_command *command)
 	struct display *display = command->device->outputs.active;
 	if (!display || display_get_info(display, info_done, command) < 0)
 		return answer_info(command);
+	command->asked = display;
 	gpu_command_hold(command, NULL);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
@@ -138,7 +197,7 @@ static uint32_t answer_own_edid(struct gpu_command *command)
 {
 	const struct gpu_device *device = command->device;
 	uint32_t id = command->fixed.get_edid.scanout;
-	struct display_mode mode = own_mode(device, id);
+	struct display_mode mode = mode_of(device, id);
 	uint8_t edid[EDID_BLOCK_SIZE];
 	bool usable = mode.rect.w > 0 && mode.rect.h > 0;
 	edid_fill(edid, usable ? mode.rect.w : device->args.width,
@@ -161,11 +220,12 @@ static void edid_done(void *data, int status, const uint8_t *edid, uint32_t size
 static void edid_info_done(void *data, int status, const struct display_mode *modes)
 {
 	struct gpu_command *command = data;
-	struct display *display = command->device->outputs.active;
+	struct gpu_device *device = command->device;
 	uint32_t id = command->fixed.get_edid.scanout;
-	keep_modes(command->device, status, modes);
-	if (status == 0 && modes[id].enabled && display &&
-		display_get_edid(display, id, edid_done, command) == 0)
+	bool kept = keep_modes(device, command->asked, status, modes);
+	compare(device);
+	if (kept && mode_of(device, id).enabled &&
+		display_get_edid(device->outputs.active, id, edid_done, command) == 0)
 		return;
 	answer_own_edid(command);
 	gpu_command_release(command, 0);
@@ -176,6 +236,7 @@ uint32_t gpu_outputs_get_edid(struct gpu_command *command)
 	struct display *display = command->device->outputs.active;
 	if (!display || display_get_info(display, edid_info_done, command) < 0)
 		return answer_own_edid(command);
+	command->asked = display;
 	gpu_command_hold(command, NULL);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }

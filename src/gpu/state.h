@@ -11,6 +11,7 @@
 #include "gpu/command.h"
 #include "gpu/cursor.h"
 #include "gpu/device.h"
+#include "gpu/event.h"
 #include "gpu/fence.h"
 #include "gpu/output.h"
 #include "gpu/renderers.h"
@@ -23,7 +24,7 @@ struct gpu_device {
 	struct gpu_device_args args;
 	struct vhost_session *session; /* NULL while no VMM is served */
 	uint64_t features; /* the driver's choice */
-	uint32_t events_read; /* of the configuration space */
+	struct gpu_events events; /* event.c: of the configuration space */
 	struct vhost_memory *memory; /* the table in force (a reference); may be NULL */
 	struct gpu_regions regions; /* of that table */
 

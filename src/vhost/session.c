@@ -166,7 +166,8 @@ void vhost_session_completed(struct vhost_session *session, struct virtqueue *qu
 
 int vhost_session_config_changed(struct vhost_session *session)
 {
-	if (!session->channel)
+	uint64_t config = session->protocol_features & VHOST_BIT(VHOST_USER_PROTOCOL_F_CONFIG);
+	if (!session->channel || !config)
 		return -ENOTCONN;
 	return backend_channel_request(
 		session->channel, VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, NULL, 0, -1, NULL, NULL);

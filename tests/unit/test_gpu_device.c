@@ -49,7 +49,7 @@ static void clears_events(void)
 {
 	gpu_rig_prepare(&rig, 0);
 	gpu_rig_start(&rig, FEATURES_2D);
-	rig.device->events_read = 3;
+	rig.device->events.raised = 3;
 	const struct virtio_gpu_config config = { .events_read = 0xff, .events_clear = 1 };
 	gpu_device_impl.write_config(rig.device, 0, (const uint8_t *)&config, sizeof(config));
 	CHECK_INT(read_config().events_read, 2);

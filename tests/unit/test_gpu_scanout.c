@@ -208,8 +208,11 @@ static void sends_everything_to_the_next_display(void)
 static void gives_way_to_the_sessions_display(void)
 {
 	start(0);
+	const struct virtio_gpu_resp_display_info info = { .pmodes[0].enabled = 1 };
 	gpu_rig_show(&rig, DISPLAY_OF_VIEWER);
 	gpu_rig_display_begin(&rig, 0);
+	peer_expect(&rig.display, VHOST_USER_GPU_GET_DISPLAY_INFO, 0);
+	peer_answer(&rig.display, VHOST_USER_GPU_GET_DISPLAY_INFO, &info, sizeof(info));
 	CHECK_INT(gpu_rig_set_scanout(&rig, 0, 1, &all), OK);
 	expect_size(0, 64, 32);
 	expect_update(0, &all, 0);
