@@ -26,7 +26,7 @@ static char *replace(const char *text, const char *mark, const char *with)
 	const char *at = strstr(text, mark);
 	int prefix = at ? (int)(at - text) : (int)strlen(text);
 	const char *rest = at ? at + strlen(mark) : "";
-	if (asprintf(&result, "exec %.*s%s%s", prefix, text, at ? with : "", rest) < 0)
+	if (asprintf(&result, "%.*s%s%s", prefix, text, at ? with : "", rest) < 0)
 		return NULL;
 	return result;
 }
@@ -47,12 +47,23 @@ static void run(const char *command, int log_fd, int inherited, pid_t parent)
 	_exit(127);
 }
 
-static int start(struct kit_backend *backend, const char *command, int inherited)
+/* What the shell is given: a new string. */
+static char *command_line(const struct kit_backend *backend, const char *command, int inherited)
 {
 	char number[16];
+	char *line = NULL;
 	snprintf(number, sizeof(number), "%d", inherited);
-	_cleanup_free_ char *line = inherited >= 0 ? replace(command, "{fd}", number)
+	_cleanup_free_ char *half = inherited >= 0 ? replace(command, "{fd}", number)
 						   : replace(command, "{socket}", backend->socket);
+	_cleanup_free_ char *whole = half ? replace(half, "{viewer}", backend->viewer) : NULL;
+	if (!whole || asprintf(&line, "exec %s", whole) < 0)
+		return NULL;
+	return line;
+}
+
+static int start(struct kit_backend *backend, const char *command, int inherited)
+{
+	_cleanup_free_ char *line = command_line(backend, command, inherited);
 	if (!line)
 		return kit_fail(backend->kit, ENOMEM, "no memory for a command line");
 	pid_t parent = getpid();
@@ -75,6 +86,7 @@ static int make_folder(struct kit_backend *backend)
 		return kit_fail(backend->kit, error, "mkdtemp: %s", strerror(error));
 	}
 	snprintf(backend->socket, sizeof(backend->socket), "%s/gpu.sock", backend->folder);
+	snprintf(backend->viewer, sizeof(backend->viewer), "%s/viewer.sock", backend->folder);
 	return 0;
 }
 
@@ -118,6 +130,7 @@ void kit_backend_destroy(struct kit_backend *backend)
 	}
 	if (backend->folder[0]) {
 		unlink(backend->socket);
+		unlink(backend->viewer);
 		rmdir(backend->folder);
 	}
 	fd_close(&backend->sock);
@@ -179,6 +192,7 @@ int kit_backend_stop(struct kit_backend *backend)
 
 struct connecting {
 	struct kit_backend *backend;
+	const char *path;
 	int sock;
 };
 
@@ -186,18 +200,15 @@ static bool connected(void *data)
 {
 	struct connecting *connecting = data;
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", connecting->backend->socket);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", connecting->path);
 	return connect(connecting->sock, (struct sockaddr *)&address, sizeof(address)) == 0 ||
 		!kit_backend_alive(connecting->backend);
 }
 
-int kit_backend_connect(struct kit_backend *backend)
+static int connect_to(struct kit_backend *backend, const char *path)
 {
-	if (!backend->folder[0])
-		return backend->sock >= 0 ? fd_steal(&backend->sock)
-					  : kit_fail(backend->kit, ENOTCONN, "already connected");
 	/* non-blocking: a full queue of connections is tried again like a missing socket */
-	struct connecting connecting = { backend,
+	struct connecting connecting = { backend, path,
 		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) };
 	if (connecting.sock < 0)
 		return kit_fail(backend->kit, errno, "socket: %s", strerror(errno));
@@ -206,12 +217,24 @@ int kit_backend_connect(struct kit_backend *backend)
 		return connecting.sock;
 	fd_close(&connecting.sock);
 	if (ret == -ETIMEDOUT)
-		return kit_fail(backend->kit, ETIMEDOUT, "the backend does not listen on %s",
-			backend->socket);
+		return kit_fail(backend->kit, ETIMEDOUT, "the backend does not listen on %s", path);
 	_cleanup_free_ char *log = kit_backend_log(backend);
 	return ret < 0 ? ret
 		       : kit_fail(backend->kit, ECHILD, "the backend ended (status %#x): %s",
 				 (unsigned)backend->status, log ? log : "");
+}
+
+int kit_backend_connect(struct kit_backend *backend)
+{
+	if (backend->folder[0])
+		return connect_to(backend, backend->socket);
+	return backend->sock >= 0 ? fd_steal(&backend->sock)
+				  : kit_fail(backend->kit, ENOTCONN, "already connected");
+}
+
+int kit_backend_connect_viewer(struct kit_backend *backend)
+{
+	return connect_to(backend, backend->viewer);
 }
 
 /* --- its log ------------------------------------------------------------------------------- */

@@ -19,6 +19,7 @@ struct kit_backend {
 	uint64_t log_mark;
 	char folder[64]; /* has the socket; "" when a descriptor is passed */
 	char socket[96];
+	char viewer[96]; /* where it listens for viewers, if the command says so */
 	int sock; /* our end of a passed descriptor; -1 */
 };
 
@@ -30,7 +31,8 @@ struct kit_usage {
 };
 
 /* Starts a command line (split by the shell). "{socket}" in it becomes the path the backend has to
- * listen on; "{fd}" becomes the number of a connected socket that it inherits. NULL on failure. */
+ * listen on, "{viewer}" the one where it listens for a viewer of its pictures; "{fd}" becomes the number
+ * of a connected socket that it inherits. NULL on failure. */
 struct kit_backend *kit_backend_create(struct kit *kit, const char *command);
 
 /* Kills whatever is left of it. NULL is fine. */
@@ -39,6 +41,9 @@ void kit_backend_destroy(struct kit_backend *backend);
 /* A connection (the caller's), as soon as the backend listens; with "{fd}" only the first time.
  * -ETIMEDOUT, or -ECHILD when the backend ended before. */
 int kit_backend_connect(struct kit_backend *backend);
+
+/* The same to where it listens for viewers. */
+int kit_backend_connect_viewer(struct kit_backend *backend);
 
 /* True while the program that was started runs. */
 bool kit_backend_alive(struct kit_backend *backend);

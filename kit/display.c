@@ -98,14 +98,11 @@ void kit_display_finish(struct kit_display *display)
 	display->output = NULL;
 }
 
-int kit_display_open(struct kit_display *display)
+void kit_display_attach(struct kit_display *display, int sock)
 {
-	int pair[2];
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return kit_fail(display->kit, errno, "socketpair: %s", strerror(errno));
 	kit_display_close(display);
 	kit_display_forget(display);
-	display->sock = pair[0];
+	display->sock = sock;
 	display->opens++;
 	display->peer_closed = false;
 	display->features_were_set = false;
@@ -113,6 +110,14 @@ int kit_display_open(struct kit_display *display)
 	display->source.fd = display->sock;
 	kit_source_add(display->kit, &display->source);
 	kit_display_set_reading(display, true);
+}
+
+int kit_display_open(struct kit_display *display)
+{
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return kit_fail(display->kit, errno, "socketpair: %s", strerror(errno));
+	kit_display_attach(display, pair[0]);
 	return pair[1];
 }
 

@@ -101,6 +101,9 @@ void kit_display_finish(struct kit_display *display);
 /* Makes a new socket pair and returns the backend's end (the caller's), or -errno. */
 int kit_display_open(struct kit_display *display);
 
+/* Serves a connected socket (taken), like that of a backend that listens for viewers. */
+void kit_display_attach(struct kit_display *display, int sock);
+
 /* Closes the VMM's end: a delayed answer is not sent any more. */
 void kit_display_close(struct kit_display *display);
 
