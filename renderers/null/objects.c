@@ -158,12 +158,6 @@ static struct image as_image(const struct null_resource *resource)
 	};
 }
 
-static bool has_alpha(uint32_t fourcc)
-{
-	return fourcc == FOURCC_ARGB8888 || fourcc == FOURCC_ABGR8888 ||
-		fourcc == FOURCC_RGBA8888 || fourcc == FOURCC_BGRA8888;
-}
-
 int null_resource_read_back(const struct null_resource *resource,
 	const struct renderer_read_back_args *args, uint8_t *pixels)
 {
@@ -176,7 +170,8 @@ int null_resource_read_back(const struct null_resource *resource,
 		.kind = IMAGE_PIXELS,
 		.width = rect->w,
 		.height = rect->h,
-		.fourcc = has_alpha(resource->fourcc) ? FOURCC_ARGB8888 : FOURCC_XRGB8888,
+		.fourcc = image_format_has_alpha(resource->fourcc) ? FOURCC_ARGB8888
+								   : FOURCC_XRGB8888,
 		.pixels = pixels,
 		.stride = args->stride,
 	};

@@ -9,6 +9,7 @@
 #include "gpu/frame.h"
 #include "gpu/resource.h"
 #include "gpu/state.h"
+#include "renderer/software.h"
 #include "util/checked.h"
 #include "util/fourcc.h"
 
@@ -20,6 +21,7 @@ struct gpu_cursor_read {
 	uint32_t id; /* of the scanout */
 	struct gpu_frame *frame; /* a reference */
 	struct rect rect;
+	bool opaque; /* the resource has no alpha */
 	bool stale; /* there is a newer image, or none any more */
 };
 
@@ -76,6 +78,21 @@ static struct rect top_left(const struct gpu_resource *resource)
 	};
 }
 
+/* Renderers leave what is not alpha as it is. */
+static void take_frame(struct gpu_device *device, const struct gpu_cursor_read *read)
+{
+	struct image image = *read->frame->image;
+	if (read->opaque)
+		image.fourcc = FOURCC_XRGB8888;
+	take_image(device, read->id, &image, &read->rect);
+}
+
+static bool is_opaque(const struct gpu_resource *resource)
+{
+	uint32_t fourcc = software_format_fourcc(resource->args.format);
+	return fourcc && !image_format_has_alpha(fourcc);
+}
+
 static void read_back(struct gpu_device *device, uint32_t id, struct gpu_resource *resource);
 
 static void read_done(struct renderer_call *call, int status, const struct renderer_reply *reply)
@@ -86,7 +103,7 @@ static void read_done(struct renderer_call *call, int status, const struct rende
 	struct gpu_cursor *cursor = &device->cursors[id];
 	cursor->read = NULL;
 	if (status == 0 && !read->stale)
-		take_image(device, id, read->frame->image, &read->rect);
+		take_frame(device, read);
 	gpu_frame_unref(read->frame);
 	free(read);
 	struct gpu_resource *next =
@@ -110,6 +127,7 @@ static void read_back(struct gpu_device *device, uint32_t id, struct gpu_resourc
 		.id = id,
 		.frame = gpu_frame_ref(cursor->frame),
 		.rect = top_left(resource),
+		.opaque = is_opaque(resource),
 	};
 	cursor->read = read;
 	const struct gpu_frame_read args = {

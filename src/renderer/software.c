@@ -39,19 +39,18 @@ struct software_resource {
 struct format_spec {
 	uint32_t virtio;
 	uint32_t fourcc;
-	bool alpha;
 };
 
 /* virtio names the bytes in the order of memory, DRM those of a little-endian word from the top. */
 static const struct format_spec format_specs[] = {
-	{ 1, FOURCC_ARGB8888, true }, /* B8G8R8A8 */
-	{ 2, FOURCC_XRGB8888, false }, /* B8G8R8X8 */
-	{ 3, FOURCC_BGRA8888, true }, /* A8R8G8B8 */
-	{ 4, FOURCC_BGRX8888, false }, /* X8R8G8B8 */
-	{ 67, FOURCC_ABGR8888, true }, /* R8G8B8A8 */
-	{ 68, FOURCC_RGBX8888, false }, /* X8B8G8R8 */
-	{ 121, FOURCC_RGBA8888, true }, /* A8B8G8R8 */
-	{ 134, FOURCC_XBGR8888, false }, /* R8G8B8X8 */
+	{ 1, FOURCC_ARGB8888 }, /* B8G8R8A8 */
+	{ 2, FOURCC_XRGB8888 }, /* B8G8R8X8 */
+	{ 3, FOURCC_BGRA8888 }, /* A8R8G8B8 */
+	{ 4, FOURCC_BGRX8888 }, /* X8R8G8B8 */
+	{ 67, FOURCC_ABGR8888 }, /* R8G8B8A8 */
+	{ 68, FOURCC_RGBX8888 }, /* X8B8G8R8 */
+	{ 121, FOURCC_RGBA8888 }, /* A8B8G8R8 */
+	{ 134, FOURCC_XBGR8888 }, /* R8G8B8X8 */
 };
 
 uint32_t software_format_fourcc(uint32_t virtio_format)
@@ -60,14 +59,6 @@ uint32_t software_format_fourcc(uint32_t virtio_format)
 		if (format_specs[i].virtio == virtio_format)
 			return format_specs[i].fourcc;
 	return 0;
-}
-
-static bool has_alpha(uint32_t fourcc)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(format_specs); i++)
-		if (format_specs[i].fourcc == fourcc)
-			return format_specs[i].alpha;
-	return false;
 }
 
 static struct software_renderer *software_from(struct renderer *renderer)
@@ -315,7 +306,7 @@ static int read_back(struct renderer *renderer, const struct renderer_read_back_
 		.kind = IMAGE_PIXELS,
 		.width = args->rect.w,
 		.height = args->rect.h,
-		.fourcc = has_alpha(image->fourcc) ? FOURCC_ARGB8888 : FOURCC_XRGB8888,
+		.fourcc = image_format_has_alpha(image->fourcc) ? FOURCC_ARGB8888 : FOURCC_XRGB8888,
 		.stride = args->stride,
 	};
 	frame.pixels = regions_translate(&software_from(renderer)->regions, &span);

@@ -82,6 +82,9 @@ void image_unref(struct image *image);
  * alpha (or nothing, X) that virtio-gpu has. */
 bool image_format_known(uint32_t fourcc);
 
+/* True when pixels of this known format have alpha. */
+bool image_format_has_alpha(uint32_t fourcc);
+
 /* Copies rect of src into dst at (to_x, to_y), converting between the formats; alpha made from X is
  * opaque. Both are IMAGE_PIXELS of known formats and the rectangles inside them (asserted); rows
  * may have any stride and alignment. Not for overlapping memory. */

@@ -45,6 +45,11 @@ bool image_format_known(uint32_t fourcc)
 	return find_format(fourcc) != NULL;
 }
 
+bool image_format_has_alpha(uint32_t fourcc)
+{
+	return find_format(fourcc)->alpha;
+}
+
 /* The pixels of one side of a copy. */
 struct area {
 	const struct format_spec *format;

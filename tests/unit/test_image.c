@@ -252,6 +252,14 @@ static void knows_formats(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
 		CHECK(image_format_known(formats[i].fourcc));
+	static const uint32_t with_alpha[] = { DRM_FORMAT_ARGB8888, DRM_FORMAT_ABGR8888,
+		DRM_FORMAT_RGBA8888, DRM_FORMAT_BGRA8888 };
+	uint32_t count = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
+		count += image_format_has_alpha(formats[i].fourcc);
+	CHECK_INT(count, ARRAY_SIZE(with_alpha));
+	for (size_t i = 0; i < ARRAY_SIZE(with_alpha); i++)
+		CHECK(image_format_has_alpha(with_alpha[i]));
 	CHECK(!image_format_known(0));
 	CHECK(!image_format_known(DRM_FORMAT_RGB565));
 }

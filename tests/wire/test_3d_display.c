@@ -216,13 +216,25 @@ static void unref_while_shown(void)
 	}
 }
 
-/* A cursor that a context has drawn. */
+/* A cursor that a context has drawn, in any size; what has no alpha is opaque. */
 static void cursor_from_a_texture(void)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(renderers); i++) {
-		struct kit_machine *m = wire_machine_3d(renderers[i]);
-		struct virtio_gpu_resource_create_3d args = wire_texture_args(1, 64, 64);
-		args.format = VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM;
+	static const struct {
+		uint32_t format, width, height, shown;
+	} cases[] = {
+		{ VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, 64, 64, 0x80ff2040 },
+		{ VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 64, 64, 0xffff2040 },
+		{ VIRTIO_GPU_FORMAT_R8G8B8A8_UNORM, 1, 1, 0x804020ff },
+		{ VIRTIO_GPU_FORMAT_R8G8B8X8_UNORM, 24, 48, 0xff4020ff },
+		{ VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM, 256, 256, 0x80ff2040 },
+		{ VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 256, 1, 0xffff2040 },
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(renderers) * ARRAY_SIZE(cases); i++) {
+		size_t k = i % ARRAY_SIZE(cases);
+		struct kit_machine *m = wire_machine_3d(renderers[i / ARRAY_SIZE(cases)]);
+		struct virtio_gpu_resource_create_3d args =
+			wire_texture_args(1, cases[k].width, cases[k].height);
+		args.format = cases[k].format;
 		wire_context(m, 1);
 		CHECK_GOOD(m, kit_gpu_create_3d(&m->gpu, args));
 		CHECK_GOOD(m, kit_gpu_ctx_attach(&m->gpu, 1, 1));
@@ -232,8 +244,10 @@ static void cursor_from_a_texture(void)
 				(struct virtio_gpu_update_cursor){
 					.pos = { .x = 3, .y = 4 }, .resource_id = 1 }));
 		CHECK_OK(m, kit_display_wait(&m->display, VHOST_USER_GPU_CURSOR_UPDATE, 1));
-		for (uint32_t k = 0; k < ARRAY_SIZE(m->display.cursor.pixels); k++)
-			CHECK_INT(m->display.cursor.pixels[k], 0x80ff2040);
+		for (uint32_t p = 0; p < ARRAY_SIZE(m->display.cursor.pixels); p++) {
+			bool inside = p % 64 < args.width && p / 64 < args.height;
+			CHECK_INT(m->display.cursor.pixels[p], inside ? cases[k].shown : 0);
+		}
 		wire_end(m);
 	}
 }
