@@ -121,30 +121,106 @@ static void move_while_hidden(void)
 	wire_end(m);
 }
 
-/* A cursor of another size than the protocol's 64 x 64 never reaches the display misshapen: it is
- * refused, or cut and filled up with transparent pixels. */
+static bool has_alpha(uint32_t format)
+{
+	return format == VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM ||
+		format == VIRTIO_GPU_FORMAT_A8R8G8B8_UNORM ||
+		format == VIRTIO_GPU_FORMAT_R8G8B8A8_UNORM ||
+		format == VIRTIO_GPU_FORMAT_A8B8G8R8_UNORM;
+}
+
+/* The colour and alpha of pixel i of a picture in which all are different. */
+static uint32_t test_pixel(uint32_t i)
+{
+	return i * 0x01030507u + 0x2468;
+}
+
+static struct kit_surface make_formatted(
+	struct kit_machine *m, uint32_t format, uint32_t width, uint32_t height)
+{
+	struct kit_surface s = wire_surface(m, 2, format, width, height);
+	for (uint32_t i = 0; i < width * height; i++) {
+		uint8_t bytes[4];
+		uint8_t alpha = (uint8_t)(test_pixel(i) >> 24);
+		kit_pixel_encode(format, test_pixel(i) & KIT_RGB, alpha, bytes);
+		kit_surface_write(&s, (uint64_t)i * 4, bytes, sizeof(bytes));
+	}
+	CHECK_GOOD(m, kit_gpu_transfer_2d(&m->gpu, 2, kit_rect(0, 0, width, height), 0));
+	return s;
+}
+
+/* The left upper corner, 64 x 64, transparent where the picture is smaller; without alpha it is
+ * opaque. */
+static void check_formatted(struct kit_machine *m, uint32_t format, uint32_t width, uint32_t height)
+{
+	for (uint32_t y = 0; y < SIDE; y++)
+		for (uint32_t x = 0; x < SIDE; x++) {
+			uint32_t expected = test_pixel(y * width + x);
+			if (!has_alpha(format))
+				expected |= 0xff000000;
+			if (x >= width || y >= height)
+				expected = 0;
+			if (m->display.cursor.pixels[y * SIDE + x] != expected)
+				test_fail(__FILE__, __LINE__,
+					"%s, %u x %u: %u,%u is %08x, not %08x",
+					kit_format_name(format), width, height, x, y,
+					m->display.cursor.pixels[y * SIDE + x], expected);
+		}
+}
+
+static void show_formatted(struct kit_machine *m, uint32_t format, uint32_t width, uint32_t height)
+{
+	struct kit_surface s = make_formatted(m, format, width, height);
+	uint32_t updates = m->display.cursor.updates;
+	CHECK_GOOD(m, kit_gpu_update_cursor(&m->gpu, at(2, updates, width)));
+	expect_cursor(m, true, updates, width);
+	CHECK_INT(m->display.cursor.updates, updates + 1);
+	check_formatted(m, format, width, height);
+	CHECK_GOOD(m, kit_gpu_unref(&m->gpu, 2));
+	kit_surface_finish(&s);
+}
+
+/* Of any size, cut off and filled up to what the protocol has. */
 static void odd_sizes(void)
 {
 	static const uint32_t sizes[][2] = { { 1, 1 }, { 63, 64 }, { 64, 63 }, { 63, 65 },
-		{ 65, 63 }, { 32, 32 }, { 128, 128 }, { 16384, 1 } };
+		{ 65, 63 }, { 32, 32 }, { 65, 65 }, { 128, 128 }, { 256, 256 }, { 1, 256 },
+		{ 16384, 1 }, { 1, 16384 } };
 	struct kit_machine *m = wire_machine("none", NULL);
-	for (uint32_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-		uint32_t w = sizes[i][0], h = sizes[i][1];
-		struct kit_surface s = make_cursor(m, 2, w, h);
-		uint32_t updates = m->display.cursor.updates;
-		int type = kit_gpu_update_cursor(&m->gpu, at(2, i, i));
-		CHECK_OK(m, type);
-		if (type == VIRTIO_GPU_RESP_OK_NODATA) {
-			expect_cursor(m, true, i, i);
-			CHECK_INT(m->display.cursor.updates, updates + 1);
-		}
-		for (uint32_t y = 0; type == VIRTIO_GPU_RESP_OK_NODATA && y < SIDE; y++)
-			for (uint32_t x = 0; x < SIDE; x++)
-				CHECK_INT(m->display.cursor.pixels[y * SIDE + x],
-					x < w && y < h ? (y * w + x) * 0x01030507u : 0);
-		CHECK_GOOD(m, kit_gpu_unref(&m->gpu, 2));
-		kit_surface_finish(&s);
+	for (uint32_t i = 0; i < ARRAY_SIZE(sizes); i++)
+		show_formatted(m, ARGB, sizes[i][0], sizes[i][1]);
+	wire_end(m);
+}
+
+static void formats(void)
+{
+	static const uint32_t sizes[][2] = { { 1, 1 }, { 24, 48 }, { 64, 64 }, { 256, 256 } };
+	struct kit_machine *m = wire_machine("none", NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(kit_formats); i++)
+		for (size_t k = 0; k < ARRAY_SIZE(sizes); k++)
+			show_formatted(m, kit_formats[i], sizes[k][0], sizes[k][1]);
+	wire_end(m);
+}
+
+/* Each output has a cursor of its own. */
+static void on_every_output(void)
+{
+	struct kit_machine *m = wire_machine("none", NULL);
+	struct kit_surface s = make_cursor(m, 1, SIDE, SIDE);
+	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
+		struct virtio_gpu_update_cursor cursor = at(1, 10 + i, 20);
+		cursor.pos.scanout_id = i;
+		CHECK_GOOD(m, kit_gpu_update_cursor(&m->gpu, cursor));
+		expect_cursor(m, true, 10 + i, 20);
+		CHECK_INT(m->display.cursor.scanout, i);
 	}
+	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
+		CHECK_GOOD(m, kit_gpu_move_cursor(&m->gpu, i, 100 + i, 200));
+		expect_cursor(m, true, 100 + i, 200);
+		CHECK_INT(m->display.cursor.scanout, i);
+	}
+	CHECK_INT(m->display.cursor.updates, VIRTIO_GPU_MAX_SCANOUTS);
+	kit_surface_finish(&s);
 	wire_end(m);
 }
 
@@ -238,6 +314,8 @@ int main(int argc, char **argv)
 		TEST_CASE(hide_and_show),
 		TEST_CASE(move_while_hidden),
 		TEST_CASE(odd_sizes),
+		TEST_CASE(formats),
+		TEST_CASE(on_every_output),
 		TEST_CASE(picture_is_copied),
 		TEST_CASE(wrong_ids),
 		TEST_CASE(far_places),
