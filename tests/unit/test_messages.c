@@ -422,71 +422,6 @@ static void keeps_running_queues_as_they_are(void)
 	}
 }
 
-/* A request for [offset, offset + size) with room for the bytes. */
-static size_t compose_config(uint8_t *payload, uint32_t offset, uint32_t size, uint32_t flags)
-{
-	const struct vhost_user_config_header header = { offset, size, flags };
-	memcpy(payload, &header, sizeof(header));
-	memset(payload + sizeof(header), 0xee, size);
-	return sizeof(header) + size;
-}
-
-static void check_config(uint32_t offset, uint32_t size, uint32_t flags)
-{
-	uint8_t payload[sizeof(struct vhost_user_config_header) + VHOST_USER_MAX_CONFIG_SIZE];
-	uint8_t answer[sizeof(payload)];
-	size_t length = compose_config(payload, offset, size, flags);
-	rig_send(VHOST_USER_GET_CONFIG, payload, length);
-	rig_answer(VHOST_USER_GET_CONFIG, answer, length);
-	CHECK_MEM(answer, payload, sizeof(struct vhost_user_config_header));
-	for (uint32_t i = 0; i < size; i++) {
-		uint8_t expected = offset + i < RIG_CONFIG ? rig.device.config[offset + i] : 0;
-		CHECK_INT(answer[sizeof(struct vhost_user_config_header) + i], expected);
-	}
-}
-
-static void reads_the_configuration(void)
-{
-	setup();
-	for (uint32_t i = 0; i < RIG_CONFIG; i++)
-		rig.device.config[i] = (uint8_t)(i + 1);
-	check_config(0, RIG_CONFIG, 0);
-	check_config(0, RIG_CONFIG, 1);
-	check_config(4, 4, 1);
-	check_config(0, RIG_CONFIG + 4, 0);
-	check_config(RIG_CONFIG, 4, 0);
-	check_config(0, 256, 0);
-	check_config(256, 0, 0);
-	check_config(0, 0, 0);
-	static const uint32_t beyond[][2] = { { 1, 256 }, { 253, 4 }, { 257, 0 }, { UINT32_MAX, 4 },
-		{ UINT32_MAX - 3, 4 } };
-	for (size_t i = 0; i < ARRAY_SIZE(beyond); i++) {
-		uint8_t payload[300];
-		size_t length = compose_config(payload, beyond[i][0], beyond[i][1], 0);
-		rig_send(VHOST_USER_GET_CONFIG, payload, length);
-		rig_answer(VHOST_USER_GET_CONFIG, payload, 0);
-	}
-	CHECK(!rig.ended);
-	rig_teardown();
-}
-
-static void writes_the_configuration(void)
-{
-	setup();
-	uint8_t payload[300];
-	rig_send(VHOST_USER_SET_CONFIG, payload, compose_config(payload, 4, 4, 1));
-	CHECK_MEM(rig.device.config, "\0\0\0\0\xee\xee\xee\xee\0", 9);
-	/* what lies behind the device's fields is left out */
-	rig_send(VHOST_USER_SET_CONFIG, payload, compose_config(payload, RIG_CONFIG - 1, 8, 0));
-	CHECK_MEM(rig.device.config + RIG_CONFIG - 2, "\0\xee", 2);
-	rig_send(VHOST_USER_SET_CONFIG, payload, compose_config(payload, RIG_CONFIG, 8, 0));
-	rig_send(VHOST_USER_SET_CONFIG, payload, compose_config(payload, RIG_CONFIG + 4, 8, 0));
-	rig_send(VHOST_USER_SET_CONFIG, payload, compose_config(payload, 0, 0, 0));
-	CHECK_INT(rig.device.config[0], 0);
-	CHECK(!rig.ended);
-	rig_teardown();
-}
-
 static void manages_memory_slots(void)
 {
 	setup();
@@ -562,8 +497,6 @@ int main(int argc, char **argv)
 		TEST_CASE(takes_transport_features_it_did_not_offer),
 		TEST_CASE(keeps_features_of_running_queues),
 		TEST_CASE(keeps_running_queues_as_they_are),
-		TEST_CASE(reads_the_configuration),
-		TEST_CASE(writes_the_configuration),
 		TEST_CASE(manages_memory_slots),
 		TEST_CASE(survives_random_messages),
 	};
