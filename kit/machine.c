@@ -58,6 +58,7 @@ static int connect_to(struct kit_machine *machine)
 	vmm->wanted = ~spec->unwanted;
 	vmm->protocol_wanted = ~spec->protocol_unwanted;
 	vmm->piece = spec->piece;
+	vmm->packed = spec->packed;
 	if (!spec->no_display && spec->profile->display)
 		vmm->display = &machine->display;
 	int ret = 0;
@@ -256,6 +257,7 @@ static int take_over_guest(struct kit_machine *machine, struct kit_machine *from
 	kit_gpu_take_over(&machine->gpu, &from->gpu);
 	machine->vmm.features = from->vmm.features;
 	memcpy(machine->vmm.bases, from->vmm.bases, sizeof(machine->vmm.bases));
+	memcpy(machine->vmm.has_base, from->vmm.has_base, sizeof(machine->vmm.has_base));
 	return 0;
 }
 

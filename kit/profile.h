@@ -35,7 +35,7 @@ struct kit_profile {
 	const char *name;
 	bool display; /* sends GPU_SET_SOCKET */
 	uint64_t protocol; /* protocol features it takes when offered */
-	uint64_t features; /* virtio features it lets through when offered */
+	uint64_t features; /* virtio features it lets through when offered; packed rings: vmm.h */
 	uint64_t forced; /* virtio features it acknowledges, offered or not */
 	uint32_t sizes[2]; /* of the queues */
 	uint32_t read_flags; /* of GET_CONFIG */

@@ -6,81 +6,27 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "kit/ring_private.h"
 #include "util/checked.h"
 #include "util/fd.h"
 
-#define AVAILABLE_NO_INTERRUPT 1u
-#define USED_NO_NOTIFY         1u
-
-struct available {
-	uint16_t flags;
-	uint16_t index;
-	uint16_t ring[]; /* and behind it the event index */
-};
-
-struct used_element {
-	uint32_t id;
-	uint32_t length;
-};
-
-struct used {
-	uint16_t flags;
-	uint16_t index;
-	struct used_element ring[]; /* and behind it the event index */
-};
-
 static_assert(sizeof(struct kit_descriptor) == 16, "wire size");
-
-static uint64_t table_bytes(const struct kit_ring *ring)
-{
-	return sizeof(struct kit_descriptor) * (uint64_t)ring->size;
-}
-
-static uint64_t available_bytes(const struct kit_ring *ring)
-{
-	return sizeof(struct available) + 2u * ((uint64_t)ring->size + 1);
-}
-
-static uint64_t used_bytes(const struct kit_ring *ring)
-{
-	return sizeof(struct used) + sizeof(struct used_element) * (uint64_t)ring->size + 2u;
-}
-
-static struct kit_descriptor *table_of(const struct kit_ring *ring)
-{
-	return kit_ptr(ring->memory, ring->descriptors, table_bytes(ring));
-}
-
-static struct available *available_of(const struct kit_ring *ring)
-{
-	return kit_ptr(ring->memory, ring->available, available_bytes(ring));
-}
-
-static struct used *used_of(const struct kit_ring *ring)
-{
-	return kit_ptr(ring->memory, ring->used, used_bytes(ring));
-}
+static_assert(sizeof(struct kit_packed_descriptor) == 16, "wire size");
 
 void kit_ring_reset(struct kit_ring *ring)
 {
-	for (uint32_t i = 0; i < ring->size; i++) {
-		kit_free(ring->memory, ring->chains[i].table, ring->chains[i].table_size);
-		ring->chains[i] = (struct kit_chain){ 0 };
-	}
-	memset(available_of(ring), 0, available_bytes(ring));
-	memset(used_of(ring), 0, used_bytes(ring));
-	struct kit_descriptor *table = table_of(ring);
 	for (uint32_t i = 0; i < ring->size; i++)
-		table[i] = (struct kit_descriptor){ .next = (uint16_t)(i + 1) };
-	ring->next_available = 0;
-	ring->next_used = 0;
-	ring->kicked = 0;
+		kit_ring_forget(ring, (uint16_t)i);
+	memset(kit_ptr(ring->memory, ring->descriptors, kit_table_bytes(ring)), 0,
+		kit_table_bytes(ring));
+	memset(kit_ptr(ring->memory, ring->available, kit_available_bytes(ring)), 0,
+		kit_available_bytes(ring));
+	memset(kit_ptr(ring->memory, ring->used, kit_used_bytes(ring)), 0, kit_used_bytes(ring));
 	ring->free_head = 0;
 	ring->free_count = ring->size;
-	available_of(ring)->flags = ring->polling ? AVAILABLE_NO_INTERRUPT : 0;
+	ring->impl->clear(ring);
 	kit_ring_interrupts(ring);
 }
 
@@ -91,9 +37,14 @@ int kit_ring_take_over(struct kit_ring *ring, struct kit_ring *from)
 		return kit_fail(ring->kit, EINVAL, "ring %u is of another shape", ring->index);
 	memcpy(ring->chains, from->chains, ring->size * sizeof(*ring->chains));
 	memset(from->chains, 0, from->size * sizeof(*from->chains));
+	ring->impl = from->impl;
 	ring->event_idx = from->event_idx;
 	ring->indirect = from->indirect;
 	ring->polling = from->polling;
+	ring->available_at = from->available_at;
+	ring->used_at = from->used_at;
+	ring->unkicked = from->unkicked;
+	ring->in_flight = from->in_flight;
 	ring->next_available = from->next_available;
 	ring->next_used = from->next_used;
 	ring->kicked = from->kicked;
@@ -106,15 +57,16 @@ int kit_ring_init(struct kit_ring *ring, struct kit_memory *memory, uint32_t ind
 {
 	*ring = (struct kit_ring){ .kit = memory->kit,
 		.memory = memory,
+		.impl = &kit_ring_split_impl,
 		.index = index,
 		.size = (uint16_t)size,
 		.kick_fd = fd_eventfd(),
 		.call_fd = fd_eventfd(),
 		.err_fd = fd_eventfd() };
 	ring->chains = calloc(size, sizeof(*ring->chains));
-	ring->descriptors = kit_alloc(memory, table_bytes(ring), KIT_PAGE);
-	ring->available = kit_alloc(memory, available_bytes(ring), KIT_PAGE);
-	ring->used = kit_alloc(memory, used_bytes(ring), KIT_PAGE);
+	ring->descriptors = kit_alloc(memory, kit_table_bytes(ring), KIT_PAGE);
+	ring->available = kit_alloc(memory, kit_available_bytes(ring), KIT_PAGE);
+	ring->used = kit_alloc(memory, kit_used_bytes(ring), KIT_PAGE);
 	if (!ring->chains || !ring->descriptors || !ring->available || !ring->used ||
 		ring->kick_fd < 0 || ring->call_fd < 0 || ring->err_fd < 0) {
 		kit_ring_finish(ring);
@@ -129,10 +81,10 @@ void kit_ring_finish(struct kit_ring *ring)
 	if (!ring->memory)
 		return;
 	for (uint32_t i = 0; ring->chains && i < ring->size; i++)
-		kit_free(ring->memory, ring->chains[i].table, ring->chains[i].table_size);
-	kit_free(ring->memory, ring->descriptors, table_bytes(ring));
-	kit_free(ring->memory, ring->available, available_bytes(ring));
-	kit_free(ring->memory, ring->used, used_bytes(ring));
+		kit_ring_forget(ring, (uint16_t)i);
+	kit_free(ring->memory, ring->descriptors, kit_table_bytes(ring));
+	kit_free(ring->memory, ring->available, kit_available_bytes(ring));
+	kit_free(ring->memory, ring->used, kit_used_bytes(ring));
 	free(ring->chains);
 	fd_close(&ring->kick_fd);
 	fd_close(&ring->call_fd);
@@ -140,96 +92,58 @@ void kit_ring_finish(struct kit_ring *ring)
 	*ring = (struct kit_ring){ .kick_fd = -1, .call_fd = -1, .err_fd = -1 };
 }
 
-/* --- as it is told ------------------------------------------------------------------------- */
-
-void kit_ring_write(struct kit_ring *ring, uint16_t at, const struct kit_descriptor *descriptor)
+bool kit_ring_packed(const struct kit_ring *ring)
 {
-	table_of(ring)[at] = *descriptor;
+	return ring->impl == &kit_ring_packed_impl;
 }
 
-void kit_table_write(struct kit_memory *memory, uint64_t table, uint16_t at,
-	const struct kit_descriptor *descriptor)
+void kit_ring_set_packed(struct kit_ring *ring, bool packed)
 {
-	struct kit_descriptor *entry = kit_ptr(memory, table + sizeof(*entry) * at, sizeof(*entry));
-	if (entry)
-		*entry = *descriptor;
+	if (kit_ring_packed(ring) == packed)
+		return;
+	ring->impl = packed ? &kit_ring_packed_impl : &kit_ring_split_impl;
+	kit_ring_reset(ring);
 }
 
-void kit_ring_set_available(struct kit_ring *ring, uint16_t index)
+uint32_t kit_ring_first_base(const struct kit_ring *ring)
 {
-	ring->next_available = index;
-	__atomic_store_n(&available_of(ring)->index, index, __ATOMIC_RELEASE);
+	return ring->impl->first_base;
 }
 
-void kit_ring_publish(struct kit_ring *ring, uint16_t head)
+uint32_t kit_ring_base(const struct kit_ring *ring)
 {
-	available_of(ring)->ring[ring->next_available % ring->size] = head;
-	kit_ring_set_available(ring, (uint16_t)(ring->next_available + 1));
+	return ring->impl->base(ring);
 }
 
-void kit_ring_set_event(struct kit_ring *ring, uint16_t index)
+int kit_ring_judge_used(struct kit_ring *ring, uint32_t id, uint32_t length)
 {
-	__atomic_store_n(&available_of(ring)->ring[ring->size], index, __ATOMIC_SEQ_CST);
+	if (id >= ring->size || !ring->chains[id].in_flight)
+		return kit_fail(ring->kit, EPROTO, "queue %u: used id %u was not in flight",
+			ring->index, id);
+	if (length > ring->chains[id].writable)
+		return kit_fail(ring->kit, EPROTO, "queue %u: %u bytes used of %llu writable",
+			ring->index, length, (unsigned long long)ring->chains[id].writable);
+	return 0;
 }
 
-uint16_t kit_ring_used_index(const struct kit_ring *ring)
+void kit_ring_forget(struct kit_ring *ring, uint16_t id)
 {
-	return __atomic_load_n(&used_of(ring)->index, __ATOMIC_ACQUIRE);
+	kit_free(ring->memory, ring->chains[id].table, ring->chains[id].table_size);
+	ring->chains[id] = (struct kit_chain){ 0 };
 }
-
-uint16_t kit_ring_device_event(const struct kit_ring *ring)
-{
-	const uint16_t *event = (const uint16_t *)(const void *)&used_of(ring)->ring[ring->size];
-	return __atomic_load_n(event, __ATOMIC_ACQUIRE);
-}
-
-void kit_ring_kick_always(struct kit_ring *ring)
-{
-	ring->kicked = ring->next_available;
-	ring->kicks++;
-	fd_eventfd_signal(ring->kick_fd);
-}
-
-/* --- a correct driver ---------------------------------------------------------------------- */
 
 /* Writes the chain's descriptors into a table of their own. */
-static int add_indirect(struct kit_ring *ring, const struct kit_piece *pieces, size_t count,
+static int make_table(struct kit_ring *ring, const struct kit_piece *pieces, size_t count,
 	struct kit_chain *chain)
 {
 	chain->table_size = (uint32_t)(count * sizeof(struct kit_descriptor));
 	chain->table = kit_alloc(ring->memory, chain->table_size, 16);
 	if (!chain->table)
 		return -ENOMEM;
-	for (size_t i = 0; i < count; i++) {
-		struct kit_descriptor entry = { pieces[i].address, pieces[i].length,
-			pieces[i].writable ? KIT_RING_WRITE : 0, (uint16_t)(i + 1) };
-		if (i + 1 < count)
-			entry.flags |= KIT_RING_NEXT;
-		kit_table_write(ring->memory, chain->table, (uint16_t)i, &entry);
-	}
-	struct kit_descriptor *table = table_of(ring);
-	struct kit_descriptor *head = &table[ring->free_head];
-	head->address = chain->table;
-	head->length = chain->table_size;
-	head->flags = KIT_RING_INDIRECT;
-	chain->length = 1;
+	void *table = kit_ptr(ring->memory, chain->table, chain->table_size);
+	for (size_t i = 0; i < count; i++)
+		ring->impl->write_entry(table, i, &pieces[i], i + 1 == count);
 	return 0;
-}
-
-static void add_direct(struct kit_ring *ring, const struct kit_piece *pieces, size_t count,
-	struct kit_chain *chain)
-{
-	struct kit_descriptor *table = table_of(ring);
-	uint16_t at = ring->free_head;
-	for (size_t i = 0; i < count; i++) {
-		table[at].address = pieces[i].address;
-		table[at].length = pieces[i].length;
-		table[at].flags = pieces[i].writable ? KIT_RING_WRITE : 0;
-		if (i + 1 < count)
-			table[at].flags |= KIT_RING_NEXT;
-		at = table[at].next;
-	}
-	chain->length = (uint16_t)count;
 }
 
 int kit_ring_add(struct kit_ring *ring, const struct kit_piece *pieces, size_t count, void *token)
@@ -240,72 +154,40 @@ int kit_ring_add(struct kit_ring *ring, const struct kit_piece *pieces, size_t c
 	struct kit_chain chain = { .in_flight = true, .token = token };
 	for (size_t i = 0; i < count; i++)
 		chain.writable += pieces[i].writable ? pieces[i].length : 0;
-	if (!indirect)
-		add_direct(ring, pieces, count, &chain);
-	else if (add_indirect(ring, pieces, count, &chain) < 0)
+	if (indirect && make_table(ring, pieces, count, &chain) < 0)
 		return -ENOMEM;
 
-	const struct kit_descriptor *table = table_of(ring);
-	uint16_t head = ring->free_head;
-	for (uint16_t i = 0; i < chain.length; i++)
-		ring->free_head = table[ring->free_head].next;
+	const struct kit_piece table = { chain.table, chain.table_size, false };
+	const struct kit_offer offer = {
+		.pieces = indirect ? &table : pieces,
+		.count = indirect ? 1 : count,
+		.indirect = indirect,
+	};
+	chain.length = (uint16_t)offer.count;
 	ring->free_count = (uint16_t)(ring->free_count - chain.length);
-	ring->chains[head] = chain;
-	kit_ring_publish(ring, head);
-	return head;
+	return ring->impl->offer(ring, &offer, &chain);
+}
+
+void kit_ring_kick_always(struct kit_ring *ring)
+{
+	ring->kicked = ring->next_available;
+	ring->unkicked = 0;
+	ring->kicks++;
+	fd_eventfd_signal(ring->kick_fd);
 }
 
 void kit_ring_kick(struct kit_ring *ring)
 {
-	uint16_t added = (uint16_t)(ring->next_available - ring->kicked);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	bool wanted;
-	if (ring->event_idx)
-		wanted = (uint16_t)(ring->next_available - kit_ring_device_event(ring) - 1) < added;
-	else
-		wanted = !(
-			__atomic_load_n(&used_of(ring)->flags, __ATOMIC_RELAXED) & USED_NO_NOTIFY);
-	if (wanted)
+	if (ring->impl->kick_wanted(ring))
 		kit_ring_kick_always(ring);
-	else
-		ring->kicked = ring->next_available;
-}
-
-/* The descriptors of a chain go back to the front of the free list. */
-static void recycle(struct kit_ring *ring, uint16_t head)
-{
-	struct kit_chain *chain = &ring->chains[head];
-	struct kit_descriptor *table = table_of(ring);
-	uint16_t last = head;
-	for (uint16_t i = 1; i < chain->length; i++)
-		last = table[last].next;
-	table[last].next = ring->free_head;
-	ring->free_head = head;
-	ring->free_count = (uint16_t)(ring->free_count + chain->length);
-	kit_free(ring->memory, chain->table, chain->table_size);
-	*chain = (struct kit_chain){ 0 };
+	ring->kicked = ring->next_available;
+	ring->unkicked = 0;
 }
 
 int kit_ring_take(struct kit_ring *ring, struct kit_used *ret_used)
 {
-	uint16_t ahead = (uint16_t)(kit_ring_used_index(ring) - ring->next_used);
-	if (ahead == 0)
-		return 0;
-	if (ahead > kit_ring_in_flight(ring))
-		return kit_fail(ring->kit, EPROTO, "queue %u: %u more used than in flight",
-			ring->index, ahead);
-	struct used_element element = used_of(ring)->ring[ring->next_used % ring->size];
-	if (element.id >= ring->size || !ring->chains[element.id].in_flight)
-		return kit_fail(ring->kit, EPROTO, "queue %u: used id %u was not in flight",
-			ring->index, element.id);
-	const struct kit_chain *chain = &ring->chains[element.id];
-	if (element.length > chain->writable)
-		return kit_fail(ring->kit, EPROTO, "queue %u: %u bytes used of %llu writable",
-			ring->index, element.length, (unsigned long long)chain->writable);
-	*ret_used = (struct kit_used){ chain->token, (uint16_t)element.id, element.length };
-	ring->next_used++;
-	recycle(ring, (uint16_t)element.id);
-	return 1;
+	return ring->impl->take(ring, ret_used);
 }
 
 uint64_t kit_ring_interrupts(struct kit_ring *ring)
@@ -321,10 +203,9 @@ uint64_t kit_ring_interrupts(struct kit_ring *ring)
 	return count;
 }
 
-static bool has_used(void *data)
+static bool has_used(const struct kit_ring *ring)
 {
-	const struct kit_ring *ring = data;
-	return kit_ring_used_index(ring) != ring->next_used;
+	return ring->impl->has_used(ring);
 }
 
 static int wait_polling(struct kit_ring *ring, int timeout_ms)
@@ -348,7 +229,7 @@ static int wait_interrupt(struct kit_ring *ring, int timeout_ms)
 		kit_now() + (uint64_t)(timeout_ms < 0 ? ring->kit->timeout_ms : timeout_ms);
 	for (;;) {
 		kit_ring_interrupts(ring);
-		kit_ring_set_event(ring, ring->next_used);
+		ring->impl->ask(ring);
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		if (has_used(ring))
 			return 0;
@@ -376,5 +257,5 @@ int kit_ring_wait(struct kit_ring *ring, int timeout_ms)
 
 uint32_t kit_ring_in_flight(const struct kit_ring *ring)
 {
-	return (uint16_t)(ring->next_available - ring->next_used);
+	return ring->impl->in_flight(ring);
 }

@@ -144,10 +144,12 @@ static int take_vring_base(struct kit_vmm *vmm, uint32_t queue, const void *payl
 {
 	struct vhost_user_vring_state state;
 	memcpy(&state, payload, sizeof(state));
-	if (state.index != queue || state.num > UINT16_MAX)
+	bool packed = kit_vmm_feature(vmm, VIRTIO_F_RING_PACKED);
+	if (state.index != queue || (!packed && state.num > UINT16_MAX))
 		return kit_fail(vmm->kit, EPROTO, "GET_VRING_BASE of %u: index %u, num %u", queue,
 			state.index, state.num);
-	vmm->bases[queue] = (uint16_t)state.num;
+	vmm->bases[queue] = state.num;
+	vmm->has_base[queue] = true;
 	return 0;
 }
 
@@ -208,6 +210,8 @@ static void keep_sent(struct kit_vmm *vmm, uint32_t request, uint32_t index, uin
 		for (uint32_t i = 0; vmm->rings && i < KIT_QUEUES; i++) {
 			vmm->rings[i].event_idx = kit_vmm_feature(vmm, VIRTIO_RING_F_EVENT_IDX);
 			vmm->rings[i].indirect = kit_vmm_feature(vmm, VIRTIO_RING_F_INDIRECT_DESC);
+			kit_ring_set_packed(
+				&vmm->rings[i], kit_vmm_feature(vmm, VIRTIO_F_RING_PACKED));
 		}
 		break;
 	case VHOST_USER_SET_PROTOCOL_FEATURES:

@@ -43,6 +43,9 @@ struct kit_vmm {
 	 * negotiated; set at first. */
 	bool ack;
 
+	/* Offers packed rings to the driver, whatever the backend says (QEMU's packed=on); else it
+	 * never does. */
+	bool packed;
 	uint64_t wanted; /* virtio feature bits that the driver takes; all at first */
 	uint64_t offered; /* as GET_FEATURES said */
 	uint64_t features; /* as sent by SET_FEATURES */
@@ -51,8 +54,9 @@ struct kit_vmm {
 	uint64_t protocol;
 	uint64_t queue_num, memory_slots, status; /* as the backend said */
 	struct vhost_user_shmem_config shmem;
-	/* For SET_VRING_BASE: what GET_VRING_BASE said, 0 after a reset. */
-	uint16_t bases[KIT_QUEUES];
+	/* For SET_VRING_BASE: what GET_VRING_BASE said, if it said something since the reset. */
+	uint32_t bases[KIT_QUEUES];
+	bool has_base[KIT_QUEUES];
 	uint32_t regions_known; /* memory regions that the backend was told of */
 };
 

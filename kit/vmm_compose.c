@@ -115,7 +115,9 @@ static int compose_vring_num(struct composing *c)
 
 static int compose_vring_base(struct composing *c)
 {
-	return vring_state(c, c->vmm->bases[min_u32(c->index, KIT_QUEUES - 1)]);
+	uint32_t queue = min_u32(c->index, KIT_QUEUES - 1);
+	return vring_state(c,
+		c->vmm->has_base[queue] ? c->vmm->bases[queue] : kit_ring_first_base(ring_of(c)));
 }
 
 static int compose_get_vring_base(struct composing *c)

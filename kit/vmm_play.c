@@ -12,7 +12,10 @@
 static uint64_t choose_features(const struct kit_vmm *vmm)
 {
 	const struct kit_profile *profile = vmm->profile;
-	return ((vmm->offered & profile->features) | profile->forced) & vmm->wanted;
+	const uint64_t packed = VHOST_BIT(VIRTIO_F_RING_PACKED);
+	uint64_t features = (vmm->offered & profile->features) | profile->forced;
+	features = vmm->packed ? features | packed : features & ~packed;
+	return features & vmm->wanted;
 }
 
 static uint64_t value_of(const struct kit_vmm *vmm, uint32_t request, const struct kit_step *step)
@@ -109,17 +112,18 @@ int kit_vmm_stop(struct kit_vmm *vmm)
 {
 	int ret = kit_vmm_play(vmm, vmm->profile->stop);
 	for (uint32_t i = 0; i < KIT_QUEUES && ret == 0; i++) {
-		uint16_t used = kit_ring_used_index(&vmm->rings[i]);
-		if (vmm->bases[i] != used)
-			ret = kit_fail(vmm->kit, EPROTO, "queue %u stopped at %u with %u answered",
-				i, vmm->bases[i], used);
+		uint32_t base = kit_ring_base(&vmm->rings[i]);
+		if (vmm->bases[i] != base)
+			ret = kit_fail(vmm->kit, EPROTO,
+				"queue %u stopped at %#x with %#x answered", i, vmm->bases[i],
+				base);
 	}
 	return ret;
 }
 
 int kit_vmm_reset(struct kit_vmm *vmm)
 {
-	memset(vmm->bases, 0, sizeof(vmm->bases));
+	memset(vmm->has_base, 0, sizeof(vmm->has_base));
 	kit_channel_unmap_all(&vmm->channel);
 	return kit_vmm_play(vmm, vmm->profile->reset);
 }
