@@ -67,8 +67,8 @@ struct gpu_snapshot_session {
 		uint64_t descriptors, available, used; /* the guest's addresses */
 		uint32_t valid; /* 0: the others are 0 */
 		uint32_t size;
-		uint32_t next_available;
-		uint32_t next_used;
+		uint32_t base; /* as GET_VRING_BASE says it */
+		uint32_t footprint; /* what the device has written into the rings last */
 	} queues[VIRTIO_GPU_QUEUES];
 };
 static_assert(sizeof(struct gpu_snapshot_session) == 88, "format");

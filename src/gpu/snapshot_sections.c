@@ -71,8 +71,8 @@ static bool session_save(struct gpu_sections *sections, struct gpu_section *sect
 			.used = stopped->addresses.used,
 			.valid = stopped->valid,
 			.size = stopped->size,
-			.next_available = stopped->next_available,
-			.next_used = stopped->next_used,
+			.base = stopped->base,
+			.footprint = stopped->footprint,
 		};
 	}
 	return true;
@@ -86,8 +86,7 @@ static const char *queue_fault(const struct gpu_snapshot_queue *queue)
 		return fault;
 	if (!queue->valid && memcmp(queue, &none, sizeof(none)) != 0)
 		return "the position of a queue that never stopped";
-	if (queue->size > UINT16_MAX || queue->next_available > UINT16_MAX ||
-		queue->next_used > UINT16_MAX)
+	if (queue->size > UINT16_MAX)
 		return result_fault(VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER);
 	return NULL;
 }
@@ -106,8 +105,8 @@ static const char *session_load(struct gpu_sections *sections, struct gpu_sectio
 		state->queues[i] = (struct vhost_stopped){
 			.valid = queue->valid,
 			.size = (uint16_t)queue->size,
-			.next_available = (uint16_t)queue->next_available,
-			.next_used = (uint16_t)queue->next_used,
+			.base = queue->base,
+			.footprint = queue->footprint,
 			.addresses = { .descriptors = queue->descriptors,
 				.available = queue->available,
 				.used = queue->used },
@@ -132,7 +131,7 @@ static bool device_save(struct gpu_sections *sections, struct gpu_section *secti
 		return false;
 	section->fixed.device = (struct gpu_snapshot_device){
 		.scanouts = sections->device->args.scanouts,
-		.events_read = sections->device->events_read,
+		.events_read = sections->device->events.raised,
 		.capsets = capset_bits(sections->device),
 	};
 	return true;
@@ -150,7 +149,7 @@ static const char *device_load(struct gpu_sections *sections, struct gpu_section
 		return "an event that cannot be";
 	if (is_3d && (fixed->capsets & ~capset_bits(device)))
 		return "the guest uses capability sets that no renderer here has";
-	device->events_read = fixed->events_read;
+	gpu_events_load(device, fixed->events_read);
 	return NULL;
 }
 

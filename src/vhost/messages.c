@@ -21,7 +21,8 @@
 #define DEVICE_FEATURES (UINT64_C(0x0000000000ffffff) | UINT64_C(0xfffc000000000000))
 #define TRANSPORT_FEATURES                                                                         \
 	(VHOST_BIT(VIRTIO_RING_F_INDIRECT_DESC) | VHOST_BIT(VIRTIO_RING_F_EVENT_IDX) |             \
-		VHOST_BIT(VHOST_USER_F_PROTOCOL_FEATURES) | VHOST_BIT(VIRTIO_F_VERSION_1))
+		VHOST_BIT(VHOST_USER_F_PROTOCOL_FEATURES) | VHOST_BIT(VIRTIO_F_VERSION_1) |        \
+		VHOST_BIT(VIRTIO_F_RING_PACKED))
 #define PROTOCOL_FEATURES                                                                          \
 	(VHOST_BIT(VHOST_USER_PROTOCOL_F_MQ) | VHOST_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |        \
 		VHOST_BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ) |                                     \
@@ -135,7 +136,7 @@ static int get_features(struct vhost_session *session, struct vhost_message *mes
 	return HANDLED;
 }
 
-/* VMMs pass on transport bits that were not offered; those that change nothing here may stay. */
+/* VMMs pass on transport bits that were not offered: what can be meant by them is served. */
 const char *vhost_session_features_fault(
 	const struct vhost_session *session, uint64_t features, char *text, size_t size)
 {
@@ -143,8 +144,6 @@ const char *vhost_session_features_fault(
 	snprintf(text, size, "features 0x%" PRIx64 " were not offered", extra);
 	if (extra)
 		return text;
-	if (features & VHOST_BIT(VIRTIO_F_RING_PACKED))
-		return "packed rings are not supported";
 	if (features & VHOST_BIT(VHOST_F_LOG_ALL))
 		return "dirty page logging is not supported";
 	return NULL;
@@ -162,6 +161,7 @@ static int set_features(struct vhost_session *session, struct vhost_message *mes
 			? HANDLED
 			: vhost_session_violation(session, "the features change while queues run");
 	session->features = features;
+	session->negotiated_since = true;
 	session->impl->set_features(session->device, features);
 	return HANDLED;
 }
@@ -207,11 +207,9 @@ static int set_vring_num(struct vhost_session *session, struct vhost_message *me
 	int status = virtqueue_set_size(&queue->virtqueue, num);
 	if (status == -EBUSY)
 		return vhost_session_violation(session, "queue %u runs", queue->virtqueue.index);
-	if (status < 0 && num <= VIRTQUEUE_MAX_SIZE)
-		return vhost_session_violation(session, "size %u is not a power of two", num);
 	if (status < 0)
 		return vhost_session_violation(
-			session, "size %u is above %u", num, VIRTQUEUE_MAX_SIZE);
+			session, "size %u is not 1 to %u", num, VIRTQUEUE_MAX_SIZE);
 	return HANDLED;
 }
 
@@ -243,9 +241,7 @@ static int set_vring_base(struct vhost_session *session, struct vhost_message *m
 		return -EPROTO;
 	if (queue->virtqueue.started)
 		return vhost_session_violation(session, "queue %u runs", queue->virtqueue.index);
-	if (base > UINT16_MAX)
-		return vhost_session_violation(session, "index %u is above 65535", base);
-	queue->virtqueue.next_available = (uint16_t)base;
+	queue->virtqueue.base = base;
 	return HANDLED;
 }
 
@@ -267,9 +263,10 @@ static int set_vring_kick(struct vhost_session *session, struct vhost_message *m
 		return -EPROTO;
 	if (!has_fd)
 		return vhost_session_violation(session, "queues without a kick are not supported");
-	if (queue->virtqueue.size == 0 || !queue->virtqueue.addresses_set)
+	const char *fault = vhost_queue_prepare(queue);
+	if (fault)
 		return vhost_session_violation(
-			session, "queue %u has no size or no address", queue->virtqueue.index);
+			session, "queue %u cannot start: %s", queue->virtqueue.index, fault);
 	int status = vhost_queue_start(queue, fd_steal(&message->fds[0]));
 	if (status < 0)
 		return vhost_session_refusal(session, -status, "the descriptor cannot be watched");

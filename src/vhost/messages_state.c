@@ -54,6 +54,7 @@ static int adopt_state(struct vhost_session *session, const struct vhost_session
 	session->features = state->features;
 	session->stopped_features = state->features;
 	session->guest_state = true;
+	session->negotiated_since = false;
 	for (uint32_t i = 0; i < session->impl->queues; i++)
 		session->queues[i].stopped = state->queues[i];
 	session->impl->set_features(session->device, state->features);

@@ -39,8 +39,8 @@ struct vhost_session;
 struct vhost_stopped {
 	bool valid;
 	uint16_t size;
-	uint16_t next_available;
-	uint16_t next_used;
+	uint32_t base; /* virtqueue_base() */
+	uint32_t footprint; /* virtqueue_footprint() */
 	struct virtqueue_addresses addresses; /* the guest's */
 };
 

@@ -49,6 +49,7 @@ struct vhost_session {
 	struct vhost_queue queues[VHOST_MAX_QUEUES];
 	bool guest_state; /* a queue has run, or a state was loaded, since the last reset */
 	uint64_t stopped_features; /* when the last queue stopped */
+	bool negotiated_since; /* SET_FEATURES came since then */
 
 	enum vhost_drain drain;
 	struct vhost_queue *drain_queue; /* VHOST_DRAIN_VRING_BASE */
@@ -79,8 +80,13 @@ void vhost_session_reply(struct vhost_session *session, enum vhost_user_request 
 
 bool vhost_session_any_started(const struct vhost_session *session);
 
-/* SET_VRING_KICK: takes kick. Starts the queue, or only exchanges its kick when it runs. Decides
- * first whether this start is a resume or follows a reset that nobody told of. 0 or -errno. */
+/* Gives the queue the features and says why it cannot be started as it is set up; NULL: it can, or
+ * runs. */
+const char *vhost_queue_prepare(struct vhost_queue *queue);
+
+/* SET_VRING_KICK: takes kick. Starts the queue, which is prepared, or only exchanges its kick when
+ * it runs. Decides first whether this start is a resume or follows a reset that nobody told of. 0
+ * or -errno. */
 int vhost_queue_start(struct vhost_queue *queue, int kick);
 
 /* Drops all that the guest has made; no queue may be started. */

@@ -5,8 +5,13 @@
  * A VMM that stops a device to pause the machine and one that stops it because the guest reset the
  * device send the same messages, unless they use RESET_DEVICE. The difference shows when the first
  * queue starts again: a paused ring comes back as it was left (same place in the guest's memory,
- * size, indices and features), a ring of a freshly initialised driver begins at 0. So that is when
- * the device is reset, if it has to be.
+ * size, base, features and what the device has written into it last), a ring of a freshly
+ * initialised driver is empty. So that is when the device is reset, if it has to be.
+ *
+ * A driver may also reset single queues (virtio 1.4, 2.6.1): then a queue stops and comes back
+ * anew, perhaps elsewhere and of another size, and the device keeps its state. As long as another
+ * queue runs there is no doubt about that. When none does, the device was not reset if RING_RESET
+ * is in force and the features were not negotiated anew.
  *
  * A drain is the wait for requests in flight. It always ends: after VHOST_DRAIN_MS the device is
  * told to complete everything. What follows it (an answer, the device's reset) is done from a
@@ -66,17 +71,26 @@ static void on_kick(void *data, uint32_t events)
 		session->impl->queue_ready(session->device, &queue->virtqueue);
 }
 
+/* Of a base the low half counts: the rest, where there is any, says the same of a drained queue. */
 static bool resumes(const struct vhost_queue *queue)
 {
 	const struct vhost_stopped *stopped = &queue->stopped;
 	const struct virtqueue *now = &queue->virtqueue;
 	struct virtqueue_addresses addresses;
 	return stopped->valid && now->size == stopped->size &&
-		now->next_available == stopped->next_available &&
-		virtqueue_used_index(now) == stopped->next_used &&
+		(uint16_t)now->base == (uint16_t)stopped->base &&
+		virtqueue_footprint(now) == stopped->footprint &&
 		virtqueue_guest_addresses(now, &addresses) &&
 		virtqueue_addresses_same(&addresses, &stopped->addresses) &&
 		queue->session->features == queue->session->stopped_features;
+}
+
+/* A queue starts that is not as it was left: has the driver reset all of the device? */
+static bool starts_afresh(const struct vhost_session *session)
+{
+	bool ring_reset = session->features & VHOST_BIT(VIRTIO_F_RING_RESET);
+	return session->guest_state && !vhost_session_any_started(session) &&
+		(!ring_reset || session->negotiated_since);
 }
 
 void vhost_session_drop_guest(struct vhost_session *session)
@@ -102,6 +116,17 @@ static int watch_kick(struct vhost_queue *queue, int kick)
 	return 0;
 }
 
+const char *vhost_queue_prepare(struct vhost_queue *queue)
+{
+	struct virtqueue *virtqueue = &queue->virtqueue;
+	if (virtqueue->started)
+		return NULL;
+	if (virtqueue->size == 0 || !virtqueue->addresses_set)
+		return "it has no size or no address";
+	virtqueue_set_features(virtqueue, queue->session->features);
+	return virtqueue_fault(virtqueue);
+}
+
 int vhost_queue_start(struct vhost_queue *queue, int kick)
 {
 	struct vhost_session *session = queue->session;
@@ -116,19 +141,17 @@ int vhost_queue_start(struct vhost_queue *queue, int kick)
 
 	vhost_session_interrupt_transfer(session, "a queue starts");
 	virtqueue_set_memory(virtqueue, session->memory);
-	if (session->guest_state && !vhost_session_any_started(session) && !resumes(queue)) {
+	bool resumed = resumes(queue);
+	if (!resumed && starts_afresh(session)) {
 		log_debug("vhost-user: queue %u starts afresh: resetting the device",
 			virtqueue->index);
 		vhost_session_drop_guest(session);
 	}
 	session->guest_state = true;
 	queue->stopped.valid = false;
-	virtqueue->event_idx = session->features & VHOST_BIT(VIRTIO_RING_F_EVENT_IDX);
-	virtqueue->indirect = session->features & VHOST_BIT(VIRTIO_RING_F_INDIRECT_DESC);
-	virtqueue->in_order = session->features & VHOST_BIT(VIRTIO_F_IN_ORDER);
 	if (!(session->features & VHOST_BIT(VHOST_USER_F_PROTOCOL_FEATURES)))
 		virtqueue->enabled = true;
-	virtqueue_start(virtqueue);
+	virtqueue_start(virtqueue, resumed);
 	return 0;
 }
 
@@ -144,7 +167,7 @@ static void stop_queue(struct vhost_queue *queue)
 {
 	struct vhost_session *session = queue->session;
 	unwatch_kick(queue);
-	queue->virtqueue.started = false;
+	virtqueue_stop(&queue->virtqueue);
 	session->impl->queue_stop(session->device, &queue->virtqueue, false);
 }
 
@@ -152,7 +175,7 @@ static void answer_vring_base(struct vhost_queue *queue)
 {
 	const struct vhost_user_vring_state state = {
 		.index = queue->virtqueue.index,
-		.num = queue->virtqueue.next_available,
+		.num = queue->virtqueue.base,
 	};
 	vhost_session_reply(queue->session, VHOST_USER_GET_VRING_BASE, &state, sizeof(state));
 }
@@ -162,13 +185,15 @@ static void queue_stopped(struct vhost_queue *queue)
 	struct virtqueue *virtqueue = &queue->virtqueue;
 	struct vhost_stopped *stopped = &queue->stopped;
 	virtqueue_notify(virtqueue);
+	virtqueue->base = virtqueue_base(virtqueue);
 	*stopped = (struct vhost_stopped){
 		.size = virtqueue->size,
-		.next_available = virtqueue->next_available,
-		.next_used = virtqueue->next_used,
+		.base = virtqueue->base,
+		.footprint = virtqueue_footprint(virtqueue),
 	};
 	stopped->valid = virtqueue_guest_addresses(virtqueue, &stopped->addresses);
 	queue->session->stopped_features = queue->session->features;
+	queue->session->negotiated_since = false;
 	virtqueue_set_memory(virtqueue, NULL);
 	answer_vring_base(queue);
 }
@@ -209,7 +234,7 @@ static void reset_drained(struct vhost_session *session)
 	for (uint32_t i = 0; i < session->impl->queues; i++) {
 		struct virtqueue *virtqueue = &session->queues[i].virtqueue;
 		virtqueue->enabled = false;
-		virtqueue->next_available = 0;
+		virtqueue->base = 0;
 		virtqueue_set_memory(virtqueue, NULL);
 	}
 	vhost_session_drop_guest(session);
@@ -302,7 +327,7 @@ void vhost_session_set_memory(struct vhost_session *session, struct vhost_memory
 		struct vhost_queue *queue = &session->queues[i];
 		if (!queue->virtqueue.started)
 			continue;
-		bool usable = queue->virtqueue.descriptors;
+		bool usable = queue->virtqueue.translated;
 		if (virtqueue_set_memory(&queue->virtqueue, memory) < 0)
 			log_limited(LOG_WARN,
 				"vhost-user: the rings of queue %u have left the guest's memory",
@@ -317,7 +342,7 @@ void vhost_session_stop_queues(struct vhost_session *session)
 {
 	for (uint32_t i = 0; i < session->impl->queues; i++) {
 		unwatch_kick(&session->queues[i]);
-		session->queues[i].virtqueue.started = false;
+		virtqueue_stop(&session->queues[i].virtqueue);
 	}
 	loop_timer_disarm(session->drain_timer);
 }

@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/*
- * Ring indices are the only words that both sides write and read at the same time. They are read
- * with acquire and written with release; where each side first writes its own word and then reads
- * the other's (to decide whether to sleep, or whether to interrupt), a full barrier stands in
- * between, as virtio 1.4, 2.7.7.2 and 2.7.10 ask.
- */
 #include "vhost/virtqueue.h"
 
 #include <assert.h>
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -18,24 +11,8 @@
 #include "util/checked.h"
 #include "util/fd.h"
 #include "util/log.h"
-
-/* Bytes before the ring array, and of its elements (virtio 1.4, 2.7.6 and 2.7.8). */
-enum {
-	DESCRIPTOR_SIZE = 16,
-	RING_INDEX = 2,
-	RING_ARRAY = 4,
-	AVAILABLE_ELEMENT = 2,
-	USED_ELEMENT = 8,
-	EVENT_SIZE = 2,
-};
-
-#define AVAILABLE_F_NO_INTERRUPT 1u
-
-struct used_element {
-	uint32_t id;
-	uint32_t length;
-};
-static_assert(sizeof(struct used_element) == USED_ELEMENT, "virtio 1.4, 2.7.8");
+#include "vhost/protocol.h"
+#include "vhost/vring.h"
 
 /* Requests are cached by how many pieces they have room for, a bounded number of each. */
 static const struct {
@@ -47,45 +24,26 @@ static const struct {
 	{ VQ_CHAIN_MAX_PIECES, 4 },
 };
 
-static uint16_t load16(const uint8_t *address)
+static uint64_t *id_word(struct virtqueue *queue, uint16_t id)
 {
-	return le16toh(__atomic_load_n((const uint16_t *)(const void *)address, __ATOMIC_ACQUIRE));
+	return &queue->in_flight_ids[id / 64];
 }
 
-static void store16(uint8_t *address, uint16_t value)
+static uint64_t id_bit(uint16_t id)
 {
-	__atomic_store_n((uint16_t *)(void *)address, htole16(value), __ATOMIC_RELEASE);
+	return UINT64_C(1) << (id % 64);
 }
 
-static uint8_t *used_event(const struct virtqueue *queue)
+static bool id_in_flight(struct virtqueue *queue, uint16_t id)
 {
-	return queue->available + RING_ARRAY + (size_t)AVAILABLE_ELEMENT * queue->size;
-}
-
-static uint8_t *available_event(const struct virtqueue *queue)
-{
-	return queue->used + RING_ARRAY + (size_t)USED_ELEMENT * queue->size;
-}
-
-static uint64_t *head_word(struct virtqueue *queue, uint16_t head)
-{
-	return &queue->in_flight_heads[head / 64];
-}
-
-static uint64_t head_bit(uint16_t head)
-{
-	return UINT64_C(1) << (head % 64);
-}
-
-static bool head_in_flight(struct virtqueue *queue, uint16_t head)
-{
-	return *head_word(queue, head) & head_bit(head);
+	return *id_word(queue, id) & id_bit(id);
 }
 
 void virtqueue_init(struct virtqueue *queue, uint32_t index)
 {
 	memset(queue, 0, sizeof(*queue));
 	queue->index = index;
+	queue->impl = &vring_split;
 	queue->kick_fd = queue->call_fd = queue->err_fd = -1;
 	list_init(&queue->order);
 }
@@ -117,51 +75,60 @@ int virtqueue_set_size(struct virtqueue *queue, uint32_t size)
 	return 0;
 }
 
-static uint8_t *translate_ring(const struct virtqueue *queue, const struct vhost_memory *memory,
-	uint64_t address, uint64_t length)
+void virtqueue_set_features(struct virtqueue *queue, uint64_t features)
 {
-	return queue->addresses_are_guest ? vhost_memory_translate(memory, address, length)
-					  : vhost_memory_translate_user(memory, address, length);
+	assert(!queue->started);
+	queue->impl = features & VHOST_BIT(VIRTIO_F_RING_PACKED) ? &vring_packed : &vring_split;
+	queue->event_idx = features & VHOST_BIT(VIRTIO_RING_F_EVENT_IDX);
+	queue->indirect = features & VHOST_BIT(VIRTIO_RING_F_INDIRECT_DESC);
+	queue->in_order = features & VHOST_BIT(VIRTIO_F_IN_ORDER);
 }
 
-static bool aligned(const uint8_t *pointer, uintptr_t alignment)
+const char *virtqueue_fault(const struct virtqueue *queue)
 {
-	return (uintptr_t)pointer % alignment == 0;
+	return queue->impl->fault(queue);
+}
+
+/* NULL when it is not in memory or not aligned: atomic access depends on that. */
+static uint8_t *translate_part(const struct virtqueue *queue, const struct vhost_memory *memory,
+	uint64_t address, const struct vring_part *part)
+{
+	uint64_t length = part->fixed + (uint64_t)part->for_each * queue->size;
+	uint8_t *base = queue->addresses_are_guest
+		? vhost_memory_translate(memory, address, length)
+		: vhost_memory_translate_user(memory, address, length);
+	return (uintptr_t)base % part->alignment == 0 ? base : NULL;
 }
 
 static int set_rings(struct virtqueue *queue, struct vhost_memory *memory)
 {
-	uint64_t size = queue->size;
-	const uint8_t *descriptors =
-		translate_ring(queue, memory, queue->addresses.descriptors, DESCRIPTOR_SIZE * size);
-	uint8_t *available = translate_ring(queue, memory, queue->addresses.available,
-		RING_ARRAY + AVAILABLE_ELEMENT * size + EVENT_SIZE);
-	uint8_t *used = translate_ring(queue, memory, queue->addresses.used,
-		RING_ARRAY + USED_ELEMENT * size + EVENT_SIZE);
-	/* The alignments of virtio 1.4, 2.7: atomic access depends on them. */
-	if (!descriptors || !available || !used || !aligned(descriptors, 16) ||
-		!aligned(available, 2) || !aligned(used, 4))
+	const struct virtqueue_addresses *at = &queue->addresses;
+	const struct vring_impl *impl = queue->impl;
+	uint8_t *descriptors = translate_part(queue, memory, at->descriptors, &impl->descriptors);
+	uint8_t *driver = translate_part(queue, memory, at->available, &impl->driver);
+	uint8_t *device = translate_part(queue, memory, at->used, &impl->device);
+	if (!descriptors || !driver || !device)
 		return -EFAULT;
 
 	vhost_memory_ref(memory);
 	vhost_memory_unref(queue->memory);
 	queue->memory = memory;
 	queue->descriptors = descriptors;
-	queue->available = available;
-	queue->used = used;
+	queue->driver = driver;
+	queue->device = device;
 	return 0;
 }
 
 int virtqueue_set_memory(struct virtqueue *queue, struct vhost_memory *memory)
 {
-	if (memory && queue->size > 0 && queue->addresses_set && set_rings(queue, memory) == 0)
+	queue->translated =
+		memory && queue->size > 0 && queue->addresses_set && set_rings(queue, memory) == 0;
+	if (queue->translated)
 		return 0;
-	queue->descriptors = NULL;
 	if (!memory) {
 		vhost_memory_unref(queue->memory);
 		queue->memory = NULL;
-		queue->available = NULL;
-		queue->used = NULL;
+		queue->descriptors = queue->driver = queue->device = NULL;
 		return 0;
 	}
 	return -EFAULT;
@@ -186,7 +153,7 @@ bool virtqueue_guest_addresses(
 
 bool virtqueue_ready(const struct virtqueue *queue)
 {
-	return queue->started && queue->enabled && !queue->broken && queue->descriptors;
+	return queue->started && queue->enabled && !queue->broken && queue->translated;
 }
 
 /* An eventfd at its maximum would block, and wakes its reader without being written again. */
@@ -208,48 +175,69 @@ static int queue_break(struct virtqueue *queue, const char *reason)
 	return -EPROTO;
 }
 
-void virtqueue_start(struct virtqueue *queue)
+/* With event_idx a wish is for one place only, so it is said anew each time. */
+static void ask(struct virtqueue *queue, bool kick)
 {
-	assert(queue->in_flight == 0);
+	if (queue->asks_for_kicks == kick && !(kick && queue->event_idx))
+		return;
+	queue->asks_for_kicks = kick;
+	queue->impl->ask(queue, kick);
+}
+
+void virtqueue_start(struct virtqueue *queue, bool resumed)
+{
+	assert(queue->in_flight == 0 && !virtqueue_fault(queue));
 	queue->started = true;
 	queue->broken = false;
-	queue->seen_available = queue->next_available;
-	queue->signalled_valid = false;
 	queue->unsignalled = false;
-	if (queue->descriptors)
-		queue->next_used = virtqueue_used_index(queue);
+	queue->unsignalled_places = VRING_ROUND;
+	queue->impl->start(queue, resumed);
+	queue->asks_for_kicks = false;
+	if (queue->translated)
+		ask(queue, true);
 	else
 		queue_break(queue, "rings that are misaligned or not in memory");
 }
 
-uint16_t virtqueue_used_index(const struct virtqueue *queue)
+void virtqueue_stop(struct virtqueue *queue)
 {
-	return queue->used ? load16(queue->used + RING_INDEX) : 0;
+	queue->started = false;
+	/* Whoever serves the ring next may take it for granted. */
+	if (queue->translated)
+		ask(queue, true);
 }
 
-/* Reads the driver's index. 1: there are chains, 0: none, -EPROTO. */
+uint32_t virtqueue_base(const struct virtqueue *queue)
+{
+	return queue->impl->base(queue);
+}
+
+uint32_t virtqueue_footprint(const struct virtqueue *queue)
+{
+	return queue->device ? queue->impl->footprint(queue) : 0;
+}
+
+/* 1: there are chains, 0: none, -EPROTO. */
 static int look(struct virtqueue *queue)
 {
-	uint16_t index = load16(queue->available + RING_INDEX);
-	uint16_t pending = (uint16_t)(index - queue->next_available);
-	if (pending > queue->size)
-		return queue_break(queue, "an available index that jumps");
-	queue->seen_available = index;
-	return pending > 0;
+	bool found = false;
+	const char *fault = queue->impl->look(queue, &found);
+	return fault ? queue_break(queue, fault) : found;
 }
 
 /* As look(), after asking for a kick when there is nothing. */
 static int look_or_ask(struct virtqueue *queue)
 {
-	if (queue->seen_available != queue->next_available)
-		return 1;
 	int found = look(queue);
-	if (found != 0 || !queue->event_idx)
-		return found;
-	store16(available_event(queue), queue->next_available);
-	/* The driver may have added a chain just before it could see what it was asked. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return look(queue);
+	if (found == 0) {
+		ask(queue, true);
+		/* The driver may have added a chain before it could see what it was asked. */
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		found = look(queue);
+	}
+	if (found > 0)
+		ask(queue, false);
+	return found;
 }
 
 static struct vq_request *request_take(struct virtqueue *queue, uint32_t pieces)
@@ -274,7 +262,7 @@ static void request_give_back(struct vq_request *request)
 {
 	struct virtqueue *queue = request->queue;
 	uint32_t size_class = request->size_class;
-	*head_word(queue, request->head) &= ~head_bit(request->head);
+	*id_word(queue, request->id) &= ~id_bit(request->id);
 	queue->in_flight--;
 	list_remove(&request->order);
 	vhost_memory_unref(request->memory);
@@ -287,13 +275,14 @@ static void request_give_back(struct vq_request *request)
 	queue->free_requests[size_class].count++;
 }
 
-static void request_fill(struct vq_request *request, struct virtqueue *queue, uint16_t head)
+static void request_fill(struct vq_request *request, struct virtqueue *queue)
 {
 	const struct vq_chain *chain = &queue->chain;
 	list_init(&request->link);
 	request->queue = queue;
 	request->memory = vhost_memory_ref(queue->memory);
-	request->head = head;
+	request->id = chain->id;
+	request->places = chain->places;
 	request->readable_count = chain->readable_count;
 	request->writable_count = chain->writable_count;
 	request->readable_index = 0;
@@ -310,44 +299,29 @@ static void request_fill(struct vq_request *request, struct virtqueue *queue, ui
 		list_append(&queue->order, &request->order);
 }
 
-static uint16_t next_head(const struct virtqueue *queue)
-{
-	uint32_t slot = queue->next_available & (queue->size - 1u);
-	return load16(queue->available + RING_ARRAY + (size_t)AVAILABLE_ELEMENT * slot);
-}
-
 int virtqueue_pop(struct virtqueue *queue, struct vq_request **ret_request)
 {
+	const struct vq_chain *chain = &queue->chain;
 	if (!virtqueue_ready(queue))
 		return 0;
 	int found = look_or_ask(queue);
 	if (found <= 0)
 		return found;
 
-	uint16_t head = next_head(queue);
-	if (head >= queue->size)
-		return queue_break(queue, "a chain that begins outside the descriptor table");
-	if (head_in_flight(queue, head))
-		return queue_break(queue, "a chain available that is still in use");
-	const struct vq_chain_source source = {
-		.memory = queue->memory,
-		.descriptors = queue->descriptors,
-		.size = queue->size,
-		.indirect = queue->indirect,
-		.head = head,
-	};
-	const char *fault = vq_chain_walk(&source, &queue->chain);
+	const char *fault = queue->impl->walk(queue);
 	if (fault)
 		return queue_break(queue, fault);
+	if (id_in_flight(queue, chain->id))
+		return queue_break(queue, "a chain available that is still in use");
 
 	struct vq_request *request =
-		request_take(queue, queue->chain.readable_count + queue->chain.writable_count);
+		request_take(queue, chain->readable_count + chain->writable_count);
 	if (!request)
 		return -ENOMEM;
-	request_fill(request, queue, head);
-	*head_word(queue, head) |= head_bit(head);
+	request_fill(request, queue);
+	*id_word(queue, chain->id) |= id_bit(chain->id);
 	queue->in_flight++;
-	queue->next_available++;
+	queue->impl->forward(queue, chain->places);
 	*ret_request = request;
 	return 1;
 }
@@ -355,8 +329,8 @@ int virtqueue_pop(struct virtqueue *queue, struct vq_request **ret_request)
 void virtqueue_unpop(struct vq_request *request)
 {
 	struct virtqueue *queue = request->queue;
-	assert(head_in_flight(queue, request->head) && !request->completed);
-	queue->next_available--;
+	assert(id_in_flight(queue, request->id) && !request->completed);
+	queue->impl->back(queue, request->places);
 	request_give_back(request);
 }
 
@@ -398,32 +372,28 @@ static uint32_t write_answer(const struct vq_request *request, const void *answe
 	return written;
 }
 
-static void put_used(struct virtqueue *queue, uint16_t head, uint32_t written)
+static void put_used(const struct vq_request *request)
 {
+	struct virtqueue *queue = request->queue;
 	/* Without rings (the VMM took the memory away) there is nobody to tell. */
-	if (!queue->used)
+	if (!queue->device)
 		return;
-	const struct used_element element = { htole32(head), htole32(written) };
-	uint32_t slot = queue->next_used & (queue->size - 1u);
-	memcpy(queue->used + RING_ARRAY + (size_t)USED_ELEMENT * slot, &element, sizeof(element));
-	queue->next_used++;
-	store16(queue->used + RING_INDEX, queue->next_used);
+	queue->impl->put_used(queue, request);
 	queue->unsignalled = true;
-	/* 65536 later the same index means another chain. */
-	if (queue->next_used == queue->signalled_used)
-		queue->signalled_valid = false;
+	queue->unsignalled_places =
+		min_u32(queue->unsignalled_places + request->places, VRING_ROUND);
 }
 
 static void request_retire(struct vq_request *request)
 {
-	put_used(request->queue, request->head, request->written);
+	put_used(request);
 	request_give_back(request);
 }
 
 void vq_request_complete(struct vq_request *request, const void *answer, size_t size)
 {
 	struct virtqueue *queue = request->queue;
-	assert(head_in_flight(queue, request->head) && !request->completed);
+	assert(id_in_flight(queue, request->id) && !request->completed);
 	request->written = write_answer(request, answer, size);
 	request->completed = true;
 	if (!queue->in_order) {
@@ -439,30 +409,16 @@ void vq_request_complete(struct vq_request *request, const void *answer, size_t 
 	}
 }
 
-/* virtio 1.4, 2.7.7.2 and 2.7.10. */
-static bool interrupt_wanted(struct virtqueue *queue)
-{
-	uint16_t old = queue->signalled_used;
-	uint16_t new = queue->next_used;
-	bool old_valid = queue->signalled_valid;
-	queue->signalled_used = new;
-	queue->signalled_valid = true;
-	/* The used index has to be out before the driver's wish is read. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!queue->event_idx)
-		return !(load16(queue->available) & AVAILABLE_F_NO_INTERRUPT);
-	if (!old_valid)
-		return true;
-	uint16_t behind = (uint16_t)(new - load16(used_event(queue)) - 1);
-	return behind < (uint16_t)(new - old);
-}
-
 void virtqueue_notify(struct virtqueue *queue)
 {
-	if (!queue->unsignalled || !queue->available || queue->call_fd < 0)
+	if (!queue->unsignalled || !queue->driver || queue->call_fd < 0)
 		return;
+	uint32_t places = queue->unsignalled_places;
 	queue->unsignalled = false;
-	if (interrupt_wanted(queue))
+	queue->unsignalled_places = 0;
+	/* What became used has to be out before the driver's wish is read. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (queue->impl->wants_interrupt(queue, places))
 		signal_event(queue->call_fd, queue->call_may_block);
 }
 

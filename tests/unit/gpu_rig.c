@@ -107,7 +107,7 @@ static void start_queue(struct gpu_rig *rig, uint32_t index)
 	queue->addresses_set = true;
 	queue->addresses_are_guest = true;
 	CHECK_INT(virtqueue_set_memory(queue, rig->memory), 0);
-	virtqueue_start(queue);
+	virtqueue_start(queue, false);
 	queue->enabled = true;
 }
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "packed_ring.h"
 #include "vhost/virtqueue.h"
 #include "vring.h"
 
@@ -16,7 +17,8 @@
 struct queue_rig {
 	struct vhost_memory *memory;
 	uint8_t *base;
-	struct vring ring;
+	struct vring ring; /* the one or the other */
+	struct packed_ring packed;
 	struct virtqueue queue;
 	int call; /* the driver's end of its interrupt */
 };
@@ -26,14 +28,24 @@ extern struct queue_rig queue_rig;
 /* A queue of this size, ready to be started. */
 void queue_setup(uint32_t size);
 
+/* The same of a packed one, with these features. */
+void queue_setup_packed(uint32_t size, uint64_t features);
+
 /* The driver's and the device's indices both begin at index. */
 void queue_start(uint16_t index);
+
+/* A packed queue and its driver begin at this position, as after a round before it. */
+void queue_start_packed(uint16_t index, bool wrap);
 
 /* Checks that nothing is left over. */
 void queue_teardown(void);
 
 /* Makes one chain of 8 bytes to read and room for 8 bytes available. */
 void queue_offer(uint16_t head);
+
+/* Makes a packed chain available, of so many places: the first is 8 bytes to read when there are
+ * two or more, the others are room for 8 bytes each. */
+void queue_offer_packed(uint16_t id, uint32_t places);
 
 /* The next request, which has to be there. */
 struct vq_request *queue_pop(void);

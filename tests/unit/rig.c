@@ -155,6 +155,7 @@ static void setup_memory(void)
 	for (uint32_t i = 0; i < RIG_QUEUES; i++) {
 		uint64_t offset = i * UINT64_C(0x4000);
 		vring_init(&rig.rings[i], rig.memory + offset, RIG_USER + offset, RIG_SIZE);
+		packed_init(&rig.packed_rings[i], rig.memory + offset, RIG_USER + offset, RIG_SIZE);
 		rig.kicks[i] = fd_eventfd();
 		rig.calls[i] = fd_eventfd();
 		rig.errors[i] = fd_eventfd();
@@ -163,7 +164,10 @@ static void setup_memory(void)
 
 void rig_setup(void)
 {
-	rig = (struct rig){ .memory_slots = rig.memory_slots, .state = rig.state, .impl = impl };
+	rig = (struct rig){ .memory_slots = rig.memory_slots,
+		.state = rig.state,
+		.packed = rig.packed,
+		.impl = impl };
 	rig.impl.state = rig.state;
 	rig.fds_before = test_open_fds();
 	rig.device.gpu_socket = -1;
@@ -274,6 +278,11 @@ bool rig_over(void)
 	return rig.ended == 1 && rig.device.closes == 1 && peer_closed(rig.peer);
 }
 
+static uint64_t layout_unwanted(void)
+{
+	return rig.packed ? 0 : VHOST_BIT(VIRTIO_F_RING_PACKED);
+}
+
 void rig_negotiate_without(uint64_t features)
 {
 	uint64_t offered = rig_ask_u64(VHOST_USER_GET_FEATURES);
@@ -281,13 +290,20 @@ void rig_negotiate_without(uint64_t features)
 		rig_send_u64(VHOST_USER_SET_PROTOCOL_FEATURES,
 			rig_ask_u64(VHOST_USER_GET_PROTOCOL_FEATURES));
 	rig_send(VHOST_USER_SET_OWNER, NULL, 0);
-	rig_send_u64(VHOST_USER_SET_FEATURES, offered & ~features);
+	rig_send_u64(VHOST_USER_SET_FEATURES, offered & ~(features | layout_unwanted()));
+}
+
+/* interrupts are easier to count without event_idx, which has tests of its own */
+#define UNWANTED VHOST_BIT(VIRTIO_RING_F_EVENT_IDX)
+
+uint64_t rig_features(void)
+{
+	return rig_ask_u64(VHOST_USER_GET_FEATURES) & ~(UNWANTED | layout_unwanted());
 }
 
 void rig_negotiate(void)
 {
-	/* interrupts are easier to count without event_idx, which has tests of its own */
-	rig_negotiate_without(VHOST_BIT(VIRTIO_RING_F_EVENT_IDX));
+	rig_negotiate_without(UNWANTED);
 }
 
 struct vhost_user_memory_region rig_region(void)
@@ -310,15 +326,10 @@ void rig_share_memory(void)
 
 void rig_set_queue(uint32_t index, uint32_t base)
 {
-	const struct virtqueue_addresses addresses = vring_addresses(&rig.rings[index]);
-	const struct vhost_user_vring_addr addr = {
-		.index = index,
-		.descriptor = addresses.descriptors,
-		.used = addresses.used,
-		.available = addresses.available,
-	};
+	const struct vhost_user_vring_addr addr = rig_vring_addr(index);
 	const uint64_t number = index;
-	rig_send_state(VHOST_USER_SET_VRING_NUM, index, rig.rings[index].size);
+	rig_send_state(VHOST_USER_SET_VRING_NUM, index,
+		rig.packed ? rig.packed_rings[index].size : rig.rings[index].size);
 	rig_send_state(VHOST_USER_SET_VRING_BASE, index, base);
 	rig_send(VHOST_USER_SET_VRING_ADDR, &addr, sizeof(addr));
 	rig_send_fd(VHOST_USER_SET_VRING_CALL, &number, sizeof(number), rig.calls[index]);
@@ -345,7 +356,7 @@ void rig_boot(void)
 {
 	rig_negotiate();
 	rig_share_memory();
-	rig_start(0, 0);
+	rig_start(rig_base(0), rig_base(1));
 	CHECK_INT(rig.ended, 0);
 }
 
@@ -365,46 +376,6 @@ uint32_t rig_stop(uint32_t *ret_base1)
 	uint32_t base0 = stop_queue(0);
 	*ret_base1 = stop_queue(1);
 	return base0;
-}
-
-void rig_clear_ring(uint32_t index)
-{
-	struct vring *ring = &rig.rings[index];
-	memset(ring->memory, 0, vring_bytes(ring));
-	ring->next_available = 0;
-	ring->next_used = 0;
-}
-
-void rig_offer(uint32_t index)
-{
-	struct vring *ring = &rig.rings[index];
-	uint16_t head = (uint16_t)(2u * ring->next_available & (ring->size - 1));
-	uint64_t data = RIG_DATA + (index * RIG_SIZE + head) * UINT64_C(64);
-	const uint64_t question = UINT64_C(0x1234567800000000) + ring->next_available;
-	memcpy(rig.memory + data, &question, sizeof(question));
-	memset(rig.memory + data + 32, 0, 8);
-	vring_describe(ring->memory, head, RIG_GUEST + data, 8, VRING_THEN(0, head + 1u));
-	vring_describe(ring->memory, head + 1u, RIG_GUEST + data + 32, 8, VRING_WRITE);
-	vring_publish(ring, head);
-	fd_eventfd_signal(rig.kicks[index]);
-}
-
-void rig_echo(uint32_t index)
-{
-	struct vring *ring = &rig.rings[index];
-	uint16_t used = vring_used_index(ring);
-	uint16_t head = (uint16_t)(2u * ring->next_available & (ring->size - 1));
-	uint64_t data = RIG_DATA + (index * RIG_SIZE + head) * UINT64_C(64);
-	rig_interrupted(index);
-	rig_offer(index);
-	rig_run();
-	CHECK_INT(vring_used_index(ring), (uint16_t)(used + 1));
-	uint32_t id, length;
-	vring_used(ring, used, &id, &length);
-	CHECK_INT(id, head);
-	CHECK_INT(length, 8);
-	CHECK_MEM(rig.memory + data, rig.memory + data + 32, 8);
-	CHECK(rig_interrupted(index));
 }
 
 bool rig_interrupted(uint32_t index)

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "packed_ring.h"
 #include "peer.h"
 #include "vhost/session.h"
 #include "vring.h"
@@ -45,11 +46,14 @@ struct rig {
 	int peer;
 	int memory_fd;
 	uint8_t *memory;
-	struct vring rings[RIG_QUEUES];
+	struct vring rings[RIG_QUEUES]; /* the ones or the others */
+	struct packed_ring packed_rings[RIG_QUEUES];
+	uint32_t offered[RIG_QUEUES]; /* requests, since the ring was cleared */
 	int kicks[RIG_QUEUES], calls[RIG_QUEUES], errors[RIG_QUEUES];
 	int fds_before;
 	/* of the next rig_setup(), too */
 	bool memory_slots;
+	bool packed;
 	const struct vhost_state_impl *state; /* NULL: the device's state cannot be transferred */
 };
 
@@ -87,6 +91,16 @@ bool rig_silent(void);
 /* True when the session has closed itself and the device knows. */
 bool rig_over(void);
 
+/* What the log says from now on, until one of the others is called. */
+int rig_log_begin(void);
+void rig_log_end(int log, char *ret_text, size_t size);
+
+/* The session has ended, and said so in one error line with this word. */
+void rig_log_check(int log, const char *word);
+
+/* The features that rig_negotiate() chooses. */
+uint64_t rig_features(void);
+
 /* GET_FEATURES and so on, with everything offered acknowledged, but these features. */
 void rig_negotiate_without(uint64_t features);
 void rig_negotiate(void);
@@ -95,6 +109,11 @@ void rig_negotiate(void);
 struct vhost_user_memory_region rig_region(void);
 void rig_share_memory(void);
 
+/* The base of a ring that is as the driver has it. */
+uint32_t rig_base(uint32_t index);
+
+struct vhost_user_vring_addr rig_vring_addr(uint32_t index);
+
 /* NUM, BASE, ADDR, CALL, ERR; then KICK. The ring is not cleared. */
 void rig_set_queue(uint32_t index, uint32_t base);
 void rig_kick_queue(uint32_t index);
@@ -102,14 +121,22 @@ void rig_kick_queue(uint32_t index);
 /* rig_set_queue() and rig_kick_queue() of both, then ENABLE. */
 void rig_start(uint32_t base0, uint32_t base1);
 
-/* Negotiation, memory, start at 0. */
+/* Negotiation, memory, start at the beginning. */
 void rig_boot(void);
 
 /* ENABLE 0 and GET_VRING_BASE for both; returns queue 0's base (and queue 1's). */
 uint32_t rig_stop(uint32_t *ret_base1);
 
-/* A driver begins anew: clears the ring of a queue. */
+/* A driver begins anew: clears the ring of a queue, or makes it of another size. */
 void rig_clear_ring(uint32_t index);
+void rig_resize_ring(uint32_t index, uint32_t size);
+
+/* The ring is as it was, so many bytes further on. */
+void rig_move_ring(uint32_t index, uint32_t by);
+
+/* Takes what has been used: one, which may not be there, or all. */
+bool rig_take(uint32_t index, uint32_t *ret_id, uint32_t *ret_length);
+void rig_take_all(uint32_t index);
 
 /* Makes a request of 8 bytes available; kicks. */
 void rig_offer(uint32_t index);

@@ -2,171 +2,99 @@
 #include "test.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include "util/fd.h"
-#include "vhost/chain.h"
+#include "chain_rig.h"
 #include "vring.h"
-
-/* Two regions side by side, a gap, and a third. */
-#define LOW    UINT64_C(0x100000)
-#define HIGH   UINT64_C(0x200000)
-#define FAR    UINT64_C(0x800000)
-#define REGION UINT64_C(0x100000)
-#define QUEUE  256u
-#define TABLE  (LOW + 0x80000) /* room for indirect tables */
-#define DATA   (HIGH + 0x80000)
-
-struct fixture {
-	struct vhost_memory *memory;
-	uint8_t *direct;
-	struct vq_chain_source source;
-	struct vq_chain chain;
-};
-
-static struct fixture at;
-
-static void add_region(uint64_t address)
-{
-	int fd = memfd_create("test", MFD_CLOEXEC);
-	struct vhost_region_info info = {
-		.guest_address = address, .size = REGION, .user_address = address
-	};
-	CHECK_INT(ftruncate(fd, (off_t)REGION), 0);
-	CHECK_INT(vhost_memory_add(at.memory, &info, &fd, NULL), 0);
-}
-
-static void setup(void)
-{
-	at.memory = vhost_memory_create();
-	add_region(LOW);
-	add_region(HIGH);
-	add_region(FAR);
-	at.direct = vhost_memory_translate(at.memory, LOW, 16 * QUEUE);
-	at.source = (struct vq_chain_source){
-		.memory = at.memory,
-		.descriptors = at.direct,
-		.size = QUEUE,
-		.indirect = true,
-	};
-}
-
-static void teardown(void)
-{
-	vhost_memory_unref(at.memory);
-}
-
-static uint8_t *guest(uint64_t address)
-{
-	uint8_t *pointer = vhost_memory_translate(at.memory, address, 1);
-	CHECK(pointer);
-	return pointer;
-}
-
-static void walks(void)
-{
-	const char *fault = vq_chain_walk(&at.source, &at.chain);
-	if (fault)
-		test_fail(__FILE__, __LINE__, "%s", fault);
-}
-
-#define CHECK_FAULT(text)                                                                          \
-	do {                                                                                       \
-		const char *test_fault = vq_chain_walk(&at.source, &at.chain);                     \
-		if (!test_fault || !strstr(test_fault, text))                                      \
-			test_fail(__FILE__, __LINE__, "the fault is \"%s\", not \"%s\"",           \
-				test_fault ? test_fault : "none", text);                           \
-	} while (0)
 
 static void walks_readable_then_writable(void)
 {
-	setup();
+	chain_setup(vq_chain_walk_split);
 	at.source.head = 5;
 	vring_describe(at.direct, 5, DATA, 100, VRING_THEN(0, 9));
 	vring_describe(at.direct, 9, DATA + 0x1000, 20, VRING_THEN(0, 0));
 	vring_describe(at.direct, 0, DATA + 0x2000, 30, VRING_THEN(VRING_WRITE, 255));
 	vring_describe(at.direct, 255, DATA + 0x3000, 40, VRING_WRITE);
-	walks();
+	chain_walks();
 	CHECK_INT(at.chain.readable_count, 2);
 	CHECK_INT(at.chain.writable_count, 2);
 	CHECK_INT(at.chain.readable_size, 120);
 	CHECK_INT(at.chain.writable_size, 70);
-	CHECK(at.chain.pieces[0].iov_base == guest(DATA) && at.chain.pieces[0].iov_len == 100);
-	CHECK(at.chain.pieces[3].iov_base == guest(DATA + 0x3000));
-	teardown();
+	CHECK(at.chain.pieces[0].iov_base == chain_guest(DATA) &&
+		at.chain.pieces[0].iov_len == 100);
+	CHECK(at.chain.pieces[3].iov_base == chain_guest(DATA + 0x3000));
+	chain_teardown();
 }
 
 static void skips_empty_descriptors(void)
 {
-	setup();
+	chain_setup(vq_chain_walk_split);
 	vring_describe(at.direct, 0, 12345, 0, VRING_THEN(VRING_WRITE, 1));
 	vring_describe(at.direct, 1, DATA, 8, VRING_THEN(0, 2));
 	vring_describe(at.direct, 2, UINT64_MAX, 0, 0);
-	walks();
+	chain_walks();
 	CHECK_INT(at.chain.readable_count, 1);
 	CHECK_INT(at.chain.writable_count, 0);
 	CHECK_INT(at.chain.descriptors, 3);
 
 	vring_describe(at.direct, 0, DATA, 0, 0);
-	walks();
+	chain_walks();
 	CHECK_INT(at.chain.readable_count, 0);
-	teardown();
+	chain_teardown();
 }
 
 static void splits_buffers_at_regions(void)
 {
-	setup();
+	chain_setup(vq_chain_walk_split);
 	vring_describe(at.direct, 0, HIGH - 4, 10, VRING_THEN(0, 1));
 	vring_describe(at.direct, 1, HIGH - 1, (uint32_t)REGION + 1, VRING_WRITE);
-	walks();
+	chain_walks();
 	CHECK_INT(at.chain.readable_count, 2);
 	CHECK_INT(at.chain.readable_size, 10);
 	CHECK_INT(at.chain.pieces[0].iov_len, 4);
-	CHECK(at.chain.pieces[1].iov_base == guest(HIGH) && at.chain.pieces[1].iov_len == 6);
+	CHECK(at.chain.pieces[1].iov_base == chain_guest(HIGH) && at.chain.pieces[1].iov_len == 6);
 	CHECK_INT(at.chain.writable_count, 2);
 	CHECK_INT(at.chain.writable_size, REGION + 1);
-	teardown();
+	chain_teardown();
 }
 
 static void walks_indirect_tables(void)
 {
-	setup();
-	uint8_t *table = guest(TABLE);
+	chain_setup(vq_chain_walk_split);
+	uint8_t *table = chain_guest(TABLE);
 	/* a direct one first, and WRITE on the table's descriptor, which means nothing */
 	vring_describe(at.direct, 0, DATA, 1, VRING_THEN(0, 1));
 	vring_describe(at.direct, 1, TABLE, 16 * 3, VRING_INDIRECT | VRING_WRITE);
 	vring_describe(table, 0, DATA + 16, 2, VRING_THEN(0, 2));
 	vring_describe(table, 2, DATA + 32, 4, VRING_WRITE);
-	walks();
+	chain_walks();
 	CHECK_INT(at.chain.readable_size, 3);
 	CHECK_INT(at.chain.readable_count, 2);
 	CHECK_INT(at.chain.writable_size, 4);
 	CHECK_INT(at.chain.descriptors, 3);
-	teardown();
+	chain_teardown();
 }
 
 static void walks_an_indirect_table_across_regions(void)
 {
-	setup();
+	chain_setup(vq_chain_walk_split);
 	struct {
 		uint8_t table[3 * 16];
 	} copy;
 	for (uint32_t i = 0; i < 3; i++)
 		vring_describe(copy.table, i, DATA + i * 64, 8, i < 2 ? VRING_THEN(0, i + 1) : 0);
-	memcpy(guest(HIGH - 24), copy.table, 24);
-	memcpy(guest(HIGH), copy.table + 24, 24);
+	memcpy(chain_guest(HIGH - 24), copy.table, 24);
+	memcpy(chain_guest(HIGH), copy.table + 24, 24);
 	vring_describe(at.direct, 0, HIGH - 24, 48, VRING_INDIRECT);
-	walks();
+	chain_walks();
 	CHECK_INT(at.chain.readable_count, 3);
-	CHECK(at.chain.pieces[1].iov_base == guest(DATA + 64));
-	teardown();
+	CHECK(at.chain.pieces[1].iov_base == chain_guest(DATA + 64));
+	chain_teardown();
 }
 
 static void walks_the_longest_chain(void)
 {
-	setup();
-	uint8_t *table = guest(TABLE);
+	chain_setup(vq_chain_walk_split);
+	uint8_t *table = chain_guest(TABLE);
 	vring_describe(at.direct, 0, TABLE, 16 * VIRTQUEUE_MAX_CHAIN, VRING_INDIRECT);
 	for (uint32_t i = 0; i < VIRTQUEUE_MAX_CHAIN; i++)
 		vring_describe(table, i, HIGH - 1, 2,
@@ -176,7 +104,7 @@ static void walks_the_longest_chain(void)
 	for (uint32_t i = 0; i < VIRTQUEUE_MAX_CHAIN; i++)
 		vring_describe(table, i, i < 64 ? HIGH - 1 : DATA, 2,
 			i + 1 < VIRTQUEUE_MAX_CHAIN ? VRING_THEN(0, i + 1) : VRING_WRITE);
-	walks();
+	chain_walks();
 	CHECK_INT(at.chain.readable_count, VIRTQUEUE_MAX_CHAIN - 1 + 64);
 	CHECK_INT(at.chain.writable_count, 1);
 
@@ -184,22 +112,22 @@ static void walks_the_longest_chain(void)
 	vring_describe(table, VIRTQUEUE_MAX_CHAIN - 1, DATA, 2, VRING_THEN(0, VIRTQUEUE_MAX_CHAIN));
 	vring_describe(table, VIRTQUEUE_MAX_CHAIN, DATA, 2, 0);
 	CHECK_FAULT("too many descriptors");
-	teardown();
+	chain_teardown();
 }
 
 static void walks_a_chain_as_long_as_the_queue(void)
 {
-	setup();
+	chain_setup(vq_chain_walk_split);
 	for (uint32_t i = 0; i < QUEUE; i++)
 		vring_describe(at.direct, i, DATA, 1, i + 1 < QUEUE ? VRING_THEN(0, i + 1) : 0);
-	walks();
+	chain_walks();
 	CHECK_INT(at.chain.readable_count, QUEUE);
-	teardown();
+	chain_teardown();
 }
 
 static void finds_loops(void)
 {
-	setup();
+	chain_setup(vq_chain_walk_split);
 	vring_describe(at.direct, 0, DATA, 1, VRING_THEN(0, 0));
 	CHECK_FAULT("loop");
 	vring_describe(at.direct, 0, DATA, 1, VRING_THEN(0, 1));
@@ -209,38 +137,38 @@ static void finds_loops(void)
 		vring_describe(at.direct, i, DATA, 1, VRING_THEN(0, (i + 1) % QUEUE));
 	CHECK_FAULT("loop");
 
-	uint8_t *table = guest(TABLE);
+	uint8_t *table = chain_guest(TABLE);
 	vring_describe(at.direct, 0, TABLE, 32, VRING_INDIRECT);
 	vring_describe(table, 0, DATA, 1, VRING_THEN(0, 1));
 	vring_describe(table, 1, DATA, 1, VRING_THEN(0, 0));
 	CHECK_FAULT("loop");
-	teardown();
+	chain_teardown();
 }
 
 static void finds_bad_indices(void)
 {
-	setup();
+	chain_setup(vq_chain_walk_split);
 	vring_describe(at.direct, 0, DATA, 1, VRING_THEN(0, QUEUE));
 	CHECK_FAULT("outside its table");
 	vring_describe(at.direct, 0, DATA, 1, VRING_THEN(0, 0xffff));
 	CHECK_FAULT("outside its table");
 
-	uint8_t *table = guest(TABLE);
+	uint8_t *table = chain_guest(TABLE);
 	vring_describe(at.direct, 0, TABLE, 32, VRING_INDIRECT);
 	vring_describe(table, 0, DATA, 1, VRING_THEN(0, 2));
 	CHECK_FAULT("outside its table");
-	teardown();
+	chain_teardown();
 }
 
 static void finds_misshapen_indirect_tables(void)
 {
-	setup();
-	uint8_t *table = guest(TABLE);
+	chain_setup(vq_chain_walk_split);
+	uint8_t *table = chain_guest(TABLE);
 	vring_describe(table, 0, DATA, 1, 0);
 	for (uint32_t length = 0; length < 32; length++) {
 		vring_describe(at.direct, 0, TABLE, length, VRING_INDIRECT);
 		if (length == 16)
-			walks();
+			chain_walks();
 		else
 			CHECK_FAULT("broken size");
 	}
@@ -254,23 +182,23 @@ static void finds_misshapen_indirect_tables(void)
 	at.source.indirect = false;
 	vring_describe(table, 0, DATA, 1, 0);
 	CHECK_FAULT("not negotiated");
-	teardown();
+	chain_teardown();
 }
 
 static void finds_indirect_tables_outside_memory(void)
 {
 	static const uint64_t outside[] = { 0, LOW - 16, HIGH + REGION, FAR - 1, FAR + REGION,
 		UINT64_MAX - 15, UINT64_MAX };
-	setup();
+	chain_setup(vq_chain_walk_split);
 	for (size_t i = 0; i < ARRAY_SIZE(outside); i++) {
 		vring_describe(at.direct, 0, outside[i], 32, VRING_INDIRECT);
 		CHECK_FAULT("table outside guest memory");
 	}
 	/* the table begins inside and its next descriptor is outside */
 	vring_describe(at.direct, 0, FAR + REGION - 16, 0xfffffff0, VRING_INDIRECT);
-	vring_describe(guest(FAR + REGION - 16), 0, DATA, 1, VRING_THEN(0, 1));
+	vring_describe(chain_guest(FAR + REGION - 16), 0, DATA, 1, VRING_THEN(0, 1));
 	CHECK_FAULT("table outside guest memory");
-	teardown();
+	chain_teardown();
 }
 
 static void finds_buffers_outside_memory(void)
@@ -281,7 +209,7 @@ static void finds_buffers_outside_memory(void)
 	} outside[] = { { 0, 1 }, { LOW - 1, 2 }, { HIGH + REGION, 1 }, { HIGH + REGION - 1, 2 },
 		{ FAR + REGION - 8, 9 }, { HIGH, 0xffffffff }, { UINT64_MAX, 1 }, { UINT64_MAX, 2 },
 		{ UINT64_MAX - 0xffff, 0xffffffff } };
-	setup();
+	chain_setup(vq_chain_walk_split);
 	for (size_t i = 0; i < ARRAY_SIZE(outside); i++) {
 		vring_describe(at.direct, 0, outside[i].address, outside[i].length, 0);
 		/* too long to be read counts first */
@@ -290,37 +218,37 @@ static void finds_buffers_outside_memory(void)
 		vring_describe(at.direct, 0, outside[i].address, outside[i].length, VRING_WRITE);
 		CHECK_FAULT("buffer outside");
 	}
-	teardown();
+	chain_teardown();
 }
 
 static void finds_readable_after_writable(void)
 {
-	setup();
+	chain_setup(vq_chain_walk_split);
 	vring_describe(at.direct, 0, DATA, 1, VRING_THEN(VRING_WRITE, 1));
 	vring_describe(at.direct, 1, DATA, 1, 0);
 	CHECK_FAULT("readable buffer after");
-	teardown();
+	chain_teardown();
 }
 
 static void limits_what_is_read(void)
 {
-	setup();
+	chain_setup(vq_chain_walk_split);
 	/* 64 times the same megabyte are allowed, one byte more is not */
 	for (uint32_t i = 0; i < 64; i++)
 		vring_describe(at.direct, i, HIGH, (uint32_t)REGION, VRING_THEN(0, i + 1));
 	vring_describe(at.direct, 64, DATA, 1, VRING_WRITE);
-	walks();
+	chain_walks();
 	CHECK_INT(at.chain.readable_size, VIRTQUEUE_MAX_READABLE);
 	vring_describe(at.direct, 64, DATA, 1, 0);
 	CHECK_FAULT("too much to read");
-	teardown();
+	chain_teardown();
 }
 
 /* Whatever the bytes are, the walk ends and what it gives lies in memory. */
 static void survives_random_tables(void)
 {
-	setup();
-	uint8_t *table = guest(TABLE);
+	chain_setup(vq_chain_walk_split);
+	uint8_t *table = chain_guest(TABLE);
 	srandom(1);
 	uint32_t walked = 0;
 	for (int round = 0; round < 20000; round++) {
@@ -333,17 +261,13 @@ static void survives_random_tables(void)
 			vring_describe(i & 1 ? table : at.direct, i / 2, address, length,
 				flags | next << 16);
 		}
-		if (vq_chain_walk(&at.source, &at.chain))
+		if (at.walk(&at.source, &at.chain))
 			continue;
 		walked++;
-		uint32_t pieces = at.chain.readable_count + at.chain.writable_count;
-		uint64_t size = 0;
-		for (uint32_t i = 0; i < pieces; i++)
-			size += at.chain.pieces[i].iov_len;
-		CHECK_INT(size, at.chain.readable_size + at.chain.writable_size);
+		chain_check_sums();
 	}
 	CHECK(walked > 1000);
-	teardown();
+	chain_teardown();
 }
 
 int main(int argc, char **argv)

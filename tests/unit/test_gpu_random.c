@@ -172,7 +172,7 @@ static void send_command(void)
 	/* The rig has a place for each of the last half queue of requests. */
 	if (rig.queues[queue].in_flight +
 			(uint16_t)(rig.rings[queue].next_available -
-				rig.queues[queue].next_available) >
+				rig.queues[queue].split.next_available) >
 		QUEUE_SIZE / 4)
 		return;
 	uint16_t oldest = (uint16_t)(rig.rings[queue].next_available - QUEUE_SIZE / 2);

@@ -19,8 +19,8 @@ static const struct vhost_session_state session = {
 	.features = FEATURES_2D | FEATURE_BIT(32),
 	.queues = { { .valid = true,
 			    .size = 256,
-			    .next_available = 1000,
-			    .next_used = 999,
+			    .base = 1000,
+			    .footprint = 999,
 			    .addresses = { 0x1000, 0x2000, 0x3000 } },
 		{ .valid = false } },
 };
@@ -111,7 +111,7 @@ static void populate(struct gpu_rig *r)
 	CHECK_INT(cursor(r, VIRTIO_GPU_CMD_UPDATE_CURSOR, 3, 60, 5), OK);
 	CHECK_INT(cursor(r, VIRTIO_GPU_CMD_UPDATE_CURSOR, 3, 70, 0), OK);
 	CHECK_INT(cursor(r, VIRTIO_GPU_CMD_MOVE_CURSOR, 9, 80, 0), OK);
-	r->device->events_read = VIRTIO_GPU_EVENT_DISPLAY;
+	r->device->events.raised = VIRTIO_GPU_EVENT_DISPLAY;
 }
 
 static void check_session(const struct vhost_session_state *loaded)
@@ -120,8 +120,8 @@ static void check_session(const struct vhost_session_state *loaded)
 	CHECK_INT(loaded->features, session.features);
 	CHECK(queue->valid && !loaded->queues[1].valid);
 	CHECK_INT(queue->size, 256);
-	CHECK_INT(queue->next_available, 1000);
-	CHECK_INT(queue->next_used, 999);
+	CHECK_INT(queue->base, 1000);
+	CHECK_INT(queue->footprint, 999);
 	CHECK(virtqueue_addresses_same(&queue->addresses, &session.queues[0].addresses));
 }
 
@@ -181,7 +181,7 @@ static void restores_everything(void)
 		start(&other, 3);
 		CHECK_INT(gpu_rig_load(&other, &first, pieces[i], &loaded), 0);
 		check_session(&loaded);
-		CHECK_INT(other.device->events_read, VIRTIO_GPU_EVENT_DISPLAY);
+		CHECK_INT(other.device->events.raised, VIRTIO_GPU_EVENT_DISPLAY);
 		check_resources();
 		CHECK_INT(other.device->scanouts[15].resource->args.id, 100);
 		CHECK_INT(other.device->scanouts[2].rect.y, 20);

@@ -105,44 +105,6 @@ static void send_sample(const struct sample *sample, uint32_t flags, size_t size
 	rig_run();
 }
 
-/* What the log says while a case runs. */
-static int log_begin(void)
-{
-	int saved = fd_dup(STDERR_FILENO);
-	int file = memfd_create("log", MFD_CLOEXEC);
-	CHECK(saved >= 0 && file >= 0 && dup2(file, STDERR_FILENO) >= 0);
-	fd_close(&file);
-	return saved;
-}
-
-static void log_end(int saved, char *ret_text, size_t size)
-{
-	ssize_t got = pread(STDERR_FILENO, ret_text, size - 1, 0);
-	ret_text[got > 0 ? got : 0] = '\0';
-	CHECK(dup2(saved, STDERR_FILENO) >= 0);
-	fd_close(&saved);
-}
-
-static int count(const char *text, const char *word)
-{
-	int found = 0;
-	for (const char *at = strstr(text, word); at; at = strstr(at + 1, word))
-		found++;
-	return found;
-}
-
-/* The session has ended, and said so in one error line with this word. */
-static void check_ended(int saved, const char *word)
-{
-	char text[4096];
-	rig_run();
-	log_end(saved, text, sizeof(text));
-	if (count(text, "error:") != 1 || !strstr(text, word) ||
-		count(text, "; closing the session\n") != 1)
-		test_fail(__FILE__, __LINE__, "the log has no \"%s\" but: %s", word, text);
-	CHECK(rig_over());
-}
-
 static void serves_every_request(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
@@ -195,9 +157,9 @@ static void refuses_wrong_sizes(void)
 			if (wrong[j] == sample->size || wrong[j] > VHOST_USER_MAX_PAYLOAD)
 				continue;
 			setup();
-			int saved = log_begin();
+			int log = rig_log_begin();
 			send_sample(sample, 0, wrong[j], sample->fd != NO_FD);
-			check_ended(saved, " bytes");
+			rig_log_check(log, " bytes");
 			rig_teardown();
 		}
 	}
@@ -213,9 +175,9 @@ static void refuses_wrong_descriptors(void)
 			if (fd_count == (sample->fd != NO_FD) || (may_have_one && fd_count == 1))
 				continue;
 			setup();
-			int saved = log_begin();
+			int log = rig_log_begin();
 			send_sample(sample, 0, sample->size, fd_count);
-			check_ended(saved, "descriptors");
+			rig_log_check(log, "descriptors");
 			rig_teardown();
 		}
 	}
@@ -225,10 +187,10 @@ static void refuses_answers(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
 		setup();
-		int saved = log_begin();
+		int log = rig_log_begin();
 		send_sample(&samples[i], VHOST_USER_REPLY_MASK, samples[i].size,
 			samples[i].fd != NO_FD);
-		check_ended(saved, "an answer to nothing");
+		rig_log_check(log, "an answer to nothing");
 		rig_teardown();
 	}
 }
@@ -245,9 +207,9 @@ static void refuses_what_was_not_negotiated(void)
 				continue;
 			setup();
 			rig_send_u64(VHOST_USER_SET_PROTOCOL_FEATURES, 0);
-			int saved = log_begin();
+			int log = rig_log_begin();
 			send_sample(&samples[i], 0, samples[i].size, samples[i].fd != NO_FD);
-			check_ended(saved, "not negotiated");
+			rig_log_check(log, "not negotiated");
 			rig_teardown();
 		}
 	}
@@ -267,15 +229,15 @@ static void refuses_unknown_requests(void)
 		if (is_served(request))
 			continue;
 		setup();
-		int saved = log_begin();
+		int log = rig_log_begin();
 		rig_send(request, NULL, 0);
-		check_ended(saved, "unknown request: number ");
+		rig_log_check(log, "unknown request: number ");
 		rig_teardown();
 	}
 	setup();
-	int saved = log_begin();
+	int log = rig_log_begin();
 	rig_send(UINT32_MAX, NULL, 0);
-	check_ended(saved, "unknown request: number 4294967295");
+	rig_log_check(log, "unknown request: number 4294967295");
 	rig_teardown();
 }
 
@@ -284,15 +246,14 @@ static const struct {
 	struct sample sample;
 	const char *word;
 } wrong_contents[] = {
-	{ { VHOST_USER_SET_VRING_NUM, 8, { PAIR(0, 3) }, NO_FD, 0 },
-		"vhost-user: SET_VRING_NUM: size 3 is not a power of two" },
-	{ { VHOST_USER_SET_VRING_NUM, 8, { PAIR(0, 0) }, NO_FD, 0 }, "size 0 is not" },
-	{ { VHOST_USER_SET_VRING_NUM, 8, { PAIR(0, 65536) }, NO_FD, 0 }, "above 32768" },
+	{ { VHOST_USER_SET_VRING_NUM, 8, { PAIR(0, 0) }, NO_FD, 0 },
+		"vhost-user: SET_VRING_NUM: size 0 is not 1 to 32768" },
+	{ { VHOST_USER_SET_VRING_NUM, 8, { PAIR(0, 32769) }, NO_FD, 0 }, "size 32769 is not" },
+	{ { VHOST_USER_SET_VRING_NUM, 8, { PAIR(0, 65536) }, NO_FD, 0 }, "size 65536 is not" },
 	{ { VHOST_USER_SET_VRING_NUM, 8, { PAIR(2, 64) }, NO_FD, 0 }, "no queue 2" },
 	{ { VHOST_USER_SET_VRING_NUM, 8, { PAIR(UINT32_MAX, 64) }, NO_FD, 0 }, "no queue" },
 	{ { VHOST_USER_SET_VRING_ADDR, 40, { 2 }, NO_FD, 0 }, "no queue 2" },
 	{ { VHOST_USER_SET_VRING_BASE, 8, { PAIR(2, 0) }, NO_FD, 0 }, "no queue 2" },
-	{ { VHOST_USER_SET_VRING_BASE, 8, { PAIR(0, 65536) }, NO_FD, 0 }, "above 65535" },
 	{ { VHOST_USER_GET_VRING_BASE, 8, { PAIR(2, 0) }, NO_FD, 0 }, "no queue 2" },
 	{ { VHOST_USER_SET_VRING_ENABLE, 8, { PAIR(2, 1) }, NO_FD, 0 }, "no queue 2" },
 	{ { VHOST_USER_SET_VRING_ENABLE, 8, { PAIR(0, 2) }, NO_FD, 0 }, "neither 0 nor 1" },
@@ -312,8 +273,6 @@ static const struct {
 	{ { VHOST_USER_SET_FEATURES, 8, { 8 }, NO_FD, 0 }, "features 0x8 were not offered" },
 	{ { VHOST_USER_SET_FEATURES, 8, { NUM(1) << 63 }, NO_FD, 0 }, "not offered" },
 	{ { VHOST_USER_SET_FEATURES, 8, { NUM(1) << 50 }, NO_FD, 0 }, "not offered" },
-	{ { VHOST_USER_SET_FEATURES, 8, { NUM(1) << 34 }, NO_FD, 0 },
-		"packed rings are not supported" },
 	{ { VHOST_USER_SET_FEATURES, 8, { NUM(1) << 26 }, NO_FD, 0 }, "logging" },
 	{ { VHOST_USER_GET_CONFIG, 20, { PAIR(0, 9) }, NO_FD, 0 }, "9 bytes" },
 	{ { VHOST_USER_GET_CONFIG, 20, { PAIR(0, UINT32_MAX) }, NO_FD, 0 }, "bytes" },
@@ -331,11 +290,11 @@ static void refuses_wrong_contents(void)
 	for (size_t i = 0; i < ARRAY_SIZE(wrong_contents); i++) {
 		const struct sample *sample = &wrong_contents[i].sample;
 		setup();
-		int saved = log_begin();
+		int log = rig_log_begin();
 		/* asking for an acknowledgement does not help */
 		send_sample(sample, i & 1 ? VHOST_USER_NEED_REPLY_MASK : 0, sample->size,
 			sample->fd != NO_FD);
-		check_ended(saved, wrong_contents[i].word);
+		rig_log_check(log, wrong_contents[i].word);
 		CHECK(rig_silent());
 		rig_teardown();
 	}
@@ -374,9 +333,9 @@ static void refuses_wrong_regions(void)
 		CHECK_INT(vhost_session_memory(rig.session)->count, 1);
 		CHECK_INT(rig.device.memory_changes, 1);
 
-		int saved = log_begin();
+		int log = rig_log_begin();
 		send_sample(sample, 0, sample->size, sample->fd != NO_FD);
-		check_ended(saved, "region");
+		rig_log_check(log, "region");
 		rig_teardown();
 	}
 }
@@ -399,9 +358,9 @@ static void keeps_features_of_running_queues(void)
 	CHECK(!rig.ended);
 	CHECK_INT(rig.device.set_features, 1);
 	rig_echo(0);
-	int saved = log_begin();
+	int log = rig_log_begin();
 	rig_send_u64(VHOST_USER_SET_FEATURES, rig.device.features & ~UINT64_C(1));
-	check_ended(saved, "change while queues run");
+	rig_log_check(log, "change while queues run");
 	rig_teardown();
 }
 
@@ -415,9 +374,9 @@ static void keeps_running_queues_as_they_are(void)
 	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
 		rig_setup();
 		rig_boot();
-		int saved = log_begin();
+		int log = rig_log_begin();
 		send_sample(&changes[i], 0, changes[i].size, 0);
-		check_ended(saved, "queue 0 runs");
+		rig_log_check(log, "queue 0 runs");
 		rig_teardown();
 	}
 }
@@ -450,10 +409,10 @@ static void manages_memory_slots(void)
 		rig_send_fd(VHOST_USER_ADD_MEM_REG, &slot, sizeof(slot), rig.memory_fd);
 	}
 	CHECK_INT(vhost_session_memory(rig.session)->count, VHOST_MEMORY_MAX_REGIONS);
-	int saved = log_begin();
+	int log = rig_log_begin();
 	slot.region.guest_address = slot.region.user_address = 4096;
 	rig_send_fd(VHOST_USER_ADD_MEM_REG, &slot, sizeof(slot), rig.memory_fd);
-	check_ended(saved, "too many regions");
+	rig_log_check(log, "too many regions");
 	rig_teardown();
 }
 
@@ -463,7 +422,7 @@ static void survives_random_messages(void)
 	srandom(7);
 	for (int round = 0; round < 300; round++) {
 		setup();
-		int saved = log_begin();
+		int log = rig_log_begin();
 		for (int i = 0; i < 50 && !rig.ended; i++) {
 			struct sample sample = samples[(size_t)random() % ARRAY_SIZE(samples)];
 			for (size_t j = 0; j < ARRAY_SIZE(sample.words); j++)
@@ -476,7 +435,7 @@ static void survives_random_messages(void)
 				;
 		}
 		char text[64];
-		log_end(saved, text, sizeof(text));
+		rig_log_end(log, text, sizeof(text));
 		rig_teardown();
 	}
 }

@@ -28,6 +28,31 @@ static void honours_no_interrupt(void)
 	queue_teardown();
 }
 
+/* Without event_idx kicks are asked for by a flag: none while there is something to pop. */
+static void turns_kicks_off_while_it_pops(void)
+{
+	queue_setup(4);
+	queue_start(0);
+	CHECK_INT(vring_used_flags(&queue_rig.ring), 0);
+	queue_offer(0);
+	queue_offer(2);
+	vq_request_complete(queue_pop(), NULL, 0);
+	CHECK_INT(vring_used_flags(&queue_rig.ring), 1);
+	vq_request_complete(queue_pop(), NULL, 0);
+	CHECK_INT(vring_used_flags(&queue_rig.ring), 1);
+	CHECK_INT(queue_pop_nothing(), 0);
+	CHECK_INT(vring_used_flags(&queue_rig.ring), 0);
+
+	/* a ring that is left asks for them, whether it was emptied or not */
+	queue_offer(0);
+	queue_offer(2);
+	vq_request_complete(queue_pop(), NULL, 0);
+	CHECK_INT(vring_used_flags(&queue_rig.ring), 1);
+	virtqueue_stop(&queue_rig.queue);
+	CHECK_INT(vring_used_flags(&queue_rig.ring), 0);
+	queue_teardown();
+}
+
 static void interrupts_at_the_used_event(void)
 {
 	static const uint16_t starts[] = { 0, 1000, 32760, 65530, 65535 };
@@ -130,6 +155,7 @@ int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
 		TEST_CASE(honours_no_interrupt),
+		TEST_CASE(turns_kicks_off_while_it_pops),
 		TEST_CASE(interrupts_at_the_used_event),
 		TEST_CASE(tells_of_a_batch_that_wraps),
 		TEST_CASE(asks_for_a_kick),

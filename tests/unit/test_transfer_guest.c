@@ -40,9 +40,9 @@ static void saves_where_queues_stand(void)
 	CHECK_INT(session.features, rig.device.features);
 	CHECK(session.queues[0].valid && session.queues[1].valid);
 	CHECK_INT(session.queues[0].size, RIG_SIZE);
-	CHECK_INT(session.queues[0].next_available, 5);
-	CHECK_INT(session.queues[0].next_used, 5);
-	CHECK_INT(session.queues[1].next_used, 1);
+	CHECK_INT(session.queues[0].base, 5);
+	CHECK_INT(session.queues[0].footprint, 5);
+	CHECK_INT(session.queues[1].footprint, 1);
 	CHECK_INT(session.queues[0].addresses.descriptors, RIG_GUEST);
 	CHECK_INT(session.queues[1].addresses.descriptors, RIG_GUEST + 0x4000);
 
@@ -171,7 +171,7 @@ static void saves_what_was_loaded(void)
 
 static void judges_what_it_loads(void)
 {
-	static const int bits[] = { 3, VHOST_F_LOG_ALL, VIRTIO_F_RING_PACKED, 63 };
+	static const int bits[] = { 3, VHOST_F_LOG_ALL, 62, 63 };
 	for (int wrong = 0; wrong < 6; wrong++) {
 		struct vhost_session_state session;
 		uint32_t base0, base1;
@@ -182,7 +182,7 @@ static void judges_what_it_loads(void)
 		if (wrong < 4)
 			session.features |= VHOST_BIT(bits[wrong]);
 		else
-			session.queues[1].size = wrong == 4 ? 0 : 33;
+			session.queues[1].size = wrong == 4 ? 0 : VIRTQUEUE_MAX_SIZE + 1;
 		memcpy(transfer_rig.saved, &session, sizeof(session));
 		int fd = transfer_begin(VHOST_USER_TRANSFER_LOAD);
 		transfer_write(fd, transfer_rig.saved, 1000, 1000);

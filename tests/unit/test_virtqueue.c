@@ -12,12 +12,21 @@ static void takes_powers_of_two(void)
 	virtqueue_init(&queue, 1);
 	CHECK_INT(queue.index, 1);
 	CHECK_INT(virtqueue_set_size(&queue, 0), -EINVAL);
-	CHECK_INT(virtqueue_set_size(&queue, 3), -EINVAL);
-	CHECK_INT(virtqueue_set_size(&queue, 65535), -EINVAL);
+	CHECK_INT(virtqueue_set_size(&queue, 32769), -EINVAL);
 	CHECK_INT(virtqueue_set_size(&queue, 65536), -EINVAL);
 	CHECK_INT(virtqueue_set_size(&queue, 0x80000000), -EINVAL);
 	CHECK_INT(virtqueue_set_size(&queue, 1), 0);
+	CHECK(!virtqueue_fault(&queue));
+	CHECK_INT(virtqueue_set_size(&queue, 3), 0);
+	CHECK(strstr(virtqueue_fault(&queue), "power of two"));
+	CHECK_INT(virtqueue_set_size(&queue, 32767), 0);
+	CHECK(virtqueue_fault(&queue));
 	CHECK_INT(virtqueue_set_size(&queue, 32768), 0);
+	CHECK(!virtqueue_fault(&queue));
+	queue.base = 65535;
+	CHECK(!virtqueue_fault(&queue));
+	queue.base = 65536;
+	CHECK(strstr(virtqueue_fault(&queue), "base"));
 	queue.started = true;
 	CHECK_INT(virtqueue_set_size(&queue, 64), -EBUSY);
 	virtqueue_finish(&queue);
@@ -31,7 +40,7 @@ static void serves_a_request(void)
 	memcpy(queue_rig.base + (DATA - GUEST), "question", 8);
 	queue_offer(2);
 	struct vq_request *request = queue_pop();
-	CHECK_INT(request->head, 2);
+	CHECK_INT(request->id, 2);
 	CHECK_INT(request->readable_left, 8);
 	CHECK_INT(request->writable_size, 8);
 	CHECK_INT(queue_rig.queue.in_flight, 1);
@@ -198,13 +207,13 @@ static void puts_a_request_back(void)
 	queue_start(65535);
 	queue_offer(1);
 	struct vq_request *request = queue_pop();
-	CHECK_INT(queue_rig.queue.next_available, 0);
+	CHECK_INT(virtqueue_base(&queue_rig.queue), 0);
 	virtqueue_unpop(request);
-	CHECK_INT(queue_rig.queue.next_available, 65535);
+	CHECK_INT(virtqueue_base(&queue_rig.queue), 65535);
 	CHECK_INT(queue_rig.queue.in_flight, 0);
 	CHECK_INT(vring_used_index(&queue_rig.ring), 65535);
 	request = queue_pop();
-	CHECK_INT(request->head, 1);
+	CHECK_INT(request->id, 1);
 	CHECK_INT(request->readable_left, 8);
 	vq_request_complete(request, NULL, 0);
 	CHECK_INT(queue_pop_nothing(), 0);
@@ -237,7 +246,7 @@ static void serves_the_largest_queue(void)
 	}
 	for (uint32_t i = 0; i < 32768; i++) {
 		requests[i] = queue_pop();
-		CHECK_INT(requests[i]->head, i * 5 & 32767);
+		CHECK_INT(requests[i]->id, i * 5 & 32767);
 	}
 	CHECK_INT(queue_rig.queue.in_flight, 32768);
 	CHECK_INT(queue_pop_nothing(), 0);
@@ -385,7 +394,7 @@ static void breaks_at_a_bad_chain(void)
 	vring_publish(&queue_rig.ring, 0);
 	check_broken(error);
 	CHECK_INT(queue_rig.queue.in_flight, 0);
-	CHECK_INT(queue_rig.queue.next_available, 0);
+	CHECK_INT(virtqueue_base(&queue_rig.queue), 0);
 	fd_close(&error);
 	queue_teardown();
 }
@@ -422,7 +431,7 @@ static void breaks_without_usable_rings(void)
 		queue_rig.queue.addresses = bad[i];
 		CHECK_INT(virtqueue_set_memory(&queue_rig.queue, queue_rig.memory), -EFAULT);
 		queue_rig.queue.enabled = true;
-		virtqueue_start(&queue_rig.queue);
+		virtqueue_start(&queue_rig.queue, false);
 		CHECK(queue_rig.queue.broken && !virtqueue_ready(&queue_rig.queue));
 		CHECK_INT(queue_pop_nothing(), 0);
 		queue_teardown();

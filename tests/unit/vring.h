@@ -108,6 +108,11 @@ static inline uint16_t vring_available_event(const struct vring *ring)
 	return vring_get16(ring->memory + vring_used_offset(ring) + 4 + 8 * (size_t)ring->size);
 }
 
+static inline uint16_t vring_used_flags(const struct vring *ring)
+{
+	return vring_get16(ring->memory + vring_used_offset(ring));
+}
+
 static inline uint16_t vring_used_index(const struct vring *ring)
 {
 	return vring_get16(ring->memory + vring_used_offset(ring) + 2);

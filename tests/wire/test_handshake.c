@@ -47,11 +47,11 @@ static void features_on_offer(void)
 	CHECK(offered & BIT(VHOST_USER_F_PROTOCOL_FEATURES));
 	CHECK(offered & BIT(VIRTIO_RING_F_INDIRECT_DESC));
 	CHECK(offered & BIT(VIRTIO_RING_F_EVENT_IDX));
+	CHECK(offered & BIT(VIRTIO_F_RING_PACKED));
 	CHECK(offered & BIT(VIRTIO_GPU_F_EDID));
-	/* what cannot be served must not be there: 3D without a renderer, packed rings, logging */
+	/* what cannot be served must not be there: 3D without a renderer, logging */
 	CHECK(!(offered & BIT(VIRTIO_GPU_F_VIRGL)));
 	CHECK(!(offered & BIT(VIRTIO_GPU_F_CONTEXT_INIT)));
-	CHECK(!(offered & BIT(VIRTIO_F_RING_PACKED)));
 	CHECK(!(offered & BIT(26)));
 	wire_end(m);
 }

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/* What the walkers and the layouts (vring_*.c) share. Nobody else includes this. */
+#pragma once
+
+#include "vhost/chain.h"
+
+/* Flags of a descriptor that mean the same in both layouts (virtio 1.4, 2.7.5, 2.8.3 to 2.8.7). */
+enum {
+	DESCRIPTOR_NEXT = 1,
+	DESCRIPTOR_WRITE = 2,
+	DESCRIPTOR_INDIRECT = 4,
+};
+
+/* Marks of a packed descriptor (virtio 1.4, 2.8.1). */
+enum {
+	DESCRIPTOR_AVAILABLE = 1 << 7,
+	DESCRIPTOR_USED = 1 << 15,
+};
+
+/* Of every descriptor, in rings and tables of both layouts. */
+#define DESCRIPTOR_SIZE 16u
+
+/* A descriptor without what it says of others. */
+struct vq_buffer {
+	uint64_t address;
+	uint32_t length;
+	bool writable;
+};
+
+/* An empty chain that begins. */
+void vq_chain_begin(struct vq_chain *chain, uint16_t id, uint32_t places);
+
+/* Adds the buffer of the next descriptor. NULL, or what is wrong with it. */
+const char *vq_chain_add(
+	struct vq_chain *chain, const struct vhost_memory *memory, const struct vq_buffer *buffer);
+
+/* What is wrong with a descriptor of the ring that names an indirect table; NULL: nothing. Its
+ * length is then that of 1 descriptor or more. WRITE means nothing there. */
+const char *vq_table_fault(const struct vq_chain_source *source, uint32_t length, uint16_t flags);
+
+/* Copies the descriptor number index of an indirect table; false outside guest memory. */
+bool vq_table_read(
+	const struct vhost_memory *memory, uint64_t table, uint32_t index, void *ret_descriptor);
+
+/* True when a packed descriptor's marks make it available in a round with this wrap counter. */
+static inline bool vq_marked_available(uint16_t flags, bool wrap)
+{
+	bool available = flags & DESCRIPTOR_AVAILABLE;
+	bool used = flags & DESCRIPTOR_USED;
+	return available == wrap && used != wrap;
+}
