@@ -3,10 +3,11 @@
  * One VMM's connection: negotiated features, memory, queues, and the device behind them. The
  * transport knows nothing of GPUs; a device is a struct vhost_device_impl.
  *
- * Life of a queue: SET_VRING_NUM/ADDR/BASE in any order, KICK starts it, ENABLE 1 lets it run (it
- * runs at once when PROTOCOL_FEATURES was not negotiated). GET_VRING_BASE stops it: the device
- * finishes what is in flight and the answer is sent when the last request is completed; the main
- * socket pauses meanwhile, nothing else does. After VHOST_DRAIN_MS the device is told to give up.
+ * Life of a queue: SET_VRING_NUM/ADDR/BASE and SET_FEATURES in any order, KICK judges them together
+ * and starts it, ENABLE 1 lets it run (it runs at once when PROTOCOL_FEATURES was not negotiated).
+ * GET_VRING_BASE stops it: the device finishes what is in flight and the answer is sent when the
+ * last request is completed; the main socket pauses meanwhile, nothing else does. After
+ * VHOST_DRAIN_MS the device is told to give up. It can start again, as it was or as another one.
  *
  * SET_DEVICE_STATE_FD begins to move the device's state, and everything goes on meanwhile, but for
  * the queues, which must not run. CHECK_DEVICE_STATE is answered when the state has been moved; the
