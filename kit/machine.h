@@ -27,7 +27,7 @@ struct kit_machine_spec {
 	uint32_t region_count;
 	size_t piece; /* as kit_vmm::piece, from the first byte on */
 	int patience_ms; /* until the backend is ready; 0: no longer than for other answers */
-	bool packed; /* kit_vmm::packed */
+	bool packed; /* kit_vmm::packed; also with KIT_PACKED in the environment */
 	bool no_display;
 	struct kit_seen *seen; /* as kit::seen */
 	/* How the backend has to end when it is told to (SIGTERM). */
