@@ -273,6 +273,19 @@ int kit_machine_take_over(
 	return ret < 0 ? ret : kit_vmm_play(&machine->vmm, profile->restart);
 }
 
+int kit_machine_renew(struct kit_machine *machine)
+{
+	/* the profile that knows of no display */
+	const struct kit_profile *steps = &kit_profile_qemu_generic;
+	int ret = kit_vmm_play(&machine->vmm, steps->stop);
+	if (ret == 0)
+		ret = kit_vmm_reset(&machine->vmm);
+	if (ret < 0)
+		return ret;
+	empty_rings(machine);
+	return kit_vmm_play(&machine->vmm, steps->start);
+}
+
 int kit_machine_reconnect(struct kit_machine *machine)
 {
 	kit_machine_disconnect(machine);

@@ -77,6 +77,10 @@ int kit_machine_start(struct kit_machine *machine);
 /* The guest resets the device and its driver starts again: rings and resources are empty. */
 int kit_machine_reset(struct kit_machine *machine);
 
+/* The same behind a driver that broke its rings: what was in flight is not looked at, and the
+ * display stays. */
+int kit_machine_renew(struct kit_machine *machine);
+
 /* Closes the connection; commands in flight are forgotten. Doing it twice is fine. */
 void kit_machine_disconnect(struct kit_machine *machine);
 

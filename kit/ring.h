@@ -124,6 +124,9 @@ bool kit_ring_packed(const struct kit_ring *ring);
 uint32_t kit_ring_first_base(const struct kit_ring *ring);
 uint32_t kit_ring_base(const struct kit_ring *ring);
 
+/* Split: empties it as if so many chains had come and gone before. */
+void kit_ring_reset_at(struct kit_ring *ring, uint16_t index);
+
 /* Offers a chain to the device (without a kick). The token (not NULL) comes back with the used
  * element. Returns the head or id, -ENOSPC when the ring is full, -ENOMEM without memory for a
  * table. */
@@ -163,6 +166,11 @@ void kit_ring_publish(struct kit_ring *ring, uint16_t head);
 /* Split: sets the available index, and the event index, to any value. */
 void kit_ring_set_available(struct kit_ring *ring, uint16_t index);
 void kit_ring_set_event(struct kit_ring *ring, uint16_t index);
+
+/* Split: sets the flags of the available ring (1: no interrupts); those of the used ring (1: no
+ * kicks). */
+void kit_ring_set_flags(struct kit_ring *ring, uint16_t flags);
+uint16_t kit_ring_device_flags(const struct kit_ring *ring);
 
 /* Split: what the device has written: its used index, and the event index it asks to be kicked
  * at. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /* The split layout (virtio 1.4, 2.7). */
 #include <errno.h>
+#include <string.h>
 
 #include "kit/ring_private.h"
 
@@ -80,6 +81,25 @@ void kit_ring_publish(struct kit_ring *ring, uint16_t head)
 void kit_ring_set_event(struct kit_ring *ring, uint16_t index)
 {
 	__atomic_store_n(&available_of(ring)->ring[ring->size], index, __ATOMIC_SEQ_CST);
+}
+
+void kit_ring_set_flags(struct kit_ring *ring, uint16_t flags)
+{
+	__atomic_store_n(&available_of(ring)->flags, flags, __ATOMIC_SEQ_CST);
+}
+
+uint16_t kit_ring_device_flags(const struct kit_ring *ring)
+{
+	return __atomic_load_n(&used_of(ring)->flags, __ATOMIC_ACQUIRE);
+}
+
+void kit_ring_reset_at(struct kit_ring *ring, uint16_t index)
+{
+	kit_ring_reset(ring);
+	ring->next_used = ring->kicked = index;
+	used_of(ring)->index = index;
+	memcpy(&used_of(ring)->ring[ring->size], &index, sizeof(index)); /* the device's event */
+	kit_ring_set_available(ring, index);
 }
 
 uint16_t kit_ring_used_index(const struct kit_ring *ring)

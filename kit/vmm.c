@@ -111,20 +111,36 @@ static const char *name_of(uint32_t request)
 	return spec ? spec->name : "unknown request";
 }
 
-/* Receives the answer to a request; its size is still to be judged. */
-static int receive_any_size(struct kit_vmm *vmm, uint32_t request, struct kit_message *answer)
+static int receive_any_fds(struct kit_vmm *vmm, uint32_t request, struct kit_message *answer)
 {
 	int ret = kit_vmm_receive_message(vmm, answer);
 	if (ret < 0)
 		return ret;
 	const struct vhost_user_header *header = &answer->header;
+	if (header->request == request &&
+		header->flags == (VHOST_USER_VERSION | VHOST_USER_REPLY_MASK))
+		return 0;
+	kit_message_finish(answer);
+	return kit_fail(vmm->kit, EPROTO, "answer to %s: request %u, flags %#x", name_of(request),
+		header->request, header->flags);
+}
+
+/* Receives the answer to a request; its size is still to be judged. */
+static int receive_any_size(struct kit_vmm *vmm, uint32_t request, struct kit_message *answer)
+{
+	int ret = receive_any_fds(vmm, request, answer);
+	if (ret < 0)
+		return ret;
 	uint32_t fds = answer->fd_count;
 	kit_message_finish(answer);
-	if (header->request != request ||
-		header->flags != (VHOST_USER_VERSION | VHOST_USER_REPLY_MASK) || fds)
-		return kit_fail(vmm->kit, EPROTO, "answer to %s: request %u, flags %#x, %u fds",
-			name_of(request), header->request, header->flags, fds);
-	return 0;
+	return fds ? kit_fail(vmm->kit, EPROTO, "answer to %s: %u fds", name_of(request), fds) : 0;
+}
+
+int kit_vmm_ask(struct kit_vmm *vmm, struct kit_message *message)
+{
+	uint32_t request = message->header.request;
+	int ret = kit_vmm_send_message(vmm, message);
+	return ret < 0 ? ret : receive_any_fds(vmm, request, message);
 }
 
 int kit_vmm_receive_answer(struct kit_vmm *vmm, uint32_t request, void *payload, size_t size)

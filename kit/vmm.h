@@ -112,6 +112,10 @@ void kit_message_finish(struct kit_message *message);
 /* Receives the answer to a request: header, flags and size are checked. 0 or -errno. */
 int kit_vmm_receive_answer(struct kit_vmm *vmm, uint32_t request, void *payload, size_t size);
 
+/* Sends a message and receives its answer in place of it, whatever payload and descriptors (the
+ * caller's) that has; header and flags are checked. 0 or -errno. */
+int kit_vmm_ask(struct kit_vmm *vmm, struct kit_message *message);
+
 /* Composes, sends, takes the answer or the acknowledgement (one that is not 0 is -EREMOTEIO), and
  * keeps in *vmm what was said. */
 int kit_vmm_do(struct kit_vmm *vmm, uint32_t request, uint32_t index, uint64_t value);

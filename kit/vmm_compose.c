@@ -87,19 +87,39 @@ static int compose_add_region(struct composing *c)
 	return attach(c, c->vmm->memory->regions[c->index].fd);
 }
 
-static int compose_scratch_fd(struct composing *c)
+/* Shared memory of this size. */
+static int attach_memory(struct composing *c, uint64_t size)
 {
 	_cleanup_fd_ int fd = memfd_create("scratch", MFD_CLOEXEC);
-	if (fd < 0 || ftruncate(fd, KIT_PAGE) < 0)
+	if (fd < 0 || ftruncate(fd, (off_t)size) < 0)
 		return kit_fail(c->vmm->kit, errno, "memfd: %s", strerror(errno));
 	return attach(c, fd);
 }
 
+static int compose_scratch_fd(struct composing *c)
+{
+	return attach_memory(c, KIT_PAGE);
+}
+
+/* One bit for each page up to the end of the guest's memory. */
 static int compose_log_base(struct composing *c)
 {
-	uint64_t log[2] = { KIT_PAGE, 0 };
+	const struct kit_memory *memory = c->vmm->memory;
+	uint64_t end = 0;
+	for (uint32_t i = 0; i < memory->count; i++) {
+		const struct kit_region_spec *spec = &memory->regions[i].spec;
+		if (spec->guest + spec->size > end)
+			end = spec->guest + spec->size;
+	}
+	uint64_t log[2] = { (end / KIT_PAGE / 8 / KIT_PAGE + 1) * KIT_PAGE, 0 };
 	payload(c, log, sizeof(log));
-	return compose_scratch_fd(c);
+	return attach_memory(c, log[0]);
+}
+
+static int compose_log_fd(struct composing *c)
+{
+	_cleanup_fd_ int fd = fd_eventfd();
+	return attach(c, fd);
 }
 
 static int vring_state(struct composing *c, uint32_t num)
@@ -288,7 +308,7 @@ static const compose_fn composers[VHOST_USER_REQUEST_MAX] = {
 	[VHOST_USER_SET_FEATURES] = compose_value,
 	[VHOST_USER_SET_MEM_TABLE] = compose_mem_table,
 	[VHOST_USER_SET_LOG_BASE] = compose_log_base,
-	[VHOST_USER_SET_LOG_FD] = compose_scratch_fd,
+	[VHOST_USER_SET_LOG_FD] = compose_log_fd,
 	[VHOST_USER_SET_VRING_NUM] = compose_vring_num,
 	[VHOST_USER_SET_VRING_ADDR] = compose_vring_addr,
 	[VHOST_USER_SET_VRING_BASE] = compose_vring_base,

@@ -149,11 +149,16 @@ static uint32_t count_fds(struct kit_backend *backend)
 
 static void remember(struct kit_machine *machine)
 {
-	CHECK(running.count < MAX_MACHINES);
-	running.machines[running.count].machine = machine;
-	if (is_own(machine) && machine->spec.stage != KIT_STAGE_PREPARED)
-		running.machines[running.count].fds = count_fds(machine->backend);
-	running.count++;
+	uint32_t at = 0;
+	while (at < running.count && running.machines[at].machine)
+		at++;
+	CHECK(at < MAX_MACHINES);
+	running.count = max_u32(running.count, at + 1);
+	running.machines[at].machine = machine;
+	running.machines[at].fds = 0;
+	/* one that has answered has begun to serve the connection */
+	if (is_own(machine) && machine->spec.stage <= KIT_STAGE_REALIZED)
+		running.machines[at].fds = count_fds(machine->backend);
 }
 
 struct kit_machine *conform_machine(struct conform *c, const struct kit_machine_spec *spec)
@@ -192,6 +197,37 @@ void conform_check_alive(struct kit_machine *machine)
 	}
 	if (took_ms > limit_ms)
 		end_case(CONFORM_WEDGED, "a good command takes more than 100 ms, three times");
+}
+
+void conform_send_cursor(
+	struct kit_machine *machine, const struct virtio_gpu_update_cursor *request)
+{
+	struct kit_command *command = kit_gpu_submit(
+		&machine->gpu, VIRTIO_GPU_QUEUE_CURSOR, request, sizeof(*request), 0);
+	CHECK_OK(machine, kit_gpu_complete(&machine->gpu, command, NULL, 0));
+}
+
+void conform_check_cursor(struct kit_machine *machine)
+{
+	const struct virtio_gpu_update_cursor request = {
+		.hdr = kit_header(VIRTIO_GPU_CMD_MOVE_CURSOR),
+	};
+	conform_send_cursor(machine, &request);
+}
+
+void conform_start(struct kit_machine *machine)
+{
+	CHECK_OK(machine, kit_machine_start(machine));
+	machine->spec.stage = KIT_STAGE_STARTED;
+	conform_check_alive(machine);
+}
+
+void conform_check_recovers(struct kit_machine *machine)
+{
+	conform_check_cursor(machine);
+	CHECK_OK(machine, kit_vmm_do(&machine->vmm, VHOST_USER_GET_FEATURES, 0, 0));
+	CHECK_OK(machine, kit_machine_renew(machine));
+	conform_check_alive(machine);
 }
 
 /* After a disconnect nothing is left of what the connection brought. */
@@ -295,6 +331,23 @@ struct kit_surface conform_surface(
 		.resource_id = id, .format = format, .width = width, .height = height
 	};
 	return conform_surface_chunked(machine, &like, 0);
+}
+
+const struct kit_request_spec *conform_request(const struct conform *c)
+{
+	const char *name = c->row->variants[c->variant];
+	size_t count;
+	const struct kit_request_spec *specs = kit_requests(&count);
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(specs[i].name, name) == 0)
+			return &specs[i];
+	kit_check_failed(KIT_HERE, "the kit knows no request %s", name);
+}
+
+void conform_compose(struct kit_machine *machine, uint32_t request, struct kit_message *message)
+{
+	bool config = request == VHOST_USER_GET_CONFIG || request == VHOST_USER_SET_CONFIG;
+	CHECK_OK(machine, kit_vmm_compose(&machine->vmm, request, 0, config ? 16 : 0, message));
 }
 
 struct kit_picture *conform_pattern(uint32_t width, uint32_t height, uint32_t seed)

@@ -23,6 +23,8 @@
  */
 #pragma once
 
+#include <errno.h>
+
 #include "kit/check.h"
 #include "util/checked.h"
 
@@ -66,6 +68,10 @@ struct conform_area {
 #define DEFINE_HOSTILE_AREA(area, rows)                                                            \
 	const struct conform_area conform_area_##area = { #area, rows, ARRAY_SIZE(rows), true }
 
+/* The same of an area of several files, which follow each other in areas.c. */
+#define DEFINE_CONFORM_PART(area, part, rows)                                                      \
+	const struct conform_area conform_area_##area##_##part = { #area, rows, ARRAY_SIZE(rows) }
+
 /* What the backend is, as found out before the first case. */
 struct conform_probe {
 	bool runs; /* it starts and takes a connection */
@@ -89,6 +95,9 @@ struct conform {
  * filled in, and the profile unless there is one: QEMU's GPU device with all features passed on. */
 struct kit_machine *conform_machine(struct conform *c, const struct kit_machine_spec *spec);
 
+/* Starts the device of a machine that was made up to an earlier stage. */
+void conform_start(struct kit_machine *machine);
+
 /* The last word about a machine: it still answers, and leaves nothing behind. */
 void conform_end(struct conform *c, struct kit_machine *machine);
 
@@ -98,6 +107,17 @@ void conform_close(struct conform *c, struct kit_machine *machine);
 /* The device answers a good command within the time limit; with --hostile within 100 ms, once in three
  * tries, as others may use the processors, too. */
 void conform_check_alive(struct kit_machine *machine);
+
+/* So does the cursor queue. */
+void conform_check_cursor(struct kit_machine *machine);
+
+/* A command of the cursor queue without room for an answer, as Linux sends them. */
+void conform_send_cursor(
+	struct kit_machine *machine, const struct virtio_gpu_update_cursor *request);
+
+/* The driver broke the control queue, which need not work any more. Everything else does: the
+ * cursor queue and the connection, and after a reset the whole device again. */
+void conform_check_recovers(struct kit_machine *machine);
 
 /* What was sent over the connection broke the protocol. The backend may close the connection, or
  * ignore it and go on answering; it then serves the next VMM, where it serves more than one, or ends
@@ -112,6 +132,15 @@ void conform_skip(const char *format, ...) __attribute__((format(printf, 1, 2), 
 /* Ends the case: this was refused as it may be. The machine (may be NULL) must still answer. */
 void conform_reject(struct conform *c, struct kit_machine *machine, const char *format, ...)
 	__attribute__((format(printf, 3, 4), noreturn));
+
+/* What a backend need not do for the VMM: it may answer with an error or close the connection. To be
+ * followed by conform_check_refused(). */
+#define CHECK_OK_OR_REFUSED(m, expression)                                                         \
+	do {                                                                                       \
+		int conform_ret = (expression);                                                    \
+		if (conform_ret < 0 && conform_ret != -EREMOTEIO && conform_ret != -ECONNRESET)    \
+			kit_check_error(KIT_HERE, m, #expression, conform_ret);                    \
+	} while (0)
 
 /* A command that a device may refuse: an error response ends the case with REJECT. */
 #define CHECK_GOOD_OR_REJECT(c, m, expression)                                                     \
@@ -130,6 +159,13 @@ struct kit_surface conform_surface(
 	struct kit_machine *machine, uint32_t id, uint32_t format, uint32_t width, uint32_t height);
 struct kit_surface conform_surface_chunked(struct kit_machine *machine,
 	const struct virtio_gpu_resource_create_2d *like, uint32_t chunk);
+
+/* The request that the variant is named after. */
+const struct kit_request_spec *conform_request(const struct conform *c);
+
+/* The message that a correct VMM would send now (kit_vmm_compose()), about the first queue or
+ * region; of the configuration about its first 16 bytes. */
+void conform_compose(struct kit_machine *machine, uint32_t request, struct kit_message *message);
 
 /* A pattern of this size; never NULL. */
 struct kit_picture *conform_pattern(uint32_t width, uint32_t height, uint32_t seed);

@@ -137,6 +137,11 @@ static void print_row(const char *name, const uint32_t counts[CONFORM_VERDICTS])
 	printf("\n");
 }
 
+static bool same_area(const struct conform_area *a, const struct conform_area *b)
+{
+	return strcmp(a->name, b->name) == 0;
+}
+
 static void print_table(const struct conform_plan *plan)
 {
 	printf("%-12s", "area");
@@ -146,8 +151,11 @@ static void print_table(const struct conform_plan *plan)
 	for (size_t i = 0; i < conform_area_count; i++) {
 		uint32_t counts[CONFORM_VERDICTS] = { 0 };
 		bool any = false;
+		/* a part of the area before it */
+		if (i > 0 && same_area(conform_areas[i], conform_areas[i - 1]))
+			continue;
 		for (size_t j = 0; j < plan->count; j++) {
-			if (plan->items[j].area != conform_areas[i])
+			if (!same_area(plan->items[j].area, conform_areas[i]))
 				continue;
 			counts[plan->items[j].verdict]++;
 			any = true;
