@@ -7,10 +7,16 @@ extern const struct conform_area conform_area_3d;
 extern const struct conform_area conform_area_capset;
 extern const struct conform_area conform_area_context;
 extern const struct conform_area conform_area_exhaust;
+extern const struct conform_area conform_area_handshake;
+extern const struct conform_area conform_area_handshake_broken;
+extern const struct conform_area conform_area_handshake_messages;
 extern const struct conform_area conform_area_submit;
 extern const struct conform_area conform_area_timelines;
 
 const struct conform_area *const conform_areas[] = {
+	&conform_area_handshake,
+	&conform_area_handshake_messages,
+	&conform_area_handshake_broken,
 	&conform_area_2d,
 	&conform_area_capset,
 	&conform_area_context,

@@ -3,11 +3,6 @@
  * Messages that are wrong in shape: each closes the session, with one line in the log, and the next
  * VMM is served.
  */
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "util/fd.h"
@@ -275,101 +270,6 @@ static void values_of_no_split_ring(void)
 	wire_end(m);
 }
 
-/* --- descriptors of the wrong kind --------------------------------------------------------- */
-
-static int make_file(void)
-{
-	int fd = memfd_create("file", MFD_CLOEXEC);
-	CHECK(fd >= 0 && ftruncate(fd, KIT_PAGE) == 0);
-	return fd;
-}
-
-static int make_folder(void)
-{
-	return open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
-
-static int make_socket(void)
-{
-	return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-}
-
-static int make_eventfd(void)
-{
-	return fd_eventfd();
-}
-
-static int make_epoll(void)
-{
-	return epoll_create1(EPOLL_CLOEXEC);
-}
-
-static int make_null(void)
-{
-	return open("/dev/null", O_RDWR | O_CLOEXEC);
-}
-
-static int make_pipe(void)
-{
-	int fds[2];
-	CHECK(pipe2(fds, O_CLOEXEC) == 0);
-	close(fds[1]);
-	return fds[0];
-}
-
-static const struct {
-	const char *name;
-	int (*make)(void);
-	bool eventfd, socket;
-} kinds[] = {
-	{ "a file", make_file, false, false },
-	{ "a folder", make_folder, false, false },
-	{ "a socket", make_socket, false, true },
-	{ "an eventfd", make_eventfd, true, false },
-	{ "an epoll descriptor", make_epoll, false, false },
-	{ "/dev/null", make_null, false, false },
-	{ "a pipe", make_pipe, false, false },
-};
-
-/* Whatever it does with it, the backend goes on serving: this VMM, or the next one. */
-static void descriptors_of_another_kind(void)
-{
-	static const struct {
-		uint32_t request;
-		bool eventfd, socket;
-	} rows[] = {
-		{ VHOST_USER_SET_VRING_KICK, true, false },
-		{ VHOST_USER_SET_VRING_CALL, true, false },
-		{ VHOST_USER_SET_VRING_ERR, true, false },
-		{ VHOST_USER_SET_BACKEND_REQ_FD, false, true },
-		{ VHOST_USER_GPU_SET_SOCKET, false, true },
-		{ VHOST_USER_SET_MEM_TABLE, false, false },
-	};
-	struct kit_machine *m = realized();
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
-			if ((rows[i].eventfd && kinds[k].eventfd) ||
-				(rows[i].socket && kinds[k].socket))
-				continue;
-			struct kit_message message;
-			compose(m, rows[i].request, &message);
-			close(message.fds[0]);
-			message.fds[0] = kinds[k].make();
-			CHECK_OK(m, kit_vmm_send_message(&m->vmm, &message));
-			int ret = kit_vmm_do(&m->vmm, VHOST_USER_GET_FEATURES, 0, 0);
-			if (ret < 0 && ret != -ECONNRESET)
-				test_fail(__FILE__, __LINE__, "%s with %s: %s",
-					kit_request_spec(rows[i].request)->name, kinds[k].name,
-					m->kit.why);
-			CHECK_OK(m, kit_machine_reconnect(m));
-		}
-	CHECK_OK(m, kit_machine_start(m));
-	wire_check_alive(m);
-	wire_end(m);
-}
-
-/* --- the order of things ------------------------------------------------------------------- */
-
 static void kick_without_a_ring(void)
 {
 	struct kit_machine *m = realized();
@@ -378,46 +278,6 @@ static void kick_without_a_ring(void)
 	compose(m, VHOST_USER_SET_VRING_KICK, &message);
 	CHECK_OK(m, kit_vmm_send_message(&m->vmm, &message));
 	wire_check_closed(m, "KICK before NUM and ADDR");
-	wire_end(m);
-}
-
-/* GET_VRING_BASE of a ring that never ran, and twice of one that did. */
-static void base_of_a_stopped_ring(void)
-{
-	struct kit_machine *m = realized();
-	CHECK_OK(m, kit_vmm_do(&m->vmm, VHOST_USER_GET_VRING_BASE, 1, 0));
-	CHECK_INT(m->vmm.bases[1], 0);
-	m->vmm.bases[1] = 77;
-	CHECK_OK(m, kit_vmm_do(&m->vmm, VHOST_USER_SET_VRING_BASE, 1, 0));
-	CHECK_OK(m, kit_vmm_do(&m->vmm, VHOST_USER_GET_VRING_BASE, 1, 0));
-	CHECK_INT(m->vmm.bases[1], 77);
-	m->vmm.bases[1] = 0;
-
-	CHECK_OK(m, kit_machine_start(m));
-	wire_check_alive(m);
-	wire_check_alive(m);
-	for (int i = 0; i < 2; i++) {
-		CHECK_OK(m, kit_vmm_do(&m->vmm, VHOST_USER_GET_VRING_BASE, 0, 0));
-		CHECK_INT(m->vmm.bases[0], 2);
-	}
-	wire_end(m);
-}
-
-/* Each message that has no answer of its own is acknowledged when asked. */
-static void acknowledgements(void)
-{
-	static const uint32_t requests[] = { VHOST_USER_SET_OWNER, VHOST_USER_SET_MEM_TABLE,
-		VHOST_USER_SET_VRING_NUM, VHOST_USER_SET_VRING_ADDR, VHOST_USER_SET_VRING_BASE,
-		VHOST_USER_SET_VRING_CALL, VHOST_USER_SET_VRING_ERR, VHOST_USER_SET_VRING_KICK,
-		VHOST_USER_SET_VRING_ENABLE, VHOST_USER_SET_BACKEND_REQ_FD,
-		VHOST_USER_RESET_DEVICE };
-	struct kit_machine *m = realized();
-	CHECK(kit_vmm_has(&m->vmm, VHOST_USER_PROTOCOL_F_REPLY_ACK));
-	CHECK_OK(m, kit_vmm_do(&m->vmm, VHOST_USER_SET_FEATURES, 0, m->vmm.offered));
-	for (size_t i = 0; i < ARRAY_SIZE(requests); i++)
-		CHECK_OK(m, kit_vmm_do(&m->vmm, requests[i], 0, 1));
-	uint32_t events_clear = 1;
-	CHECK_OK(m, kit_vmm_write_config(&m->vmm, 4, &events_clear, sizeof(events_clear)));
 	wire_end(m);
 }
 
@@ -435,40 +295,6 @@ static void no_acknowledgements(void)
 	wire_end(m);
 }
 
-/* GET messages with the flag are answered once. */
-static void answers_come_once(void)
-{
-	struct kit_machine *m = realized();
-	struct kit_message message;
-	compose(m, VHOST_USER_GET_FEATURES, &message);
-	message.header.flags |= VHOST_USER_NEED_REPLY_MASK;
-	CHECK_OK(m, kit_vmm_send_message(&m->vmm, &message));
-	uint64_t features;
-	CHECK_OK(m, kit_vmm_receive_answer(&m->vmm, VHOST_USER_GET_FEATURES, &features, 8));
-	CHECK_OK(m, kit_vmm_do(&m->vmm, VHOST_USER_GET_QUEUE_NUM, 0, 0));
-	wire_end(m);
-}
-
-/* A VMM that asks and never reads does not make the backend grow or hang. */
-static void answers_nobody_reads(void)
-{
-	struct kit_machine *m = realized();
-	struct vhost_user_header header = { VHOST_USER_GET_FEATURES, VHOST_USER_VERSION, 0 };
-	struct kit_usage before, after;
-	kit_backend_usage(m->backend, &before);
-	m->kit.timeout_ms = 500;
-	int ret = 0;
-	for (uint32_t i = 0; i < 1000000 && ret == 0; i++)
-		ret = kit_vmm_send_bytes(&m->vmm, &header, sizeof(header), NULL, 0);
-	m->kit.timeout_ms = KIT_TIMEOUT_MS;
-	CHECK(ret == -ECONNRESET || ret == -ETIMEDOUT);
-	kit_backend_usage(m->backend, &after);
-	if (!getenv("KIT_SANITIZED"))
-		CHECK(after.memory_kib < before.memory_kib + 8192);
-	CHECK_OK(m, kit_machine_reconnect(m));
-	wire_end(m);
-}
-
 int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
@@ -478,13 +304,8 @@ int main(int argc, char **argv)
 		TEST_CASE(feature_not_negotiated),
 		TEST_CASE(values_out_of_range),
 		TEST_CASE(values_of_no_split_ring),
-		TEST_CASE(descriptors_of_another_kind),
 		TEST_CASE(kick_without_a_ring),
-		TEST_CASE(base_of_a_stopped_ring),
-		TEST_CASE(acknowledgements),
 		TEST_CASE(no_acknowledgements),
-		TEST_CASE(answers_come_once),
-		TEST_CASE(answers_nobody_reads),
 	};
 	return test_main(argc, argv, cases, ARRAY_SIZE(cases));
 }
