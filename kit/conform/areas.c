@@ -5,6 +5,7 @@
 extern const struct conform_area conform_area_2d;
 extern const struct conform_area conform_area_3d;
 extern const struct conform_area conform_area_capset;
+extern const struct conform_area conform_area_config;
 extern const struct conform_area conform_area_context;
 extern const struct conform_area conform_area_exhaust;
 extern const struct conform_area conform_area_handshake;
@@ -17,6 +18,7 @@ const struct conform_area *const conform_areas[] = {
 	&conform_area_handshake,
 	&conform_area_handshake_messages,
 	&conform_area_handshake_broken,
+	&conform_area_config,
 	&conform_area_2d,
 	&conform_area_capset,
 	&conform_area_context,
