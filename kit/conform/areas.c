@@ -12,6 +12,8 @@ extern const struct conform_area conform_area_handshake;
 extern const struct conform_area conform_area_handshake_broken;
 extern const struct conform_area conform_area_handshake_messages;
 extern const struct conform_area conform_area_memory;
+extern const struct conform_area conform_area_rings;
+extern const struct conform_area conform_area_rings_broken;
 extern const struct conform_area conform_area_submit;
 extern const struct conform_area conform_area_timelines;
 
@@ -21,6 +23,8 @@ const struct conform_area *const conform_areas[] = {
 	&conform_area_handshake_broken,
 	&conform_area_config,
 	&conform_area_memory,
+	&conform_area_rings,
+	&conform_area_rings_broken,
 	&conform_area_2d,
 	&conform_area_capset,
 	&conform_area_context,
