@@ -11,6 +11,8 @@ extern const struct conform_area conform_area_exhaust;
 extern const struct conform_area conform_area_handshake;
 extern const struct conform_area conform_area_handshake_broken;
 extern const struct conform_area conform_area_handshake_messages;
+extern const struct conform_area conform_area_lifecycle;
+extern const struct conform_area conform_area_lifecycle_ends;
 extern const struct conform_area conform_area_memory;
 extern const struct conform_area conform_area_rings;
 extern const struct conform_area conform_area_rings_broken;
@@ -25,6 +27,8 @@ const struct conform_area *const conform_areas[] = {
 	&conform_area_memory,
 	&conform_area_rings,
 	&conform_area_rings_broken,
+	&conform_area_lifecycle,
+	&conform_area_lifecycle_ends,
 	&conform_area_2d,
 	&conform_area_capset,
 	&conform_area_context,

@@ -155,17 +155,6 @@ static void display_reads_slowly(void)
 	wire_end(m);
 }
 
-/* The question of the guest is answered although the display never reads it. */
-static void questions_to_a_display_that_does_not_read(void)
-{
-	struct kit_machine *m = wire_machine("none", NULL);
-	wire_check_alive(m);
-	kit_display_set_reading(&m->display, false);
-	wire_check_alive(m);
-	CHECK_GOOD(m, kit_gpu_move_cursor(&m->gpu, 0, 1, 1));
-	wire_end(m);
-}
-
 /* --- full queues --------------------------------------------------------------------------- */
 
 static int by_value(const void *a, const void *b)
@@ -218,7 +207,6 @@ int main(int argc, char **argv)
 		TEST_CASE(resources_come_and_go),
 		TEST_CASE(display_does_not_read),
 		TEST_CASE(display_reads_slowly),
-		TEST_CASE(questions_to_a_display_that_does_not_read),
 		TEST_CASE(cursor_beside_a_full_control_queue),
 	};
 	return test_main(argc, argv, cases, ARRAY_SIZE(cases));
