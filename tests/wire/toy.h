@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* The toy backend's two halves: toy_backend.c speaks vhost-user, toy_gpu.c does what a GPU does. */
+/*
+ * The toy backend's parts: toy_backend.c speaks vhost-user, toy_gpu.c does what a GPU does, toy_extras.c
+ * has messages that few backends serve.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -56,6 +59,24 @@ struct toy {
 	struct resource resources[RESOURCES];
 	struct scanout scanouts[SCANOUTS];
 	const char *why;
+	bool extras; /* those of toy_extras.c are on offer */
+	uint64_t status;
+	int state; /* where the saved state comes from; -1: nowhere */
+};
+
+struct message {
+	struct vhost_user_header header;
+	uint8_t payload[512];
+	int fds[VHOST_USER_MAX_FDS]; /* closed behind the handler, unless they are -1 */
+	uint32_t fd_count;
+};
+
+struct message_row {
+	uint32_t request;
+	uint32_t min_size, max_size;
+	uint32_t max_fds;
+	bool replies;
+	bool (*run)(struct toy *toy, struct message *message);
 };
 
 /* A request of the guest in one piece, and where the answer goes. */
@@ -71,6 +92,13 @@ struct request {
 bool toy_read_all(int fd, void *data, size_t size);
 bool toy_write_all(int fd, const void *data, size_t size);
 
+/* Sends an answer, with a descriptor (stays the caller's; -1: none). */
+bool toy_answer(
+	struct toy *toy, const struct message *message, const void *payload, size_t size, int fd);
+
+/* Ends the connection, for this reason. Always false. */
+bool toy_refuse(struct toy *toy, const char *why);
+
 /* Our address of guest memory (or of the VMM's address of it), or NULL. */
 void *toy_translate(struct toy *toy, uint64_t address, uint64_t size, bool user);
 
@@ -85,3 +113,9 @@ void toy_set_display(struct toy *toy, int sock);
 
 /* Drops everything the guest has made. */
 void toy_reset(struct toy *toy);
+
+/* toy_extras.c */
+
+#define TOY_EXTRA_ROWS 9u
+extern const struct message_row toy_extras[TOY_EXTRA_ROWS];
+extern const uint64_t toy_extra_features; /* of the protocol */

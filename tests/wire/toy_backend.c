@@ -4,7 +4,8 @@
  * self-test and nothing else: it waits wherever it likes, trusts the guest's memory addresses only
  * as far as its mappings, does 2D with UPDATE, and shares no code with the daemon.
  *
- *	toy-backend SOCKET     serves one connection after another
+ *	toy-backend SOCKET          serves one connection after another
+ *	toy-backend SOCKET extras   and offers what hardly any backend does
  */
 #include <errno.h>
 #include <poll.h>
@@ -29,13 +30,6 @@
 #define PROTOCOL_FEATURES                                                                          \
 	(PROTOCOL(MQ) | PROTOCOL(REPLY_ACK) | PROTOCOL(CONFIG) | PROTOCOL(BACKEND_REQ) |           \
 		PROTOCOL(RESET_DEVICE))
-
-struct message {
-	struct vhost_user_header header;
-	uint8_t payload[512];
-	int fds[VHOST_USER_MAX_FDS];
-	uint32_t fd_count;
-};
 
 static void close_fd(int *fd)
 {
@@ -194,18 +188,38 @@ static void serve_queue(struct toy *toy, struct queue *queue)
 
 /* --- messages ------------------------------------------------------------------------------ */
 
-static bool refuse(struct toy *toy, const char *why)
+bool toy_refuse(struct toy *toy, const char *why)
 {
 	toy->why = why;
 	return false;
 }
 
-static bool answer(struct toy *toy, const struct message *message, const void *payload, size_t size)
+bool toy_answer(
+	struct toy *toy, const struct message *message, const void *payload, size_t size, int fd)
 {
 	struct vhost_user_header header = { message->header.request,
 		VHOST_USER_VERSION | VHOST_USER_REPLY_MASK, (uint32_t)size };
-	return toy_write_all(toy->sock, &header, sizeof(header)) &&
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec iov = { &header, sizeof(header) };
+	struct msghdr wire = { .msg_iov = &iov, .msg_iovlen = 1 };
+	if (fd >= 0) {
+		wire.msg_control = control.bytes;
+		wire.msg_controllen = sizeof(control.bytes);
+		*CMSG_FIRSTHDR(&wire) = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS,
+			.cmsg_len = CMSG_LEN(sizeof(fd)) };
+		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&wire)), &fd, sizeof(fd));
+	}
+	return sendmsg(toy->sock, &wire, MSG_NOSIGNAL) == (ssize_t)sizeof(header) &&
 		toy_write_all(toy->sock, payload, size);
+}
+
+static uint64_t offered(const struct toy *toy)
+{
+	return PROTOCOL_FEATURES | (toy->extras ? toy_extra_features : 0);
 }
 
 static bool set_mem_table(struct toy *toy, struct message *message)
@@ -214,7 +228,7 @@ static bool set_mem_table(struct toy *toy, struct message *message)
 	memcpy(&head, message->payload, sizeof(head));
 	size_t size = sizeof(head) + head.nregions * sizeof(struct vhost_user_memory_region);
 	if (head.nregions != message->fd_count || message->header.size != size)
-		return refuse(toy, "misshapen memory table");
+		return toy_refuse(toy, "misshapen memory table");
 	forget_memory(toy);
 	for (uint32_t i = 0; i < head.nregions; i++) {
 		struct region *region = &toy->regions[i];
@@ -223,7 +237,7 @@ static bool set_mem_table(struct toy *toy, struct message *message)
 		region->map = mmap(NULL, region->info.size + region->info.mmap_offset,
 			PROT_READ | PROT_WRITE, MAP_SHARED, message->fds[i], 0);
 		if (region->map == MAP_FAILED)
-			return refuse(toy, "memory cannot be mapped");
+			return toy_refuse(toy, "memory cannot be mapped");
 		toy->region_count++;
 	}
 	return true;
@@ -234,12 +248,12 @@ static bool vring_message(struct toy *toy, struct message *message)
 	struct vhost_user_vring_state state;
 	memcpy(&state, message->payload, sizeof(state));
 	if (state.index >= QUEUES)
-		return refuse(toy, "no such queue");
+		return toy_refuse(toy, "no such queue");
 	struct queue *queue = &toy->queues[state.index];
 	switch (message->header.request) {
 	case VHOST_USER_SET_VRING_NUM:
 		if (state.num == 0 || state.num > 32768 || state.num & (state.num - 1))
-			return refuse(toy, "queue size");
+			return toy_refuse(toy, "queue size");
 		queue->size = state.num;
 		return true;
 	case VHOST_USER_SET_VRING_BASE:
@@ -252,13 +266,13 @@ static bool vring_message(struct toy *toy, struct message *message)
 	case VHOST_USER_SET_VRING_ADDR:
 		memcpy(&queue->address, message->payload, sizeof(queue->address));
 		if (!used_ring(toy, queue) || !available_ring(toy, queue))
-			return refuse(toy, "ring addresses");
+			return toy_refuse(toy, "ring addresses");
 		memcpy(&queue->next_used, used_ring(toy, queue) + 2, 2);
 		return true;
 	default: /* GET_VRING_BASE */
 		close_fd(&queue->kick);
 		state.num = queue->next_available;
-		return answer(toy, message, &state, sizeof(state));
+		return toy_answer(toy, message, &state, sizeof(state), -1);
 	}
 }
 
@@ -267,7 +281,7 @@ static bool vring_fd(struct toy *toy, struct message *message)
 	uint64_t value;
 	memcpy(&value, message->payload, sizeof(value));
 	if ((value & VHOST_USER_VRING_INDEX_MASK) >= QUEUES)
-		return refuse(toy, "no such queue");
+		return toy_refuse(toy, "no such queue");
 	struct queue *queue = &toy->queues[value & VHOST_USER_VRING_INDEX_MASK];
 	int *fd = &queue->err;
 	if (message->header.request == VHOST_USER_SET_VRING_KICK)
@@ -290,11 +304,11 @@ static bool get_config(struct toy *toy, struct message *message)
 	uint8_t *bytes = message->payload + sizeof(header);
 	if (message->header.size != sizeof(header) + header.size ||
 		header.size > VHOST_USER_MAX_CONFIG_SIZE)
-		return refuse(toy, "misshapen configuration message");
+		return toy_refuse(toy, "misshapen configuration message");
 	if (!range_inside(header.offset, header.size, sizeof(config)))
-		return answer(toy, message, NULL, 0);
+		return toy_answer(toy, message, NULL, 0, -1);
 	memcpy(bytes, (const uint8_t *)&config + header.offset, header.size);
-	return answer(toy, message, message->payload, message->header.size);
+	return toy_answer(toy, message, message->payload, message->header.size, -1);
 }
 
 static bool value_message(struct toy *toy, struct message *message)
@@ -305,7 +319,7 @@ static bool value_message(struct toy *toy, struct message *message)
 		value = FEATURES;
 		break;
 	case VHOST_USER_GET_PROTOCOL_FEATURES:
-		value = PROTOCOL_FEATURES;
+		value = offered(toy);
 		break;
 	case VHOST_USER_GET_QUEUE_NUM:
 		value = QUEUES;
@@ -315,10 +329,10 @@ static bool value_message(struct toy *toy, struct message *message)
 		return true;
 	default: /* SET_PROTOCOL_FEATURES */
 		memcpy(&toy->protocol, message->payload, sizeof(toy->protocol));
-		return !(toy->protocol & ~PROTOCOL_FEATURES) ||
-			refuse(toy, "protocol features that were not on offer");
+		return !(toy->protocol & ~offered(toy)) ||
+			toy_refuse(toy, "protocol features that were not on offer");
 	}
-	return answer(toy, message, &value, sizeof(value));
+	return toy_answer(toy, message, &value, sizeof(value), -1);
 }
 
 static bool socket_message(struct toy *toy, struct message *message)
@@ -341,13 +355,7 @@ static bool plain_message(struct toy *toy, struct message *message)
 	return true;
 }
 
-static const struct {
-	uint32_t request;
-	uint32_t min_size, max_size;
-	uint32_t max_fds;
-	bool replies;
-	bool (*run)(struct toy *toy, struct message *message);
-} messages[] = {
+static const struct message_row messages[] = {
 	{ VHOST_USER_GET_FEATURES, 0, 0, 0, true, value_message },
 	{ VHOST_USER_SET_FEATURES, 8, 8, 0, false, value_message },
 	{ VHOST_USER_SET_OWNER, 0, 0, 0, false, plain_message },
@@ -370,25 +378,33 @@ static const struct {
 	{ VHOST_USER_RESET_DEVICE, 0, 0, 0, false, plain_message },
 };
 
+static const struct message_row *find_row(const struct toy *toy, uint32_t request)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(messages); i++)
+		if (messages[i].request == request)
+			return &messages[i];
+	for (size_t i = 0; toy->extras && i < TOY_EXTRA_ROWS; i++)
+		if (toy_extras[i].request == request)
+			return &toy_extras[i];
+	return NULL;
+}
+
 static bool handle(struct toy *toy, struct message *message)
 {
 	const struct vhost_user_header *header = &message->header;
-	for (size_t i = 0; i < ARRAY_SIZE(messages); i++) {
-		if (messages[i].request != header->request)
-			continue;
-		if (header->size < messages[i].min_size || header->size > messages[i].max_size)
-			return refuse(toy, "wrong payload size");
-		if (message->fd_count > messages[i].max_fds ||
-			(messages[i].max_fds == 1 && message->fd_count == 0))
-			return refuse(toy, "wrong number of descriptors");
-		if (!messages[i].run(toy, message))
-			return false;
-		uint64_t done = 0;
-		if (header->flags & VHOST_USER_NEED_REPLY_MASK && !messages[i].replies)
-			return answer(toy, message, &done, sizeof(done));
-		return true;
-	}
-	return refuse(toy, "unknown request");
+	const struct message_row *row = find_row(toy, header->request);
+	if (!row)
+		return toy_refuse(toy, "unknown request");
+	if (header->size < row->min_size || header->size > row->max_size)
+		return toy_refuse(toy, "wrong payload size");
+	if (message->fd_count > row->max_fds || (row->max_fds == 1 && message->fd_count == 0))
+		return toy_refuse(toy, "wrong number of descriptors");
+	if (!row->run(toy, message))
+		return false;
+	uint64_t done = 0;
+	if (header->flags & VHOST_USER_NEED_REPLY_MASK && !row->replies)
+		return toy_answer(toy, message, &done, sizeof(done), -1);
+	return true;
 }
 
 static bool receive(struct toy *toy, struct message *message)
@@ -406,7 +422,7 @@ static bool receive(struct toy *toy, struct message *message)
 	ssize_t got = recvmsg(toy->sock, &wire, MSG_CMSG_CLOEXEC);
 	message->fd_count = 0;
 	if (got <= 0)
-		return refuse(toy, NULL);
+		return toy_refuse(toy, NULL);
 	const struct cmsghdr *rights = CMSG_FIRSTHDR(&wire);
 	if (rights) {
 		size_t size = rights->cmsg_len - CMSG_LEN(0);
@@ -414,13 +430,13 @@ static bool receive(struct toy *toy, struct message *message)
 		message->fd_count = (uint32_t)(size / sizeof(int));
 	}
 	if (wire.msg_flags & MSG_CTRUNC)
-		return refuse(toy, "too many descriptors");
+		return toy_refuse(toy, "too many descriptors");
 	if (!toy_read_all(toy->sock, (uint8_t *)header + got, sizeof(*header) - (size_t)got))
-		return refuse(toy, NULL);
+		return toy_refuse(toy, NULL);
 	if ((header->flags & ~VHOST_USER_NEED_REPLY_MASK) != VHOST_USER_VERSION ||
 		header->size > sizeof(message->payload))
-		return refuse(toy, "wrong header");
-	return toy_read_all(toy->sock, message->payload, header->size) || refuse(toy, NULL);
+		return toy_refuse(toy, "wrong header");
+	return toy_read_all(toy->sock, message->payload, header->size) || toy_refuse(toy, NULL);
 }
 
 static bool serve_message(struct toy *toy)
@@ -446,9 +462,11 @@ static void serve_round(struct toy *toy, bool *ret_open)
 	*ret_open = !polls[0].revents || serve_message(toy);
 }
 
-static void serve(int sock)
+static void serve(int sock, bool extras)
 {
-	struct toy toy = { .sock = sock, .display = -1, .channel = -1 };
+	struct toy toy = {
+		.sock = sock, .display = -1, .channel = -1, .extras = extras, .state = -1
+	};
 	bool open = true;
 	for (uint32_t i = 0; i < QUEUES; i++)
 		toy.queues[i].kick = toy.queues[i].call = toy.queues[i].err = -1;
@@ -464,6 +482,7 @@ static void serve(int sock)
 		close_fd(&toy.queues[i].err);
 	}
 	close_fd(&toy.channel);
+	close_fd(&toy.state);
 	close_fd(&toy.sock);
 }
 
@@ -476,8 +495,9 @@ int main(int argc, char **argv)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool extras = argc == 3 && strcmp(argv[2], "extras") == 0;
 	signal(SIGTERM, end);
-	if (argc != 2 || strlen(argv[1]) >= sizeof(address.sun_path))
+	if (argc != (extras ? 3 : 2) || strlen(argv[1]) >= sizeof(address.sun_path))
 		return 2;
 	strcpy(address.sun_path, argv[1]);
 	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
@@ -486,6 +506,6 @@ int main(int argc, char **argv)
 	for (;;) {
 		int sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 		if (sock >= 0)
-			serve(sock);
+			serve(sock, extras);
 	}
 }
