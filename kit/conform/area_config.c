@@ -29,14 +29,6 @@ static uint32_t size_of(const struct conform *c)
 	return blob_alignment ? CONFIG_SIZE : OLD_CONFIG_SIZE;
 }
 
-/* All fields that every device has. */
-static struct virtio_gpu_config read_all(struct kit_machine *m)
-{
-	struct virtio_gpu_config config = { 0 };
-	CHECK_OK(m, kit_vmm_read_config(&m->vmm, 0, &config, OLD_CONFIG_SIZE));
-	return config;
-}
-
 static void start_and_end(struct conform *c, struct kit_machine *m)
 {
 	conform_start(m);
@@ -48,7 +40,7 @@ static void start_and_end(struct conform *c, struct kit_machine *m)
 static void scanouts(struct conform *c)
 {
 	struct kit_machine *m = realized(c, NULL);
-	uint32_t count = read_all(m).num_scanouts;
+	uint32_t count = conform_config(m).num_scanouts;
 	CHECK(count >= 1 && count <= VIRTIO_GPU_MAX_SCANOUTS);
 	start_and_end(c, m);
 }
@@ -58,7 +50,7 @@ static void capsets(struct conform *c)
 {
 	struct kit_machine *m = conform_machine(c, NULL);
 	struct virtio_gpu_resp_capset_info info;
-	uint32_t count = read_all(m).num_capsets;
+	uint32_t count = conform_config(m).num_capsets;
 	CHECK(count >= 1);
 	for (uint32_t i = 0; i < count; i++)
 		CHECK_TYPE(
@@ -91,7 +83,7 @@ static void read_whole(struct conform *c)
 static void read_old(struct conform *c)
 {
 	struct kit_machine *m = realized(c, &kit_profile_qemu_gpu);
-	struct virtio_gpu_config first = read_all(m), again = read_all(m);
+	struct virtio_gpu_config first = conform_config(m), again = conform_config(m);
 	CHECK_MEM(&again, &first, OLD_CONFIG_SIZE);
 	start_and_end(c, m);
 }
@@ -139,7 +131,7 @@ static const char *const flag_names[] = { "0", "1", NULL };
 static void read_with_flags(struct conform *c)
 {
 	struct kit_machine *m = with_flags(c, c->variant);
-	struct virtio_gpu_config first = read_all(m), again = read_all(m);
+	struct virtio_gpu_config first = conform_config(m), again = conform_config(m);
 	CHECK_MEM(&again, &first, sizeof(first));
 	start_and_end(c, m);
 }
@@ -148,10 +140,10 @@ static void before_features(struct conform *c)
 {
 	struct kit_machine *m =
 		conform_machine(c, &(struct kit_machine_spec){ .stage = KIT_STAGE_REALIZED });
-	struct virtio_gpu_config before = read_all(m);
+	struct virtio_gpu_config before = conform_config(m);
 	CHECK_INT(m->vmm.features, 0);
 	conform_start(m);
-	struct virtio_gpu_config after = read_all(m);
+	struct virtio_gpu_config after = conform_config(m);
 	CHECK_INT(after.num_scanouts, before.num_scanouts);
 	CHECK_INT(after.num_capsets, before.num_capsets);
 	conform_end(c, m);
@@ -160,10 +152,10 @@ static void before_features(struct conform *c)
 static void while_running(struct conform *c)
 {
 	struct kit_machine *m = conform_machine(c, NULL);
-	struct virtio_gpu_config first = read_all(m);
+	struct virtio_gpu_config first = conform_config(m);
 	for (int i = 0; i < 20; i++) {
 		conform_check_alive(m);
-		CHECK_INT(read_all(m).num_scanouts, first.num_scanouts);
+		CHECK_INT(conform_config(m).num_scanouts, first.num_scanouts);
 	}
 	conform_end(c, m);
 }
@@ -186,7 +178,7 @@ static void past_the_end(struct conform *c)
 		kit_vmm_read_config(
 			&m->vmm, past[c->variant].offset, bytes, past[c->variant].size));
 	m = conform_check_refused(c, m, past_names[c->variant]);
-	read_all(m);
+	conform_config(m);
 	start_and_end(c, m);
 }
 
@@ -220,7 +212,7 @@ static void set_of_another_size(struct conform *c)
 
 static void check_unchanged(struct kit_machine *m, const struct virtio_gpu_config *before)
 {
-	struct virtio_gpu_config after = read_all(m);
+	struct virtio_gpu_config after = conform_config(m);
 	CHECK_INT(after.num_scanouts, before->num_scanouts);
 	CHECK_INT(after.num_capsets, before->num_capsets);
 	CHECK_INT(after.events_read & VIRTIO_GPU_EVENT_DISPLAY, 0);
@@ -233,7 +225,7 @@ static void events_clear(struct conform *c)
 {
 	bool whole = c->variant == 0;
 	struct kit_machine *m = with_flags(c, whole ? 1 : 0);
-	struct virtio_gpu_config before = read_all(m), config = before;
+	struct virtio_gpu_config before = conform_config(m), config = before;
 	config.events_clear = VIRTIO_GPU_EVENT_DISPLAY;
 	for (int i = 0; i < 3; i++) {
 		if (whole)
@@ -258,7 +250,7 @@ static const char *const read_only_names[] = { "events_read", "num_scanouts", "n
 static void read_only_fields(struct conform *c)
 {
 	struct kit_machine *m = with_flags(c, 0);
-	struct virtio_gpu_config before = read_all(m);
+	struct virtio_gpu_config before = conform_config(m);
 	const uint32_t scribble[] = { VIRTIO_GPU_EVENT_DISPLAY, VIRTIO_GPU_EVENT_DISPLAY, 99, 99 };
 	uint32_t offset = read_only[c->variant].offset, size = read_only[c->variant].size;
 	int ret = kit_vmm_write_config(&m->vmm, offset, &scribble[offset / FIELD], size);
@@ -280,7 +272,7 @@ static void odd_write(struct conform *c)
 {
 	static const uint8_t nothing[256];
 	struct kit_machine *m = realized(c, NULL);
-	struct virtio_gpu_config before = read_all(m);
+	struct virtio_gpu_config before = conform_config(m);
 	CHECK_OK_OR_REFUSED(m,
 		kit_vmm_write_config(
 			&m->vmm, beyond[c->variant].offset, nothing, beyond[c->variant].size));
@@ -315,17 +307,19 @@ static const struct conform_case cases[] = {
 	{ "while_running", "Linux reads events_read whenever it is told of a change",
 		.run = while_running, NEEDS_CONFIG },
 	{ "past_the_end", "vhost-user: GET_CONFIG: an answer without payload says no",
-		.run = past_the_end, .variants = past_names, NEEDS_CONFIG },
+		.run = past_the_end, .variants = past_names, NEEDS_CONFIG, .hostile = true },
 	{ "get_of_another_size", "vhost-user: GET_CONFIG: size is that of the payload",
-		.run = get_of_another_size, .variants = inner_size_names, NEEDS_CONFIG },
+		.run = get_of_another_size, .variants = inner_size_names, NEEDS_CONFIG,
+		.hostile = true },
 	{ "set_of_another_size", "vhost-user: SET_CONFIG: size is that of the payload",
-		.run = set_of_another_size, .variants = inner_size_names, NEEDS_CONFIG },
+		.run = set_of_another_size, .variants = inner_size_names, NEEDS_CONFIG,
+		.hostile = true },
 	{ "events_clear", "virtio 1.4, 5.7.4.1: events_clear takes bits out of events_read",
 		.run = events_clear, .variants = clear_names, NEEDS_CONFIG },
 	{ "read_only_fields",
 		"vhost-user: SET_CONFIG: read-only fields are written by a migration only",
 		.run = read_only_fields, .variants = read_only_names, NEEDS_CONFIG },
 	{ "odd_write", "vhost-user: SET_CONFIG of bytes that are no field, or not one",
-		.run = odd_write, .variants = beyond_names, NEEDS_CONFIG },
+		.run = odd_write, .variants = beyond_names, NEEDS_CONFIG, .hostile = true },
 };
 DEFINE_CONFORM_AREA(config, cases);

@@ -455,9 +455,9 @@ static const struct conform_case cases[] = {
 		"vhost-user: GET_VRING_BASE: requests in flight are completed before the stop",
 		.run = pause_in_flight, .variants = profile_names },
 	{ "reset_in_flight", "virtio 1.4, 2.4: a reset at any time", .run = reset_in_flight,
-		.variants = profile_names },
+		.variants = profile_names, .hostile = true },
 	{ "sudden_reset_in_flight", "vhost-user: RESET_DEVICE at any time",
-		.run = sudden_reset_in_flight, RESET },
+		.run = sudden_reset_in_flight, RESET, .hostile = true },
 	{ "pause_with_a_silent_display", "a VM is paused although its display hangs",
 		.run = pause_with_a_silent_display, .variants = silent_names, SHOWN },
 };

@@ -504,7 +504,7 @@ static const struct conform_case cases[] = {
 	{ "polling_driver", "virtio 1.4, 2.7.7.1: a driver may not want notifications",
 		.run = polling_driver, .variants = suppression_names },
 	{ "needless_kicks", "virtio 1.4, 2.7.10.2: a device handles spurious notifications",
-		.run = needless_kicks, .variants = suppression_names },
+		.run = needless_kicks, .variants = suppression_names, .hostile = true },
 	{ "descriptor_exchanged", "QEMU exchanges the interrupt's descriptor in running",
 		.run = descriptor_exchanged, .variants = exchanged_names },
 	{ "without_descriptor", "vhost-user: bit 8: no descriptor, polling is used instead",
