@@ -314,6 +314,43 @@ static void rings_come_back(struct conform *c)
 	conform_end(c, m);
 }
 
+/* Takes the last region away while the machine is stopped. */
+static void remove_last(struct kit_machine *m)
+{
+	if (kit_vmm_has(&m->vmm, VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS))
+		CHECK_OK(m, kit_vmm_do(&m->vmm, VHOST_USER_REM_MEM_REG, --m->vmm.regions_known, 0));
+	kit_memory_drop(&m->memory);
+}
+
+static const struct kit_profile *const profiles[] = {
+	&kit_profile_qemu_gpu_all,
+	&kit_profile_qemu_generic,
+	&kit_profile_crosvm,
+};
+static const char *const profile_names[] = { "qemu_gpu", "qemu_generic", "crosvm", NULL };
+
+/* Memory is plugged and unplugged while the machine is paused. */
+static void changes_in_a_pause(struct conform *c)
+{
+	struct kit_machine *m =
+		conform_machine(c, &(struct kit_machine_spec){ .profile = profiles[c->variant] });
+	struct virtio_gpu_mem_entry entry = { 8 * GIB, SIZE, 0 };
+	CHECK_GOOD(m, kit_gpu_create_2d(&m->gpu, 1, XRGB, SIDE, SIDE));
+	for (int round = 0; round < 3; round++) {
+		CHECK_OK(m, kit_machine_stop(m));
+		CHECK_OK(m, kit_memory_add(&m->memory, &more_memory));
+		CHECK_OK(m, kit_machine_start(m));
+		CHECK_GOOD(m, kit_gpu_attach(&m->gpu, 1, &entry, 1));
+		CHECK_GOOD(m, kit_gpu_transfer_2d(&m->gpu, 1, kit_rect(0, 0, SIDE, SIDE), 0));
+		CHECK_GOOD(m, kit_gpu_detach(&m->gpu, 1));
+		CHECK_OK(m, kit_machine_stop(m));
+		remove_last(m);
+		CHECK_OK(m, kit_machine_start(m));
+		conform_check_alive(m);
+	}
+	conform_end(c, m);
+}
+
 /* --- single regions ------------------------------------------------------------------------ */
 
 static void use_more_memory(struct kit_machine *m)
@@ -336,6 +373,35 @@ static void slots_come_and_go(struct conform *c)
 		use_more_memory(m);
 		CHECK_OK(m, kit_vmm_do(&m->vmm, VHOST_USER_REM_MEM_REG, first, 0));
 		kit_memory_drop(&m->memory);
+	}
+	conform_end(c, m);
+}
+
+/* Removes or adds the memory with the rings; a backend that does not like it ends the case. */
+static void change_rings(struct conform *c, struct kit_machine *m, uint32_t request)
+{
+	int ret = kit_vmm_do(&m->vmm, request, 0, 0);
+	CHECK_OK_OR_REFUSED(m, ret);
+	if (ret == 0)
+		return;
+	m = conform_check_refused(c, m, "memory with rings that comes and goes");
+	conform_reject(c, m, "memory with rings does not come and go");
+}
+
+/* It goes while they run: what is added meanwhile is done when it is back. */
+static void slot_of_the_rings(struct conform *c)
+{
+	struct kit_machine *m = conform_machine(c, NULL);
+	struct virtio_gpu_ctrl_hdr request = kit_header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
+	for (int round = 0; round < 5; round++) {
+		change_rings(c, m, VHOST_USER_REM_MEM_REG);
+		struct kit_command *command =
+			kit_gpu_submit(&m->gpu, 0, &request, sizeof(request), 408);
+		CHECK(command);
+		kit_ring_kick_always(&m->rings[0]);
+		CHECK_OK_OR_REFUSED(m, kit_pump(&m->kit, 5));
+		change_rings(c, m, VHOST_USER_ADD_MEM_REG);
+		CHECK_OK(m, kit_gpu_complete(&m->gpu, command, NULL, 0));
 	}
 	conform_end(c, m);
 }
@@ -437,6 +503,10 @@ static const struct conform_case cases[] = {
 		.run = rings_go_away, .hostile = true },
 	{ "rings_come_back", "vhost-user: SET_MEM_TABLE: ring addresses are found in the last one",
 		.run = rings_come_back, .protocol = CONFORM_PROTOCOL(REPLY_ACK) },
+	{ "changes_in_a_pause", "memory can be plugged and unplugged while a VM is paused",
+		.run = changes_in_a_pause, .variants = profile_names },
+	{ "slot_of_the_rings", "vhost-user: REM_MEM_REG of any region, ADD_MEM_REG again",
+		.run = slot_of_the_rings, SLOTS },
 	{ "slots_come_and_go", "vhost-user: ADD_MEM_REG and REM_MEM_REG", .run = slots_come_and_go,
 		SLOTS },
 	{ "slots_run_out", "vhost-user: GET_MAX_MEM_SLOTS", .run = slots_run_out, SLOTS },
