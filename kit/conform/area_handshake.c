@@ -144,7 +144,7 @@ static void offer_stays(struct conform *c)
 	conform_start(m);
 	CHECK_OK(m, kit_vmm_do(&m->vmm, VHOST_USER_GET_FEATURES, 0, 0));
 	CHECK_INT(m->vmm.offered, offered);
-	CHECK_OK(m, kit_machine_reset(m));
+	CHECK_OK(m, kit_machine_renew(m));
 	CHECK_OK(m, kit_vmm_do(&m->vmm, VHOST_USER_GET_FEATURES, 0, 0));
 	CHECK_INT(m->vmm.offered, offered);
 	conform_end(c, m);
