@@ -87,6 +87,10 @@ struct kit_display {
 	uint32_t opens;
 	uint32_t violations; /* of the protocol, as QEMU would take it */
 	char violation[128]; /* the last one */
+	/* Messages with bits in the header's flags, which are for answers only: no violation, as
+	 * QEMU does not look at them. */
+	uint32_t flagged;
+	uint32_t last_flags; /* of the last such message */
 	struct kit_scanout scanouts[KIT_MAX_SCANOUTS];
 	struct kit_cursor cursor;
 

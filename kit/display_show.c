@@ -108,8 +108,10 @@ static void update(struct kit_display *display, const struct kit_display_message
 			display, "UPDATE of scanout %u before SCANOUT", request.scanout_id);
 		return;
 	}
+	if (pixels == 0)
+		return; /* changes nothing */
 	const struct kit_picture *picture = scanout->picture;
-	if (pixels == 0 || message->size - sizeof(request) != pixels * sizeof(uint32_t) ||
+	if (message->size - sizeof(request) != pixels * sizeof(uint32_t) ||
 		!range_inside(request.x, request.width, picture->width) ||
 		!range_inside(request.y, request.height, picture->height)) {
 		kit_display_violation(display, "UPDATE %u,%u %ux%u in %u bytes of a %ux%u scanout",

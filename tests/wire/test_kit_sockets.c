@@ -235,6 +235,22 @@ static void display_sees_violations(void)
 	screen_end(s);
 }
 
+/* What QEMU does not look at is counted by itself. */
+static void display_counts_flags(void)
+{
+	struct screen *s = screen();
+	struct vhost_user_gpu_header header = { VHOST_USER_GPU_GET_PROTOCOL_FEATURES, 0xab00, 0 };
+	struct kit_bytes bytes = { &header, sizeof(header), NULL, 0, 0 };
+	CHECK_INT(kit_stream_send(&s->kit, s->sock, &bytes), 0);
+	serve(&s->kit);
+	CHECK_INT(s->display.flagged, 1);
+	CHECK_INT(s->display.last_flags, 0xab00);
+	tell(s, VHOST_USER_GPU_GET_PROTOCOL_FEATURES, NULL, 0, -1);
+	CHECK_INT(s->display.flagged, 1);
+	CHECK_INT(s->display.violations, 0);
+	screen_end(s);
+}
+
 static void display_leaves_the_socket_full(void)
 {
 	struct screen *s = screen();
@@ -410,6 +426,7 @@ int main(int argc, char **argv)
 		TEST_CASE(display_keeps_pictures),
 		TEST_CASE(display_shows_dmabufs),
 		TEST_CASE(display_sees_violations),
+		TEST_CASE(display_counts_flags),
 		TEST_CASE(display_leaves_the_socket_full),
 		TEST_CASE(channel_maps),
 		TEST_CASE(channel_refuses),
