@@ -16,6 +16,10 @@ extern const struct conform_area conform_area_lifecycle_ends;
 extern const struct conform_area conform_area_memory;
 extern const struct conform_area conform_area_rings;
 extern const struct conform_area conform_area_rings_broken;
+extern const struct conform_area conform_area_commands;
+extern const struct conform_area conform_area_context;
+extern const struct conform_area conform_area_exhaust;
+extern const struct conform_area conform_area_numbers;
 extern const struct conform_area conform_area_submit;
 extern const struct conform_area conform_area_timelines;
 
@@ -30,6 +34,8 @@ const struct conform_area *const conform_areas[] = {
 	&conform_area_lifecycle,
 	&conform_area_lifecycle_ends,
 	&conform_area_2d,
+	&conform_area_commands,
+	&conform_area_numbers,
 	&conform_area_capset,
 	&conform_area_context,
 	&conform_area_3d,
