@@ -20,6 +20,7 @@ extern const struct conform_area conform_area_commands;
 extern const struct conform_area conform_area_context;
 extern const struct conform_area conform_area_exhaust;
 extern const struct conform_area conform_area_numbers;
+extern const struct conform_area conform_area_scanout;
 extern const struct conform_area conform_area_submit;
 extern const struct conform_area conform_area_timelines;
 
@@ -36,6 +37,7 @@ const struct conform_area *const conform_areas[] = {
 	&conform_area_2d,
 	&conform_area_commands,
 	&conform_area_numbers,
+	&conform_area_scanout,
 	&conform_area_capset,
 	&conform_area_context,
 	&conform_area_3d,
