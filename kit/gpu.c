@@ -120,8 +120,9 @@ struct kit_command *kit_gpu_submit(struct kit_gpu *gpu, uint32_t queue, const vo
 
 /* --- answers ------------------------------------------------------------------------------- */
 
-static int collect(struct kit_gpu *gpu, struct kit_ring *ring)
+int kit_gpu_collect_queue(struct kit_gpu *gpu, uint32_t queue)
 {
+	struct kit_ring *ring = &gpu->rings[queue];
 	struct kit_used used;
 	int ret;
 	while ((ret = kit_ring_take(ring, &used)) > 0) {
@@ -141,7 +142,7 @@ int kit_gpu_collect(struct kit_gpu *gpu)
 {
 	int ret = 0;
 	for (uint32_t i = 0; i < VIRTIO_GPU_QUEUES && ret == 0; i++)
-		ret = collect(gpu, &gpu->rings[i]);
+		ret = kit_gpu_collect_queue(gpu, i);
 	return ret;
 }
 
@@ -187,7 +188,7 @@ int kit_gpu_wait(struct kit_gpu *gpu, struct kit_command *command)
 {
 	uint64_t deadline = kit_now() + (uint64_t)gpu->kit->timeout_ms;
 	for (;;) {
-		int ret = collect(gpu, command->ring);
+		int ret = kit_gpu_collect_queue(gpu, command->ring->index);
 		if (ret < 0)
 			return ret;
 		if (command->done)

@@ -58,6 +58,9 @@ struct kit_command *kit_gpu_queue(struct kit_gpu *gpu, uint32_t queue, const voi
 /* Takes in what the device has answered, without waiting. 0 or -EPROTO. */
 int kit_gpu_collect(struct kit_gpu *gpu);
 
+/* The same of one queue: for a source that must not take what a wait on the other is for. */
+int kit_gpu_collect_queue(struct kit_gpu *gpu, uint32_t queue);
+
 /* Waits until the command is done. Its response's type (0 when there is no room for one) or -errno.
  * */
 int kit_gpu_wait(struct kit_gpu *gpu, struct kit_command *command);

@@ -49,78 +49,6 @@ static void expect_cursor(struct kit_machine *m, bool visible, uint32_t x, uint3
 			m->display.cursor.y, visible ? "shown" : "hidden", x, y);
 }
 
-static void update_and_move(void)
-{
-	struct kit_machine *m = wire_machine("none", NULL);
-	struct kit_surface s = make_cursor(m, 1, SIDE, SIDE);
-	CHECK_GOOD(m, kit_gpu_update_cursor(&m->gpu, at(1, 10, 20)));
-	expect_cursor(m, true, 10, 20);
-	CHECK_INT(m->display.cursor.hot_x, 3);
-	CHECK_INT(m->display.cursor.hot_y, 4);
-	for (uint32_t i = 0; i < SIDE * SIDE; i++)
-		CHECK_INT(m->display.cursor.pixels[i], i * 0x01030507u);
-	for (uint32_t i = 0; i < 50; i++)
-		CHECK_GOOD(m, kit_gpu_move_cursor(&m->gpu, 0, 100 + i, 200 + i));
-	expect_cursor(m, true, 149, 249);
-	CHECK_INT(m->display.cursor.updates, 1);
-	kit_surface_finish(&s);
-	wire_end(m);
-}
-
-/* Linux sends cursor commands without any room for an answer. */
-static void no_room_for_an_answer(void)
-{
-	struct kit_machine *m = wire_machine("none", NULL);
-	struct kit_surface s = make_cursor(m, 1, SIDE, SIDE);
-	struct virtio_gpu_update_cursor request = at(1, 7, 8);
-	request.hdr = kit_header(VIRTIO_GPU_CMD_UPDATE_CURSOR);
-	for (int i = 0; i < 40; i++) {
-		struct kit_command *command = kit_gpu_submit(
-			&m->gpu, VIRTIO_GPU_QUEUE_CURSOR, &request, sizeof(request), 0);
-		CHECK(command);
-		CHECK_INT(kit_gpu_complete(&m->gpu, command, NULL, 0), 0);
-		request.pos.x++;
-		request.hdr.type = VIRTIO_GPU_CMD_MOVE_CURSOR;
-	}
-	expect_cursor(m, true, 46, 8);
-	kit_surface_finish(&s);
-	wire_end(m);
-}
-
-/* UPDATE with resource 0 hides; another update shows again. */
-static void hide_and_show(void)
-{
-	struct kit_machine *m = wire_machine("none", NULL);
-	struct kit_surface s = make_cursor(m, 1, SIDE, SIDE);
-	for (uint32_t i = 0; i < 5; i++) {
-		CHECK_GOOD(m, kit_gpu_update_cursor(&m->gpu, at(1, i, i)));
-		expect_cursor(m, true, i, i);
-		CHECK_GOOD(m, kit_gpu_update_cursor(&m->gpu, at(0, i, i)));
-		expect_cursor(m, false, 0, 0);
-	}
-	kit_surface_finish(&s);
-	wire_end(m);
-}
-
-/* A hidden cursor that moves stays hidden. */
-static void move_while_hidden(void)
-{
-	struct kit_machine *m = wire_machine("none", NULL);
-	struct kit_surface s = make_cursor(m, 1, SIDE, SIDE);
-	CHECK_GOOD(m, kit_gpu_move_cursor(&m->gpu, 0, 5, 5));
-	CHECK_OK(m, kit_pump(&m->kit, 30));
-	CHECK(!m->display.cursor.visible);
-	CHECK_GOOD(m, kit_gpu_update_cursor(&m->gpu, at(1, 1, 1)));
-	expect_cursor(m, true, 1, 1);
-	CHECK_GOOD(m, kit_gpu_update_cursor(&m->gpu, at(0, 0, 0)));
-	expect_cursor(m, false, 0, 0);
-	CHECK_GOOD(m, kit_gpu_move_cursor(&m->gpu, 0, 9, 9));
-	CHECK_OK(m, kit_pump(&m->kit, 30));
-	CHECK(!m->display.cursor.visible);
-	kit_surface_finish(&s);
-	wire_end(m);
-}
-
 static bool has_alpha(uint32_t format)
 {
 	return format == VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM ||
@@ -224,103 +152,12 @@ static void on_every_output(void)
 	wire_end(m);
 }
 
-/* The picture is taken when UPDATE_CURSOR comes: what happens to the resource later does not show.
- * */
-static void picture_is_copied(void)
-{
-	struct kit_machine *m = wire_machine("none", NULL);
-	struct kit_surface s = make_cursor(m, 1, SIDE, SIDE);
-	CHECK_GOOD(m, kit_gpu_update_cursor(&m->gpu, at(1, 1, 1)));
-	expect_cursor(m, true, 1, 1);
-	CHECK_GOOD(m, kit_gpu_unref(&m->gpu, 1));
-	CHECK_GOOD(m, kit_gpu_move_cursor(&m->gpu, 0, 30, 40));
-	CHECK_OK(m, kit_pump(&m->kit, 30));
-	CHECK(!m->display.cursor.visible || m->display.cursor.x == 30);
-	kit_surface_finish(&s);
-	wire_end(m);
-}
-
-static void wrong_ids(void)
-{
-	struct kit_machine *m = wire_machine("none", NULL);
-	static const uint32_t scanouts[] = { VIRTIO_GPU_MAX_SCANOUTS, 0x80000000, UINT32_MAX };
-	for (size_t i = 0; i < ARRAY_SIZE(scanouts); i++) {
-		struct virtio_gpu_update_cursor cursor = at(0, 0, 0);
-		cursor.pos.scanout_id = scanouts[i];
-		CHECK_TYPE(m, kit_gpu_update_cursor(&m->gpu, cursor),
-			VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID);
-		CHECK_TYPE(m, kit_gpu_move_cursor(&m->gpu, scanouts[i], 1, 1),
-			VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID);
-	}
-	CHECK_TYPE(m, kit_gpu_update_cursor(&m->gpu, at(99, 0, 0)),
-		VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
-	wire_end(m);
-}
-
-/* Places far outside of the screen, and hot spots outside of the picture. */
-static void far_places(void)
-{
-	static const uint32_t places[] = { 0, 16384, 0x7fffffff, 0x80000000, UINT32_MAX };
-	struct kit_machine *m = wire_machine("none", NULL);
-	struct kit_surface s = make_cursor(m, 1, SIDE, SIDE);
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		struct virtio_gpu_update_cursor cursor = at(1, places[i], places[i]);
-		cursor.hot_x = places[ARRAY_SIZE(places) - 1 - i];
-		CHECK_OK(m, kit_gpu_update_cursor(&m->gpu, cursor));
-		CHECK_OK(m, kit_gpu_move_cursor(&m->gpu, 0, places[i], 1));
-	}
-	CHECK_GOOD(m, kit_gpu_update_cursor(&m->gpu, at(1, 2, 2)));
-	expect_cursor(m, true, 2, 2);
-	kit_surface_finish(&s);
-	wire_end(m);
-}
-
-/* Control commands on the cursor queue, cursor commands on the control queue: an error or not, but
- * answered. */
-static void wrong_queues(void)
-{
-	struct kit_machine *m = wire_machine("none", NULL);
-	struct virtio_gpu_ctrl_hdr info = kit_header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
-	struct kit_command *command = kit_gpu_submit(&m->gpu, VIRTIO_GPU_QUEUE_CURSOR, &info,
-		sizeof(info), sizeof(struct virtio_gpu_resp_display_info));
-	CHECK_OK(m, kit_gpu_complete(&m->gpu, command, NULL, 0));
-	struct virtio_gpu_update_cursor cursor = at(0, 1, 1);
-	cursor.hdr = kit_header(VIRTIO_GPU_CMD_MOVE_CURSOR);
-	command = kit_gpu_submit(&m->gpu, VIRTIO_GPU_QUEUE_CONTROL, &cursor, sizeof(cursor),
-		sizeof(struct virtio_gpu_ctrl_hdr));
-	CHECK_OK(m, kit_gpu_complete(&m->gpu, command, NULL, 0));
-	wire_check_alive(m);
-	wire_end(m);
-}
-
-/* Ten thousand moves, faster than any display: in the end the cursor is where it was moved last. */
-static void many_moves(void)
-{
-	struct kit_machine *m = wire_machine("none", NULL);
-	struct kit_surface s = make_cursor(m, 1, SIDE, SIDE);
-	CHECK_GOOD(m, kit_gpu_update_cursor(&m->gpu, at(1, 0, 0)));
-	for (uint32_t i = 0; i < 10000; i++)
-		CHECK_GOOD(m, kit_gpu_move_cursor(&m->gpu, 0, i, i / 2));
-	expect_cursor(m, true, 9999, 4999);
-	kit_surface_finish(&s);
-	wire_end(m);
-}
-
 int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
-		TEST_CASE(update_and_move),
-		TEST_CASE(no_room_for_an_answer),
-		TEST_CASE(hide_and_show),
-		TEST_CASE(move_while_hidden),
 		TEST_CASE(odd_sizes),
 		TEST_CASE(formats),
 		TEST_CASE(on_every_output),
-		TEST_CASE(picture_is_copied),
-		TEST_CASE(wrong_ids),
-		TEST_CASE(far_places),
-		TEST_CASE(wrong_queues),
-		TEST_CASE(many_moves),
 	};
 	return test_main(argc, argv, cases, ARRAY_SIZE(cases));
 }
