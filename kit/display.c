@@ -44,6 +44,30 @@ struct kit_display_output {
 
 static int display_ready(void *data, short events);
 
+void kit_edid_sum(uint8_t *edid, uint32_t blocks)
+{
+	for (uint32_t block = 0; block < blocks; block++) {
+		uint8_t *bytes = edid + (size_t)block * KIT_EDID_BLOCK, sum = 0;
+		for (uint32_t i = 0; i < KIT_EDID_BLOCK - 1; i++)
+			sum = (uint8_t)(sum + bytes[i]);
+		bytes[KIT_EDID_BLOCK - 1] = (uint8_t)-sum;
+	}
+}
+
+/* What makes bytes an EDID (VESA E-EDID 1.4): the header, the version, how many blocks follow, the
+ * sums. */
+static void make_edid(uint8_t edid[2 * KIT_EDID_BLOCK], uint32_t scanout)
+{
+	static const uint8_t magic[8] = { 0, 255, 255, 255, 255, 255, 255, 0 };
+	for (uint32_t i = 0; i < 2 * KIT_EDID_BLOCK; i++)
+		edid[i] = (uint8_t)(i * 7 + scanout);
+	memcpy(edid, magic, sizeof(magic));
+	edid[18] = 1;
+	edid[19] = 4;
+	edid[126] = 1;
+	kit_edid_sum(edid, 2);
+}
+
 int kit_display_init(struct kit_display *display, struct kit *kit)
 {
 	memset(display, 0, sizeof(*display));
@@ -55,8 +79,7 @@ int kit_display_init(struct kit_display *display, struct kit *kit)
 	display->edid_size = sizeof(display->edid[0]);
 	for (uint32_t i = 0; i < KIT_MAX_SCANOUTS; i++) {
 		display->scanouts[i].fd = -1;
-		for (uint32_t k = 0; k < sizeof(display->edid[i]); k++)
-			display->edid[i][k] = (uint8_t)(k * 7 + i);
+		make_edid(display->edid[i], i);
 	}
 	kit_display_set_mode(display, 0, 1280, 800);
 	display->source = (struct kit_source){ .fd = -1, .ready = display_ready, .data = display };

@@ -17,6 +17,7 @@
 #define KIT_MAX_DISPLAY_EVENTS  512u
 #define KIT_DISPLAY_REQUESTS    16u
 #define KIT_DISPLAY_EVENT_BYTES 64u
+#define KIT_EDID_BLOCK          128u
 
 /* How a question (GET_PROTOCOL_FEATURES, GET_DISPLAY_INFO, GET_EDID, DMABUF_UPDATE) is answered. */
 enum kit_display_answer {
@@ -72,7 +73,7 @@ struct kit_display {
 	uint64_t features_set;
 	bool features_were_set;
 	struct virtio_gpu_display_one modes[KIT_MAX_SCANOUTS]; /* one of 1280 x 800 at first */
-	uint8_t edid[KIT_MAX_SCANOUTS][256]; /* made up, different for each scanout */
+	uint8_t edid[KIT_MAX_SCANOUTS][2 * KIT_EDID_BLOCK]; /* made up, each another one */
 	uint32_t edid_size; /* as answered; 256 at first */
 
 	/* how it behaves; may be changed at any time */
@@ -97,6 +98,9 @@ struct kit_display {
 	struct kit_display_input *input;
 	struct kit_display_output *output;
 };
+
+/* Makes the sums of an EDID's blocks right. */
+void kit_edid_sum(uint8_t *edid, uint32_t blocks);
 
 /* 0 or -ENOMEM. */
 int kit_display_init(struct kit_display *display, struct kit *kit);
