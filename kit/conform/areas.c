@@ -19,6 +19,7 @@ extern const struct conform_area conform_area_rings_broken;
 extern const struct conform_area conform_area_commands;
 extern const struct conform_area conform_area_context;
 extern const struct conform_area conform_area_cursor;
+extern const struct conform_area conform_area_display;
 extern const struct conform_area conform_area_edid;
 extern const struct conform_area conform_area_exhaust;
 extern const struct conform_area conform_area_numbers;
@@ -41,6 +42,7 @@ const struct conform_area *const conform_areas[] = {
 	&conform_area_numbers,
 	&conform_area_scanout,
 	&conform_area_cursor,
+	&conform_area_display,
 	&conform_area_edid,
 	&conform_area_capset,
 	&conform_area_context,
