@@ -22,6 +22,7 @@ extern const struct conform_area conform_area_cursor;
 extern const struct conform_area conform_area_display;
 extern const struct conform_area conform_area_edid;
 extern const struct conform_area conform_area_exhaust;
+extern const struct conform_area conform_area_fences;
 extern const struct conform_area conform_area_numbers;
 extern const struct conform_area conform_area_scanout;
 extern const struct conform_area conform_area_submit;
@@ -44,6 +45,7 @@ const struct conform_area *const conform_areas[] = {
 	&conform_area_cursor,
 	&conform_area_display,
 	&conform_area_edid,
+	&conform_area_fences,
 	&conform_area_capset,
 	&conform_area_context,
 	&conform_area_3d,
