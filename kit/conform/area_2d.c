@@ -119,7 +119,7 @@ static void scattered_backing(struct conform *c)
 	const struct virtio_gpu_resource_create_2d like = { .resource_id = 1,
 		.width = 64,
 		.height = 60,
-		.format = VIRTIO_GPU_FORMAT_R8G8B8X8_UNORM };
+		.format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM };
 	struct kit_picture *picture = conform_pattern(64, 60, 1);
 	struct kit_surface s = conform_surface_chunked(m, &like, chunks[c->variant]);
 	CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 1, kit_rect(0, 0, 64, 60)));
@@ -250,6 +250,215 @@ static void last_frame_wins(struct conform *c)
 	conform_end(c, m);
 }
 
+/* --- the life of resources ----------------------------------------------------------------- */
+
+/* What was transferred is a copy: the guest's memory is looked at by transfers only. */
+static void transfers_copy(struct conform *c)
+{
+	struct kit_machine *m = conform_machine(c, NULL);
+	struct kit_picture *picture = conform_pattern(W, H, 1), *other = conform_pattern(W, H, 2);
+	struct kit_surface s = conform_surface(m, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, W, H);
+	CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 1, kit_rect(0, 0, W, H)));
+	conform_show(m, &s, picture);
+	CHECK_PICTURE(m, 0, picture);
+	kit_surface_draw(&s, other);
+	CHECK_GOOD(m, kit_gpu_flush(&m->gpu, 1, kit_rect(0, 0, W, H)));
+	CHECK_OK(m, kit_pump(&m->kit, 30));
+	CHECK_PICTURE(m, 0, picture);
+	CHECK_GOOD(m, kit_surface_show(&s, kit_rect(0, 0, W, H)));
+	CHECK_PICTURE(m, 0, other);
+	kit_surface_finish(&s);
+	kit_picture_destroy(picture);
+	kit_picture_destroy(other);
+	conform_end(c, m);
+}
+
+/* An id is free again after UNREF, for a resource of any other size. */
+static void ids_are_used_again(struct conform *c)
+{
+	struct kit_machine *m = conform_machine(c, NULL);
+	for (uint32_t i = 0; i < 16; i++) {
+		uint32_t w = 16 + 13 * i, h = 200 - 7 * i;
+		struct kit_picture *picture = conform_pattern(w, h, i);
+		struct kit_surface s = conform_surface(m, 7, kit_formats[1], w, h);
+		CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 7, kit_rect(0, 0, w, h)));
+		conform_show(m, &s, picture);
+		CHECK_PICTURE(m, 0, picture);
+		CHECK_GOOD(m, kit_gpu_unref(&m->gpu, 7));
+		CHECK_ERROR(m, kit_gpu_unref(&m->gpu, 7));
+		kit_surface_finish(&s);
+		kit_picture_destroy(picture);
+	}
+	conform_end(c, m);
+}
+
+/* A second backing is refused, and the first one is still there. */
+static void attached_twice(struct conform *c)
+{
+	struct kit_machine *m = conform_machine(c, NULL);
+	struct kit_picture *picture = conform_pattern(W, H, 1);
+	struct kit_surface s = conform_surface(m, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, W, H);
+	struct virtio_gpu_mem_entry other = { 0x10000, W * H * 4, 0 };
+	CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 1, kit_rect(0, 0, W, H)));
+	CHECK_ERROR(m, kit_gpu_attach(&m->gpu, 1, &other, 1));
+	conform_show(m, &s, picture);
+	CHECK_PICTURE(m, 0, picture);
+	kit_surface_finish(&s);
+	kit_picture_destroy(picture);
+	conform_end(c, m);
+}
+
+/* Nothing to transfer from: before the first backing, and without entries. */
+static void without_backing(struct conform *c)
+{
+	struct kit_machine *m = conform_machine(c, NULL);
+	struct virtio_gpu_rect rect = { 0, 0, W, H };
+	CHECK_GOOD(m, kit_gpu_create_2d(&m->gpu, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, W, H));
+	CHECK_ERROR(m, kit_gpu_transfer_2d(&m->gpu, 1, rect, 0));
+	CHECK_OK(m, kit_gpu_detach(&m->gpu, 1));
+	/* a backing of no entries is refused, or is of no use */
+	CHECK_OK(m, kit_gpu_attach(&m->gpu, 1, NULL, 0));
+	CHECK_OK(m, kit_gpu_transfer_2d(&m->gpu, 1, rect, 0));
+	CHECK_GOOD(m, kit_gpu_unref(&m->gpu, 1));
+	struct kit_surface s = conform_surface(m, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, W, H);
+	CHECK_GOOD(m, kit_gpu_transfer_2d(&m->gpu, 1, rect, 0));
+	kit_surface_finish(&s);
+	conform_end(c, m);
+}
+
+/* Half of the resource has backing: that half can be transferred. */
+static void small_backing(struct conform *c)
+{
+	struct kit_machine *m = conform_machine(c, NULL);
+	struct virtio_gpu_mem_entry entry = { kit_alloc(&m->memory, 8192, 4096), 8192, 0 };
+	CHECK_GOOD(m, kit_gpu_create_2d(&m->gpu, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 64, 64));
+	CHECK_GOOD(m, kit_gpu_attach(&m->gpu, 1, &entry, 1));
+	CHECK_GOOD(m, kit_gpu_transfer_2d(&m->gpu, 1, kit_rect(0, 0, 64, 32), 0));
+	CHECK_OK(m, kit_gpu_transfer_2d(&m->gpu, 1, kit_rect(0, 0, 64, 64), 0));
+	kit_free(&m->memory, entry.addr, entry.length);
+	conform_end(c, m);
+}
+
+/* The same pages for two resources, and for one several times. */
+static void shared_backing(struct conform *c)
+{
+	struct kit_machine *m = conform_machine(c, NULL);
+	struct kit_picture *picture = conform_pattern(64, 64, 1);
+	struct kit_surface s = conform_surface(m, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 64, 64);
+	struct virtio_gpu_mem_entry rows[64];
+	for (uint32_t i = 0; i < ARRAY_SIZE(rows); i++)
+		rows[i] = (struct virtio_gpu_mem_entry){ s.entries[0].addr, 64 * 4, 0 };
+	kit_surface_draw(&s, picture);
+	CHECK_GOOD(m, kit_gpu_create_2d(&m->gpu, 2, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 64, 64));
+	CHECK_GOOD(m, kit_gpu_attach(&m->gpu, 2, rows, ARRAY_SIZE(rows)));
+	CHECK_GOOD(m, kit_gpu_transfer_2d(&m->gpu, 2, kit_rect(0, 0, 64, 64), 0));
+	CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 2, kit_rect(0, 0, 64, 64)));
+	CHECK_GOOD(m, kit_gpu_flush(&m->gpu, 2, kit_rect(0, 0, 64, 64)));
+	for (uint32_t y = 1; y < 64; y++)
+		kit_picture_copy(picture, 0, y, picture, kit_rect(0, 0, 64, 1));
+	CHECK_PICTURE(m, 0, picture);
+	kit_surface_finish(&s);
+	kit_picture_destroy(picture);
+	conform_end(c, m);
+}
+
+/* --- limits -------------------------------------------------------------------------------- */
+
+/* Resources until there are no more: an error then, and room again after one has gone. */
+static void create_until_refused(
+	struct conform *c, struct kit_machine *m, uint32_t side, uint32_t limit)
+{
+	uint32_t count = 0;
+	int type;
+	do {
+		type = kit_gpu_create_2d(
+			&m->gpu, count + 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, side, side);
+		CHECK_OK(m, type);
+	} while (type == VIRTIO_GPU_RESP_OK_NODATA && ++count < limit);
+	CHECK(count > 0);
+	for (uint32_t round = 0; round < 3; round++) {
+		CHECK_GOOD(m, kit_gpu_unref(&m->gpu, 1));
+		CHECK_GOOD(m,
+			kit_gpu_create_2d(
+				&m->gpu, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, side, side));
+	}
+	for (uint32_t id = 1; id <= count; id++)
+		CHECK_GOOD(m, kit_gpu_unref(&m->gpu, id));
+	CHECK_GOOD(m, kit_gpu_create_2d(&m->gpu, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, side, side));
+	conform_end(c, m);
+}
+
+static void as_many_as_there_may_be(struct conform *c)
+{
+	create_until_refused(c, conform_machine(c, NULL), 1, 20000);
+}
+
+static void as_large_as_there_may_be(struct conform *c)
+{
+	create_until_refused(c, conform_machine(c, NULL), 2048, 128);
+}
+
+/* What goes is given back to the host. */
+static void memory_is_given_back(struct conform *c)
+{
+	enum { ROUNDS = 60, SIDE = 1448, MOST_KIB = 300u << 10 }; /* 8 MiB each */
+	struct kit_machine *m = conform_machine(c, NULL);
+	struct kit_usage before, after;
+	if (kit_backend_usage(m->backend, &before) < 0)
+		conform_skip("%s", m->kit.why);
+	for (int i = 0; i < ROUNDS; i++) {
+		struct kit_surface s =
+			conform_surface(m, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, SIDE, SIDE);
+		CHECK_GOOD(m, kit_gpu_transfer_2d(&m->gpu, 1, kit_rect(0, 0, SIDE, SIDE), 0));
+		CHECK_GOOD(m, kit_gpu_unref(&m->gpu, 1));
+		kit_surface_finish(&s);
+	}
+	CHECK_OK(m, kit_backend_usage(m->backend, &after));
+	if (after.memory_kib > before.memory_kib + MOST_KIB)
+		kit_check_failed(KIT_HERE,
+			"it took %llu KiB before, and takes %llu after %d resources",
+			(unsigned long long)before.memory_kib, (unsigned long long)after.memory_kib,
+			ROUNDS);
+	conform_end(c, m);
+}
+
+/* --- pauses and resets --------------------------------------------------------------------- */
+
+static void kept_over_a_pause(struct conform *c)
+{
+	struct kit_machine *m = conform_machine(c, NULL);
+	struct kit_picture *picture = conform_pattern(W, H, 1);
+	struct kit_surface s = conform_surface(m, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, W, H);
+	kit_surface_draw(&s, picture);
+	CHECK_GOOD(m, kit_gpu_transfer_2d(&m->gpu, 1, kit_rect(0, 0, W, H), 0));
+	CHECK_OK(m, kit_machine_stop(m));
+	CHECK_OK(m, kit_machine_start(m));
+	/* the picture, and the backing */
+	CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 1, kit_rect(0, 0, W, H)));
+	CHECK_GOOD(m, kit_gpu_flush(&m->gpu, 1, kit_rect(0, 0, W, H)));
+	CHECK_PICTURE(m, 0, picture);
+	kit_picture_pattern(picture, kit_rect(0, 0, W, H), 2);
+	conform_show(m, &s, picture);
+	CHECK_PICTURE(m, 0, picture);
+	kit_surface_finish(&s);
+	kit_picture_destroy(picture);
+	conform_end(c, m);
+}
+
+static void gone_after_a_reset(struct conform *c)
+{
+	struct kit_machine *m = conform_machine(c, NULL);
+	for (uint32_t i = 0; i < 4; i++) {
+		struct kit_surface s =
+			conform_surface(m, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, W, H + 10 * i);
+		kit_surface_finish(&s);
+		CHECK_OK(m, kit_machine_reset(m));
+		CHECK_ERROR(m, kit_gpu_unref(&m->gpu, 1));
+		CHECK_ERROR(m, kit_gpu_transfer_2d(&m->gpu, 1, kit_rect(0, 0, 1, 1), 0));
+	}
+	conform_end(c, m);
+}
+
 static const char *const format_names[] = { "B8G8R8A8", "B8G8R8X8", "A8R8G8B8", "X8R8G8B8",
 	"R8G8B8A8", "X8B8G8R8", "A8B8G8R8", "R8G8B8X8", NULL };
 
@@ -281,5 +490,28 @@ static const struct conform_case cases[] = {
 		many_resources, SHOWN },
 	{ "last_frame_wins", "Linux flushes without waiting for the display: the last frame counts",
 		last_frame_wins, SHOWN },
+	{ "transfers_copy", "virtio 1.4, 5.7.6: the guest transfers into the host's resources",
+		transfers_copy, SHOWN },
+	{ "ids_are_used_again", "virtio 1.4, 5.7.6.8: the resource ids are generated by the guest",
+		ids_are_used_again, SHOWN },
+	{ "attached_twice", "virtio 1.4, 5.7.6.8: a backing is detached before there is another",
+		attached_twice, SHOWN },
+	{ "without_backing", "virtio 1.4, 5.7.6: backing must be attached for transfers to work",
+		without_backing, .variants = NULL },
+	{ "small_backing", "virtio 1.4, 5.7.6.8: transfers need the backing of their rectangle",
+		small_backing, .variants = NULL },
+	{ "shared_backing", "virtio 1.4, 5.7.6.8: backing is an array of any of the guest's pages",
+		shared_backing, SHOWN },
+	{ "as_many_as_there_may_be", "virtio 1.4, 5.7.6.7: ERR_OUT_OF_MEMORY, and no end of it",
+		as_many_as_there_may_be, .variants = NULL },
+	{ "as_large_as_there_may_be", "virtio 1.4, 5.7.6.7: ERR_OUT_OF_MEMORY, and no end of it",
+		as_large_as_there_may_be, .variants = NULL },
+	{ "memory_is_given_back",
+		"virtio 1.4, 5.7.6.8: UNREF says a resource is no longer required",
+		memory_is_given_back, .variants = NULL },
+	{ "kept_over_a_pause", "QEMU stops and starts the rings at each pause of the machine",
+		kept_over_a_pause, SHOWN },
+	{ "gone_after_a_reset", "virtio 1.4, 2.4: a reset device is as it was at first",
+		gone_after_a_reset, .protocol = CONFORM_PROTOCOL(RESET_DEVICE) },
 };
 DEFINE_CONFORM_AREA(2d, cases);

@@ -24,6 +24,7 @@ extern const struct conform_area conform_area_edid;
 extern const struct conform_area conform_area_exhaust;
 extern const struct conform_area conform_area_fences;
 extern const struct conform_area conform_area_numbers;
+extern const struct conform_area conform_area_races;
 extern const struct conform_area conform_area_scanout;
 extern const struct conform_area conform_area_submit;
 extern const struct conform_area conform_area_timelines;
@@ -46,6 +47,7 @@ const struct conform_area *const conform_areas[] = {
 	&conform_area_display,
 	&conform_area_edid,
 	&conform_area_fences,
+	&conform_area_races,
 	&conform_area_capset,
 	&conform_area_context,
 	&conform_area_3d,

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /* A vCPU that rewrites what the device is reading: whatever is seen, it is seen once. */
-#include <stdlib.h>
-
+#include "kit/conform/guest.h"
 #include "kit/racer.h"
-#include "wire.h"
 
 #define XRGB      VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM
-#define ROUNDS_MS 700
+#define ROUNDS_MS 300
 
 struct arena {
 	struct kit_machine *m;
@@ -15,10 +13,10 @@ struct arena {
 	uint64_t in, out;
 };
 
-static struct arena arena_of(const struct kit_machine_spec *spec)
+static struct arena arena_of(struct conform *c, const struct kit_machine_spec *spec)
 {
-	struct arena a = { .m = wire_machine("none", spec) };
-	a.ring = &a.m->rings[0];
+	struct arena a = { .m = conform_machine(c, spec) };
+	a.ring = &a.m->rings[VIRTIO_GPU_QUEUE_CONTROL];
 	a.in = kit_alloc(&a.m->memory, KIT_PAGE, KIT_PAGE);
 	a.out = kit_alloc(&a.m->memory, KIT_PAGE, KIT_PAGE);
 	return a;
@@ -47,25 +45,27 @@ static void offer(struct arena *a, int milliseconds)
 	}
 }
 
-static void arena_end(struct arena *a)
+/* The queue may be broken now: the other one is not, and a reset makes all good. */
+static void arena_end(struct conform *c, struct arena *a)
 {
+	struct kit_machine *m = a->m;
 	kit_racer_stop(&a->racer);
-	CHECK_GOOD(a->m, kit_gpu_move_cursor(&a->m->gpu, 0, 1, 1));
-	CHECK_OK(a->m, kit_vmm_play(&a->m->vmm, a->m->vmm.profile->stop));
-	CHECK_OK(a->m, kit_vmm_reset(&a->m->vmm));
+	conform_cursor_move(m, &(struct virtio_gpu_update_cursor){ .resource_id = 0 });
+	/* not kit_machine_reset(): what was offered twice is answered or not */
+	CHECK_OK(m, kit_vmm_play(&m->vmm, m->vmm.profile->stop));
+	CHECK_OK(m, kit_vmm_reset(&m->vmm));
 	for (uint32_t i = 0; i < KIT_QUEUES; i++)
-		kit_ring_reset(&a->m->rings[i]);
-	CHECK_OK(a->m, kit_machine_start(a->m));
-	wire_check_alive(a->m);
-	kit_free(&a->m->memory, a->in, KIT_PAGE);
-	kit_free(&a->m->memory, a->out, KIT_PAGE);
-	wire_end(a->m);
+		kit_ring_reset(&m->rings[i]);
+	CHECK_OK(m, kit_machine_start(m));
+	kit_free(&m->memory, a->in, KIT_PAGE);
+	kit_free(&m->memory, a->out, KIT_PAGE);
+	conform_end(c, m);
 }
 
 /* A descriptor that is inside memory, and is not. */
-static void descriptors(void)
+static void descriptors(struct conform *c)
 {
-	struct arena a = arena();
+	struct arena a = arena_of(c, NULL);
 	struct virtio_gpu_ctrl_hdr request = kit_header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
 	struct kit_descriptor good = { a.in, 24, KIT_RING_NEXT, 1 };
 	struct kit_descriptor bad = { UINT64_C(1) << 40, UINT32_MAX, KIT_RING_NEXT, 1 };
@@ -74,13 +74,13 @@ static void descriptors(void)
 	kit_ring_write(a.ring, 1, &(struct kit_descriptor){ a.out, 408, KIT_RING_WRITE, 0 });
 	race(&a, a.ring->descriptors, &good, &bad, sizeof(good));
 	offer(&a, ROUNDS_MS);
-	arena_end(&a);
+	arena_end(c, &a);
 }
 
 /* An indirect table that is short, and long. */
-static void indirect_tables(void)
+static void indirect_tables(struct conform *c)
 {
-	struct arena a = arena();
+	struct arena a = arena_of(c, NULL);
 	struct kit_descriptor table = { a.in + 1024, 32, KIT_RING_INDIRECT, 0 };
 	struct kit_descriptor end = { a.in, 24, 0, 0 };
 	struct kit_descriptor on = { a.in, 0x10000000, KIT_RING_NEXT, 200 };
@@ -88,14 +88,14 @@ static void indirect_tables(void)
 	kit_table_write(&a.m->memory, a.in + 1024, 0, &end);
 	race(&a, a.in + 1024, &end, &on, sizeof(end));
 	offer(&a, ROUNDS_MS);
-	arena_end(&a);
+	arena_end(c, &a);
 }
 
 /* The only descriptor of a packed ring, which is available in one round and in the next: a request
  * without room for an answer, or room without a request. */
-static void packed_descriptors(void)
+static void packed_descriptors(struct conform *c)
 {
-	struct arena a = arena_of(&(struct kit_machine_spec){ .packed = true, .sizes = { 1, 16 } });
+	struct arena a = arena_of(c, &(struct kit_machine_spec){ .packed = true, .sizes = { 1, 16 } });
 	struct kit_packed_descriptor request = { a.in, 24, 0, KIT_PACKED_AVAILABLE };
 	struct kit_packed_descriptor room = { a.out, 408, 0, KIT_RING_WRITE | KIT_PACKED_USED };
 	race(&a, a.ring->descriptors, &request, &room, sizeof(request));
@@ -103,13 +103,13 @@ static void packed_descriptors(void)
 		kit_ring_kick_always(a.ring);
 		CHECK_OK(a.m, kit_pump(&a.m->kit, 1));
 	}
-	arena_end(&a);
+	arena_end(c, &a);
 }
 
 /* A command that is one and another: the numbers that were judged are those that are used. */
-static void commands(void)
+static void commands(struct conform *c)
 {
-	struct arena a = arena();
+	struct arena a = arena_of(c, NULL);
 	struct virtio_gpu_transfer_to_host_2d good = {
 		.hdr = kit_header(VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D),
 		.r = kit_rect(0, 0, 64, 64),
@@ -118,20 +118,20 @@ static void commands(void)
 	struct virtio_gpu_transfer_to_host_2d bad = good;
 	bad.r = kit_rect(0x7fffffff, 0, 0x10000, 0x10000);
 	bad.offset = UINT64_MAX - 100;
-	struct kit_surface s = wire_surface(a.m, 1, XRGB, 64, 64);
+	struct kit_surface s = conform_surface(a.m, 1, XRGB, 64, 64);
 	memcpy(kit_ptr(&a.m->memory, a.in, sizeof(good)), &good, sizeof(good));
 	kit_ring_write(a.ring, 0, &(struct kit_descriptor){ a.in, sizeof(good), KIT_RING_NEXT, 1 });
 	kit_ring_write(a.ring, 1, &(struct kit_descriptor){ a.out, 24, KIT_RING_WRITE, 0 });
 	race(&a, a.in, &good, &bad, sizeof(good));
 	offer(&a, ROUNDS_MS);
 	kit_surface_finish(&s);
-	arena_end(&a);
+	arena_end(c, &a);
 }
 
 /* A count of entries that is 1, and 4 thousand million. */
-static void entry_counts(void)
+static void entry_counts(struct conform *c)
 {
-	struct arena a = arena();
+	struct arena a = arena_of(c, NULL);
 	struct {
 		struct virtio_gpu_resource_attach_backing attach;
 		struct virtio_gpu_mem_entry entry;
@@ -148,13 +148,13 @@ static void entry_counts(void)
 	kit_ring_write(a.ring, 1, &(struct kit_descriptor){ a.out, 24, KIT_RING_WRITE, 0 });
 	race(&a, a.in, &good, &bad, sizeof(good));
 	offer(&a, ROUNDS_MS);
-	arena_end(&a);
+	arena_end(c, &a);
 }
 
 /* The available index itself, far ahead and back. */
-static void available_index(void)
+static void available_index(struct conform *c)
 {
-	struct arena a = arena();
+	struct arena a = arena_of(c, NULL);
 	uint16_t near = a.ring->next_available, far = (uint16_t)(near + 1);
 	struct kit_descriptor end = { a.in, 24, 0, 0 };
 	kit_ring_write(a.ring, 0, &end);
@@ -163,42 +163,49 @@ static void available_index(void)
 		kit_ring_kick_always(a.ring);
 		CHECK_OK(a.m, kit_pump(&a.m->kit, 1));
 	}
-	arena_end(&a);
+	arena_end(c, &a);
 }
 
 /* Pixels that change while they are transferred and shown: that is what guests do. */
-static void pixels(void)
+static void pixels(struct conform *c)
 {
-	struct arena a = arena();
+	struct arena a = arena_of(c, NULL);
 	uint32_t x[64], y[64];
 	for (uint32_t i = 0; i < ARRAY_SIZE(x); i++) {
 		x[i] = 0x111111 * (i % 15);
 		y[i] = ~x[i];
 	}
-	struct kit_surface s = wire_surface(a.m, 1, XRGB, 64, 64);
-	struct kit_picture *picture = wire_pattern(64, 64, 1);
+	struct kit_surface s = conform_surface(a.m, 1, XRGB, 64, 64);
+	struct kit_picture *picture = conform_pattern(64, 64, 1);
 	CHECK_GOOD(a.m, kit_gpu_set_scanout(&a.m->gpu, 0, 1, kit_rect(0, 0, 64, 64)));
 	race(&a, s.entries[0].addr, x, y, sizeof(x));
-	for (int i = 0; i < 500; i++)
+	for (int i = 0; i < 300; i++)
 		CHECK_GOOD(a.m, kit_surface_show(&s, kit_rect(0, 0, 64, 64)));
 	kit_racer_stop(&a.racer);
-	wire_show(a.m, &s, picture);
+	conform_show(a.m, &s, picture);
 	CHECK_PICTURE(a.m, 0, picture);
 	kit_picture_destroy(picture);
 	kit_surface_finish(&s);
-	arena_end(&a);
+	kit_free(&a.m->memory, a.in, KIT_PAGE);
+	kit_free(&a.m->memory, a.out, KIT_PAGE);
+	conform_end(c, a.m);
 }
 
-int main(int argc, char **argv)
-{
-	static const struct test_case cases[] = {
-		TEST_CASE(descriptors),
-		TEST_CASE(indirect_tables),
-		TEST_CASE(packed_descriptors),
-		TEST_CASE(commands),
-		TEST_CASE(entry_counts),
-		TEST_CASE(available_index),
-		TEST_CASE(pixels),
-	};
-	return test_main(argc, argv, cases, ARRAY_SIZE(cases));
-}
+/* --- the table ----------------------------------------------------------------------------- */
+
+#define VCPU "another vCPU may write to what the device reads: "
+
+static const struct conform_case cases[] = {
+	{ "descriptors", VCPU "descriptors", descriptors, .variants = NULL },
+	{ "indirect_tables", VCPU "an indirect table", indirect_tables,
+		.features = CONFORM_FEATURE(RING_F_INDIRECT_DESC) },
+	{ "packed_descriptors", VCPU "descriptors of a packed ring", packed_descriptors,
+		.features = CONFORM_FEATURE(F_RING_PACKED) },
+	{ "commands", VCPU "a command's numbers", commands, .variants = NULL },
+	{ "entry_counts", VCPU "the number of entries, and entries", entry_counts,
+		.variants = NULL },
+	{ "available_index", VCPU "the available index", available_index, .variants = NULL },
+	{ "pixels", VCPU "the frame buffer, which guests do all the time", pixels,
+		.needs = CONFORM_NEEDS_DISPLAY },
+};
+DEFINE_CONFORM_AREA(races, cases);
