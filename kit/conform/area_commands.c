@@ -18,12 +18,12 @@ static const char *variant(const struct conform *c)
 /* The response is the one of the command, whole, and has no flags that were not asked for. */
 static void carried_out(struct conform *c)
 {
-	struct conform_guest guest;
-	struct conform_request request;
+	struct guest guest;
+	struct guest_request request;
 	struct virtio_gpu_ctrl_hdr header;
-	conform_guest_init(c, &guest, NULL);
-	conform_request(&guest, variant(c), &request);
-	conform_need(guest.m, request.spec);
+	guest_init(c, &guest, NULL);
+	guest_compose(&guest, variant(c), &request);
+	guest_need(guest.m, request.spec);
 	struct kit_command *command = kit_gpu_submit(&guest.m->gpu, request.spec->queue,
 		request.bytes, request.size, request.response_size);
 	CHECK(command);
@@ -32,7 +32,7 @@ static void carried_out(struct conform *c)
 	CHECK_INT(command->written, request.response_size);
 	CHECK_INT(header.flags, 0);
 	kit_command_finish(command);
-	conform_guest_end(c, &guest);
+	guest_end(c, &guest);
 }
 
 /* A ring full of good and bad ones behind one kick: each gets its own answer, once. */
@@ -69,20 +69,20 @@ static void each_its_own_answer(struct conform *c)
 /* Bytes behind the command, as a longer one of a later version would have. */
 static void longer_than_needed(struct conform *c)
 {
-	struct conform_guest guest;
-	struct conform_request request;
+	struct guest guest;
+	struct guest_request request;
 	uint8_t bytes[LARGE];
-	conform_guest_init(c, &guest, NULL);
-	conform_request(&guest, variant(c), &request);
-	conform_need(guest.m, request.spec);
+	guest_init(c, &guest, NULL);
+	guest_compose(&guest, variant(c), &request);
+	guest_need(guest.m, request.spec);
 	memset(bytes, 0xff, sizeof(bytes));
 	memcpy(bytes, request.bytes, request.size);
-	int type = conform_send(
+	int type = guest_send(
 		guest.m, request.spec->queue, bytes, sizeof(bytes), request.response_size);
 	if (type >= (int)ERROR)
 		conform_reject(c, guest.m, "it is %s", kit_response_name(type));
 	CHECK(type == 0 || type == (int)request.response);
-	conform_guest_end(c, &guest);
+	guest_end(c, &guest);
 }
 
 /* Fields of the header that mean nothing without the flags that say so. */
@@ -118,12 +118,12 @@ static void garbage_in_the_header(struct conform *c)
 /* A command cut off at each length: an error, and nothing is done; then the whole one is. */
 static void truncated(struct conform *c)
 {
-	struct conform_guest guest;
-	struct conform_request request;
-	conform_guest_init(c, &guest, NULL);
-	conform_request(&guest, variant(c), &request);
+	struct guest guest;
+	struct guest_request request;
+	guest_init(c, &guest, NULL);
+	guest_compose(&guest, variant(c), &request);
 	for (uint32_t size = 0; size < request.needed; size++) {
-		int type = conform_send(guest.m, request.spec->queue, request.bytes, size, 2048);
+		int type = guest_send(guest.m, request.spec->queue, request.bytes, size, 2048);
 		bool unanswered = size < HEADER || request.spec->queue == VIRTIO_GPU_QUEUE_CURSOR;
 		if (type < (int)ERROR && !(type == 0 && unanswered))
 			kit_check_failed(KIT_HERE, "%u bytes of it are %s", size,
@@ -132,11 +132,11 @@ static void truncated(struct conform *c)
 	if (request.response &&
 		(request.spec->feature < 0 ||
 			kit_vmm_feature(&guest.m->vmm, request.spec->feature))) {
-		int type = conform_send_request(guest.m, &request);
+		int type = guest_send_request(guest.m, &request);
 		CHECK(type == (int)request.response ||
 			(type == 0 && request.spec->queue == VIRTIO_GPU_QUEUE_CURSOR));
 	}
-	conform_guest_end(c, &guest);
+	guest_end(c, &guest);
 }
 
 /* Types that there are not, in the gaps between those that there are. */
@@ -154,7 +154,7 @@ static void send_unknown(struct kit_machine *m, uint32_t queue, uint32_t type)
 	uint8_t request[128] = { 0 };
 	memcpy(request, &type, sizeof(type));
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-		int answer = conform_send(m, queue, request, sizes[i], HEADER);
+		int answer = guest_send(m, queue, request, sizes[i], HEADER);
 		bool fine =
 			answer >= (int)ERROR || (answer == 0 && queue == VIRTIO_GPU_QUEUE_CURSOR);
 		if (!fine)
@@ -186,13 +186,13 @@ static void not_negotiated(struct conform *c)
 		{ VIRTIO_GPU_CMD_GET_CAPSET, VIRTIO_GPU_RESP_OK_CAPSET },
 		{ VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID, VIRTIO_GPU_RESP_OK_RESOURCE_UUID },
 		{ VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB, VIRTIO_GPU_RESP_OK_MAP_INFO } };
-	struct conform_guest guest;
-	struct conform_request request;
-	conform_guest_init(c, &guest, &(struct kit_machine_spec){ .unwanted = 0x3f });
-	conform_request(&guest, variant(c), &request);
+	struct guest guest;
+	struct guest_request request;
+	guest_init(c, &guest, &(struct kit_machine_spec){ .unwanted = 0x3f });
+	guest_compose(&guest, variant(c), &request);
 	request.response_size = 2048;
 	CHECK(!kit_vmm_feature(&guest.m->vmm, request.spec->feature));
-	int type = conform_send_request(guest.m, &request);
+	int type = guest_send_request(guest.m, &request);
 	uint32_t own = VIRTIO_GPU_RESP_OK_NODATA;
 	for (size_t i = 0; i < ARRAY_SIZE(with_data); i++)
 		if (with_data[i].type == request.spec->type)
@@ -200,28 +200,28 @@ static void not_negotiated(struct conform *c)
 	if (type < (int)ERROR && type != (int)own)
 		kit_check_failed(
 			KIT_HERE, "it is %s", type ? kit_response_name(type) : "not answered");
-	conform_guest_end(c, &guest);
+	guest_end(c, &guest);
 }
 
 /* Control commands on the cursor queue, cursor commands on the control queue: any answer. */
 static void wrong_queue(struct conform *c)
 {
-	struct conform_guest guest;
-	struct conform_request request;
-	conform_guest_init(c, &guest, NULL);
-	conform_request(&guest, variant(c), &request);
+	struct guest guest;
+	struct guest_request request;
+	guest_init(c, &guest, NULL);
+	guest_compose(&guest, variant(c), &request);
 	uint32_t queue = request.spec->queue == VIRTIO_GPU_QUEUE_CURSOR ? VIRTIO_GPU_QUEUE_CONTROL
 									: VIRTIO_GPU_QUEUE_CURSOR;
-	conform_send(guest.m, queue, request.bytes, request.size, request.response_size);
-	conform_cursor_move(guest.m, &(struct virtio_gpu_update_cursor){ .resource_id = 0 });
-	conform_guest_end(c, &guest);
+	guest_send(guest.m, queue, request.bytes, request.size, request.response_size);
+	guest_cursor_move(guest.m, &(struct virtio_gpu_update_cursor){ .resource_id = 0 });
+	guest_end(c, &guest);
 }
 
 /* --- room for the answer ------------------------------------------------------------------- */
 
 struct room {
-	struct conform_guest guest;
-	struct conform_request request;
+	struct guest guest;
+	struct guest_request request;
 	uint64_t in, out; /* pages of guest memory */
 	uint8_t *answer; /* LARGE bytes at out */
 };
@@ -265,10 +265,10 @@ static void check_room(struct room *room, uint32_t size)
 static void room_for_the_answer(struct conform *c)
 {
 	struct room room;
-	conform_guest_init(c, &room.guest, NULL);
-	conform_request(&room.guest, variant(c), &room.request);
+	guest_init(c, &room.guest, NULL);
+	guest_compose(&room.guest, variant(c), &room.request);
 	struct kit_memory *memory = &room.guest.m->memory;
-	conform_need(room.guest.m, room.request.spec);
+	guest_need(room.guest.m, room.request.spec);
 	room.in = kit_alloc(memory, LARGE, LARGE);
 	room.out = kit_alloc(memory, LARGE, LARGE);
 	CHECK(room.in && room.out);
@@ -278,7 +278,7 @@ static void room_for_the_answer(struct conform *c)
 		check_room(&room, size);
 	kit_free(memory, room.in, LARGE);
 	kit_free(memory, room.out, LARGE);
-	conform_guest_end(c, &room.guest);
+	guest_end(c, &room.guest);
 }
 
 /* --- nonsense ------------------------------------------------------------------------------ */
@@ -307,19 +307,19 @@ static const char *random_name(uint32_t *state)
 {
 	uint32_t count = 0;
 	const char *name;
-	while (conform_commands[count])
+	while (guest_commands[count])
 		count++;
 	do
-		name = conform_commands[next_random(state) % count];
+		name = guest_commands[next_random(state) % count];
 	while (strcmp(name, "GET_EDID") == 0);
 	return name;
 }
 
 /* One in two is a good command with one of its numbers changed. */
-static uint32_t compose_random(const struct conform_guest *guest, uint32_t *state, uint8_t *bytes)
+static uint32_t compose_random(const struct guest *guest, uint32_t *state, uint8_t *bytes)
 {
-	struct conform_request request;
-	conform_request(guest, random_name(state), &request);
+	struct guest_request request;
+	guest_compose(guest, random_name(state), &request);
 	if (next_random(state) % 2)
 		for (uint32_t at = HEADER; at < request.size; at += 4) {
 			uint32_t number = random_number(state);
@@ -339,8 +339,8 @@ static uint32_t compose_random(const struct conform_guest *guest, uint32_t *stat
 static void random_commands(struct conform *c)
 {
 	uint32_t state = 0x9e3779b9u * (c->variant + 1);
-	struct conform_guest guest;
-	conform_guest_init(c, &guest, NULL);
+	struct guest guest;
+	guest_init(c, &guest, NULL);
 	for (int i = 0; i < 1000; i++) {
 		uint8_t bytes[128] = { 0 };
 		uint32_t type;
@@ -349,9 +349,9 @@ static void random_commands(struct conform *c)
 		uint32_t queue = kit_command_spec(type)->queue;
 		if (next_random(&state) % 16 == 0)
 			queue ^= 1;
-		conform_send(guest.m, queue, bytes, size, 2048);
+		guest_send(guest.m, queue, bytes, size, 2048);
 	}
-	conform_guest_end(c, &guest);
+	guest_end(c, &guest);
 }
 
 /* --- the table ----------------------------------------------------------------------------- */
@@ -362,27 +362,27 @@ static const struct conform_case cases[] = {
 	{ "carried_out",
 		HEADER_SECTION "the type says what kind of payload there is; 2.7.8: used.len is "
 			       "what was written",
-		carried_out, .variants = conform_commands_2d },
+		carried_out, .variants = guest_commands_2d },
 	{ "each_its_own_answer",
 		"virtio 1.4, 2.7.8: each chain comes back once, with the id of its head",
 		each_its_own_answer, .variants = NULL },
 	{ "longer_than_needed", "later versions append fields to commands", longer_than_needed,
-		.variants = conform_commands_2d },
+		.variants = guest_commands_2d },
 	{ "garbage_in_the_header",
 		HEADER_SECTION "fence_id counts with its flag only, ctx_id in 3D mode only",
 		garbage_in_the_header, .variants = header_fields },
 	{ "truncated", HEADER_SECTION "on error the device returns one of the error codes",
-		truncated, .variants = conform_commands },
+		truncated, .variants = guest_commands },
 	{ "unknown_type", HEADER_SECTION "on error the device returns one of the error codes",
 		unknown_type, .variants = type_range_names },
 	{ "not_negotiated",
 		"virtio 1.4, 5.7.6.8 and 5.7.6.9: support is optional and negotiated by a feature",
-		not_negotiated, .variants = conform_commands_optional },
+		not_negotiated, .variants = guest_commands_optional },
 	{ "wrong_queue", "virtio 1.4, 5.7.2: the queue of each command; a guest may mix them up",
-		wrong_queue, .variants = conform_commands_2d },
+		wrong_queue, .variants = guest_commands_2d },
 	{ "room_for_the_answer",
 		"virtio 1.4, 2.7.4.1: the device writes to its buffers and not beyond them",
-		room_for_the_answer, .variants = conform_commands_2d },
+		room_for_the_answer, .variants = guest_commands_2d },
 	{ "random_commands", "a guest may send anything", random_commands, .variants = seeds },
 };
 DEFINE_CONFORM_AREA(commands, cases);

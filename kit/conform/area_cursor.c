@@ -18,19 +18,19 @@ static struct virtio_gpu_update_cursor at(uint32_t id, uint32_t x, uint32_t y)
 static void update(struct kit_machine *m, uint32_t id, uint32_t x, uint32_t y)
 {
 	struct virtio_gpu_update_cursor cursor = at(id, x, y);
-	conform_cursor_update(m, &cursor);
+	guest_cursor_update(m, &cursor);
 }
 
 static void move(struct kit_machine *m, uint32_t id, uint32_t x, uint32_t y)
 {
 	struct virtio_gpu_update_cursor cursor = at(id, x, y);
-	conform_cursor_move(m, &cursor);
+	guest_cursor_move(m, &cursor);
 }
 
 static void expect(struct kit_machine *m, uint32_t x, uint32_t y)
 {
 	struct virtio_gpu_update_cursor cursor = at(0, x, y);
-	conform_wait_cursor(m, &cursor);
+	guest_wait_cursor(m, &cursor);
 }
 
 /* --- pictures ------------------------------------------------------------------------------ */
@@ -38,11 +38,11 @@ static void expect(struct kit_machine *m, uint32_t x, uint32_t y)
 static void picture(struct conform *c)
 {
 	struct kit_machine *m = conform_machine(c, NULL);
-	struct kit_surface s = conform_cursor(m, 1, SIDE, SIDE);
+	struct kit_surface s = guest_cursor(m, 1, SIDE, SIDE);
 	update(m, 1, 10, 20);
 	expect(m, 10, 20);
 	for (uint32_t i = 0; i < SIDE * SIDE; i++)
-		CHECK_INT(m->display.cursor.pixels[i], conform_cursor_pixel(i));
+		CHECK_INT(m->display.cursor.pixels[i], guest_cursor_pixel(i));
 	kit_surface_finish(&s);
 	conform_end(c, m);
 }
@@ -54,12 +54,12 @@ static const char *const spot_names[] = { "first_pixel", "1_2", "middle", "last_
 static void hot_spot(struct conform *c)
 {
 	struct kit_machine *m = conform_machine(c, NULL);
-	struct kit_surface s = conform_cursor(m, 1, SIDE, SIDE);
+	struct kit_surface s = guest_cursor(m, 1, SIDE, SIDE);
 	struct virtio_gpu_update_cursor cursor = at(1, 5, 6);
 	cursor.hot_x = spots[c->variant][0];
 	cursor.hot_y = spots[c->variant][1];
-	conform_cursor_update(m, &cursor);
-	conform_wait_cursor(m, &cursor);
+	guest_cursor_update(m, &cursor);
+	guest_wait_cursor(m, &cursor);
 	CHECK_INT(m->display.cursor.hot_x, cursor.hot_x);
 	CHECK_INT(m->display.cursor.hot_y, cursor.hot_y);
 	kit_surface_finish(&s);
@@ -117,7 +117,7 @@ static void odd_size(struct conform *c)
 		kit_surface_write(&s, (uint64_t)i * 4, &color, sizeof(color));
 	CHECK_GOOD(m, kit_gpu_transfer_2d(&m->gpu, 1, kit_rect(0, 0, w, h), 0));
 	update(m, 1, 7, 8);
-	conform_watch(m);
+	guest_watch(m);
 	if (m->display.cursor.updates == 0)
 		conform_reject(c, m, "a cursor of %u x %u is not shown", w, h);
 	expect(m, 7, 8);
@@ -133,12 +133,12 @@ static void odd_size(struct conform *c)
 static void picture_is_copied(struct conform *c)
 {
 	struct kit_machine *m = conform_machine(c, NULL);
-	struct kit_surface s = conform_cursor(m, 1, SIDE, SIDE);
+	struct kit_surface s = guest_cursor(m, 1, SIDE, SIDE);
 	update(m, 1, 1, 1);
 	expect(m, 1, 1);
 	CHECK_GOOD(m, kit_gpu_unref(&m->gpu, 1));
 	move(m, 1, 30, 40);
-	conform_watch(m);
+	guest_watch(m);
 	CHECK(!m->display.cursor.visible || m->display.cursor.x == 30);
 	kit_surface_finish(&s);
 	conform_end(c, m);
@@ -148,7 +148,7 @@ static void picture_is_copied(struct conform *c)
 static void new_picture(struct conform *c)
 {
 	struct kit_machine *m = conform_machine(c, NULL);
-	struct kit_surface s = conform_cursor(m, 1, SIDE, SIDE);
+	struct kit_surface s = guest_cursor(m, 1, SIDE, SIDE);
 	for (uint32_t i = 1; i <= 5; i++) {
 		uint32_t pixel = 0x01010101u * i;
 		for (uint32_t k = 0; k < SIDE * SIDE; k++)
@@ -168,13 +168,13 @@ static void new_picture(struct conform *c)
 static void moves(struct conform *c)
 {
 	struct kit_machine *m = conform_machine(c, NULL);
-	struct kit_surface s = conform_cursor(m, 1, SIDE, SIDE);
+	struct kit_surface s = guest_cursor(m, 1, SIDE, SIDE);
 	update(m, 1, 0, 0);
 	for (uint32_t i = 0; i < 50; i++)
 		move(m, 1, 100 + i, 200 + i);
 	expect(m, 149, 249);
 	CHECK_INT(m->display.cursor.updates, 1);
-	CHECK_INT(m->display.cursor.pixels[77], conform_cursor_pixel(77));
+	CHECK_INT(m->display.cursor.pixels[77], guest_cursor_pixel(77));
 	kit_surface_finish(&s);
 	conform_end(c, m);
 }
@@ -183,7 +183,7 @@ static void moves(struct conform *c)
 static void moves_without_a_resource(struct conform *c)
 {
 	struct kit_machine *m = conform_machine(c, NULL);
-	struct kit_surface s = conform_cursor(m, 1, SIDE, SIDE);
+	struct kit_surface s = guest_cursor(m, 1, SIDE, SIDE);
 	update(m, 1, 1, 1);
 	expect(m, 1, 1);
 	move(m, 0, 50, 60);
@@ -199,7 +199,7 @@ static void moves_without_a_resource(struct conform *c)
 static void many_moves(struct conform *c)
 {
 	struct kit_machine *m = conform_machine(c, NULL);
-	struct kit_surface s = conform_cursor(m, 1, SIDE, SIDE);
+	struct kit_surface s = guest_cursor(m, 1, SIDE, SIDE);
 	update(m, 1, 0, 0);
 	for (uint32_t i = 1; i <= 3000; i++)
 		move(m, 1, i, i / 2);
@@ -212,9 +212,9 @@ static void many_moves(struct conform *c)
 static void moves_in_batches(struct conform *c)
 {
 	struct kit_machine *m = conform_machine(c, NULL);
-	struct kit_surface s = conform_cursor(m, 1, SIDE, SIDE);
+	struct kit_surface s = guest_cursor(m, 1, SIDE, SIDE);
 	struct virtio_gpu_update_cursor cursor = at(1, 0, 0);
-	conform_cursor_update(m, &cursor);
+	guest_cursor_update(m, &cursor);
 	cursor.hdr.type = VIRTIO_GPU_CMD_MOVE_CURSOR;
 	for (uint32_t round = 0; round < 20; round++) {
 		for (uint32_t i = 0; i < m->rings[VIRTIO_GPU_QUEUE_CURSOR].size; i++) {
@@ -226,7 +226,7 @@ static void moves_in_batches(struct conform *c)
 		}
 		kit_ring_kick(&m->rings[VIRTIO_GPU_QUEUE_CURSOR]);
 		CHECK_OK(m, kit_gpu_drain(&m->gpu));
-		conform_wait_cursor(m, &cursor);
+		guest_wait_cursor(m, &cursor);
 	}
 	kit_surface_finish(&s);
 	conform_end(c, m);
@@ -242,17 +242,17 @@ static void scanout(struct conform *c)
 	uint32_t id = scanouts[c->variant];
 	kit_display_set_mode(&m->display, id, 640, 480);
 	CHECK_OK(m, kit_machine_start(m));
-	struct kit_surface s = conform_cursor(m, 1, SIDE, SIDE);
+	struct kit_surface s = guest_cursor(m, 1, SIDE, SIDE);
 	struct virtio_gpu_update_cursor cursor = at(1, 3, 4);
 	cursor.pos.scanout_id = id;
-	conform_cursor_update(m, &cursor);
-	conform_watch(m);
+	guest_cursor_update(m, &cursor);
+	guest_watch(m);
 	if (id > 0 && m->display.cursor.updates == 0)
 		conform_reject(c, m, "scanout %u has no cursor", id);
-	conform_wait_cursor(m, &cursor);
+	guest_wait_cursor(m, &cursor);
 	cursor.pos.x = 100;
-	conform_cursor_move(m, &cursor);
-	conform_wait_cursor(m, &cursor);
+	guest_cursor_move(m, &cursor);
+	guest_wait_cursor(m, &cursor);
 	kit_surface_finish(&s);
 	conform_end(c, m);
 }
@@ -264,19 +264,19 @@ static void from_scanout_to_scanout(struct conform *c)
 		conform_machine(c, &(struct kit_machine_spec){ .stage = KIT_STAGE_REALIZED });
 	kit_display_set_mode(&m->display, 1, 640, 480);
 	CHECK_OK(m, kit_machine_start(m));
-	struct kit_surface s = conform_cursor(m, 1, SIDE, SIDE);
+	struct kit_surface s = guest_cursor(m, 1, SIDE, SIDE);
 	for (uint32_t i = 0; i < 6; i++) {
 		struct virtio_gpu_update_cursor cursor = at(0, 0, 0);
 		cursor.pos.scanout_id = 1 - i % 2;
-		conform_cursor_update(m, &cursor);
+		guest_cursor_update(m, &cursor);
 		cursor = at(1, i, i);
 		cursor.pos.scanout_id = i % 2;
 		uint32_t updates = m->display.cursor.updates;
-		conform_cursor_update(m, &cursor);
-		conform_watch(m);
+		guest_cursor_update(m, &cursor);
+		guest_watch(m);
 		if (i % 2 && m->display.cursor.updates == updates)
 			conform_reject(c, m, "scanout 1 has no cursor");
-		conform_wait_cursor(m, &cursor);
+		guest_wait_cursor(m, &cursor);
 	}
 	kit_surface_finish(&s);
 	conform_end(c, m);
@@ -287,12 +287,12 @@ static void from_scanout_to_scanout(struct conform *c)
 static void hides_and_shows(struct conform *c)
 {
 	struct kit_machine *m = conform_machine(c, NULL);
-	struct kit_surface s = conform_cursor(m, 1, SIDE, SIDE);
+	struct kit_surface s = guest_cursor(m, 1, SIDE, SIDE);
 	for (uint32_t i = 0; i < 5; i++) {
 		update(m, 1, i, i);
 		expect(m, i, i);
 		update(m, 0, i, i);
-		conform_wait_no_cursor(m);
+		guest_wait_no_cursor(m);
 	}
 	kit_surface_finish(&s);
 	conform_end(c, m);
@@ -303,7 +303,7 @@ static void moves_before_the_first_picture(struct conform *c)
 	struct kit_machine *m = conform_machine(c, NULL);
 	move(m, 0, 5, 5);
 	move(m, 1, 6, 6);
-	conform_watch(m);
+	guest_watch(m);
 	CHECK(!m->display.cursor.visible);
 	CHECK_INT(m->display.cursor.updates, 0);
 	conform_end(c, m);
@@ -312,13 +312,13 @@ static void moves_before_the_first_picture(struct conform *c)
 static void moves_while_hidden(struct conform *c)
 {
 	struct kit_machine *m = conform_machine(c, NULL);
-	struct kit_surface s = conform_cursor(m, 1, SIDE, SIDE);
+	struct kit_surface s = guest_cursor(m, 1, SIDE, SIDE);
 	update(m, 1, 1, 1);
 	expect(m, 1, 1);
 	update(m, 0, 0, 0);
-	conform_wait_no_cursor(m);
+	guest_wait_no_cursor(m);
 	move(m, 0, 9, 9);
-	conform_watch(m);
+	guest_watch(m);
 	CHECK(!m->display.cursor.visible);
 	kit_surface_finish(&s);
 	conform_end(c, m);
@@ -328,14 +328,14 @@ static void moves_while_hidden(struct conform *c)
 static void hidden_by_a_reset(struct conform *c)
 {
 	struct kit_machine *m = conform_machine(c, NULL);
-	struct kit_surface s = conform_cursor(m, 1, SIDE, SIDE);
+	struct kit_surface s = guest_cursor(m, 1, SIDE, SIDE);
 	update(m, 1, 1, 1);
 	expect(m, 1, 1);
 	kit_surface_finish(&s);
 	CHECK_OK(m, kit_machine_reset(m));
-	conform_watch(m);
+	guest_watch(m);
 	CHECK(!m->display.cursor.visible);
-	s = conform_cursor(m, 1, SIDE, SIDE);
+	s = guest_cursor(m, 1, SIDE, SIDE);
 	update(m, 1, 2, 2);
 	expect(m, 2, 2);
 	kit_surface_finish(&s);
@@ -348,7 +348,7 @@ static void hidden_by_a_reset(struct conform *c)
 static void answered(struct conform *c)
 {
 	struct kit_machine *m = conform_machine(c, NULL);
-	struct kit_surface s = conform_cursor(m, 1, SIDE, SIDE);
+	struct kit_surface s = guest_cursor(m, 1, SIDE, SIDE);
 	CHECK_GOOD(m, kit_gpu_update_cursor(&m->gpu, at(1, 1, 1)));
 	CHECK_GOOD(m, kit_gpu_move_cursor(&m->gpu, 0, 2, 2));
 	CHECK_GOOD(m, kit_gpu_update_cursor(&m->gpu, at(0, 1, 1)));
@@ -399,7 +399,7 @@ static void while_the_control_queue_is_busy(struct conform *c)
 		.due = 1, /* in every round */
 		.ready = go_on,
 		.data = &work };
-	struct kit_surface cursor = conform_cursor(m, 2, SIDE, SIDE);
+	struct kit_surface cursor = guest_cursor(m, 2, SIDE, SIDE);
 	work.s = conform_surface(m, 1, XRGB, 1600, 1200);
 	update(m, 2, 0, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(work.commands); i++)
@@ -421,7 +421,7 @@ static void while_the_control_queue_is_busy(struct conform *c)
 static void while_a_question_is_open(struct conform *c)
 {
 	struct kit_machine *m = conform_machine(c, NULL);
-	struct kit_surface s = conform_cursor(m, 1, SIDE, SIDE);
+	struct kit_surface s = guest_cursor(m, 1, SIDE, SIDE);
 	struct virtio_gpu_ctrl_hdr request = kit_header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
 	update(m, 1, 0, 0);
 	m->display.answers[VHOST_USER_GPU_GET_DISPLAY_INFO] = KIT_DISPLAY_SILENT;

@@ -93,16 +93,16 @@ static void flags_are_zero(struct conform *c)
 	for (uint32_t i = 1; i < 40; i++)
 		CHECK_GOOD(m, kit_gpu_flush(&m->gpu, 1, kit_rect(i, i, i * i / 4 + 1, i)));
 	scene_check(&scene, 2);
-	struct kit_surface image = conform_cursor(m, 2, 64, 64);
-	conform_cursor_update(m, &cursor);
+	struct kit_surface image = guest_cursor(m, 2, 64, 64);
+	guest_cursor_update(m, &cursor);
 	cursor.resource_id = 0;
-	conform_cursor_update(m, &cursor);
+	guest_cursor_update(m, &cursor);
 	ask_for_info(m);
 	if (kit_vmm_feature(&m->vmm, VIRTIO_GPU_F_EDID))
 		ask_for_edid(m);
 	CHECK_OK(m, kit_gpu_drain(&m->gpu));
 	CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 0, kit_rect(0, 0, 0, 0)));
-	conform_watch(m);
+	guest_watch(m);
 	if (m->display.flagged)
 		kit_check_failed(KIT_HERE, "%u of %u messages have flags, the last one %#x",
 			m->display.flagged, m->display.count, m->display.last_flags);
@@ -277,21 +277,21 @@ static void cursor_while_it_does_not_read(struct conform *c)
 	struct kit_machine *m = conform_machine(c, NULL);
 	struct virtio_gpu_update_cursor cursor = { .resource_id = 2 };
 	scene_init(&scene, m);
-	struct kit_surface image = conform_cursor(m, 2, 64, 64);
-	conform_cursor_update(m, &cursor);
-	conform_wait_cursor(m, &cursor);
+	struct kit_surface image = guest_cursor(m, 2, 64, 64);
+	guest_cursor_update(m, &cursor);
+	guest_wait_cursor(m, &cursor);
 	kit_display_set_reading(&m->display, false);
 	flood(&scene);
 	for (uint32_t i = 1; i <= 300; i++) {
 		cursor.pos.x = cursor.pos.y = i;
 		/* pictures of the cursor fill any socket */
 		if (i % 10)
-			conform_cursor_move(m, &cursor);
+			guest_cursor_move(m, &cursor);
 		else
-			conform_cursor_update(m, &cursor);
+			guest_cursor_update(m, &cursor);
 	}
 	kit_display_set_reading(&m->display, true);
-	conform_wait_cursor(m, &cursor);
+	guest_wait_cursor(m, &cursor);
 	CHECK_OK(m, kit_gpu_drain(&m->gpu));
 	scene_check(&scene, 3);
 	kit_surface_finish(&image);
@@ -307,7 +307,7 @@ static void reads_again(struct conform *c)
 		CHECK_PICTURE(scene.m, 0, scene.picture);
 		kit_display_set_reading(&scene.m->display, false);
 		flood(&scene);
-		conform_watch(scene.m);
+		guest_watch(scene.m);
 		kit_picture_pattern(scene.picture, kit_rect(0, 0, W, H), 10 + round);
 		kit_surface_draw(&scene.s, scene.picture);
 		flood(&scene);
@@ -325,7 +325,7 @@ static void goes_without_having_read(struct conform *c)
 	scene_init(&scene, conform_machine(c, NULL));
 	kit_display_set_reading(&scene.m->display, false);
 	flood(&scene);
-	conform_watch(scene.m);
+	guest_watch(scene.m);
 	kit_display_close(&scene.m->display);
 	CHECK_OK(scene.m, kit_gpu_drain(&scene.m->gpu));
 	CHECK_OK(scene.m, kit_machine_stop(scene.m));
@@ -391,7 +391,7 @@ static void nonsense(struct conform *c)
 	CHECK_OK(m, kit_machine_start(m));
 	skip_without_edid(m, question);
 	ask_everything(m);
-	conform_watch(m);
+	guest_watch(m);
 	check_vmm(m);
 	check_next_display(c, m);
 }
@@ -405,9 +405,9 @@ static void silence(struct conform *c)
 	CHECK_OK(m, kit_machine_start(m));
 	skip_without_edid(m, question);
 	ask_everything(m);
-	conform_watch(m);
+	guest_watch(m);
 	check_vmm(m);
-	conform_cursor_move(m, &(struct virtio_gpu_update_cursor){ .resource_id = 0 });
+	guest_cursor_move(m, &(struct virtio_gpu_update_cursor){ .resource_id = 0 });
 	check_next_display(c, m);
 }
 
@@ -436,7 +436,7 @@ static void unasked_for(struct conform *c)
 	CHECK_OK(
 		m, kit_display_send(&m->display, &message, sizeof(message.header) + size, NULL, 0));
 	ask_everything(m);
-	conform_watch(m);
+	guest_watch(m);
 	check_vmm(m);
 	check_next_display(c, m);
 }
@@ -453,7 +453,7 @@ static void goes_away(struct conform *c)
 	kit_display_close(&m->display);
 	for (int i = 0; i < 20; i++)
 		conform_show(m, &scene.s, scene.picture);
-	conform_cursor_move(m, &(struct virtio_gpu_update_cursor){ .resource_id = 0 });
+	guest_cursor_move(m, &(struct virtio_gpu_update_cursor){ .resource_id = 0 });
 	CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 0, kit_rect(0, 0, 0, 0)));
 	scene_end(c, &scene);
 }
@@ -497,10 +497,10 @@ static void dark_after_a_pause(struct conform *c)
 	scene_init(&scene, m);
 	scene_check(&scene, 1);
 	CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 0, kit_rect(0, 0, 0, 0)));
-	conform_wait_off(m, 0);
+	guest_wait_off(m, 0);
 	CHECK_OK(m, kit_machine_stop(m));
 	CHECK_OK(m, kit_machine_start(m));
-	conform_watch(m);
+	guest_watch(m);
 	CHECK(!m->display.scanouts[0].picture);
 	scene_end(c, &scene);
 }
@@ -515,7 +515,7 @@ static void dark_after_a_reset(struct conform *c)
 	kit_surface_finish(&scene.s);
 	kit_picture_destroy(scene.picture);
 	CHECK_OK(m, kit_machine_reset(m));
-	conform_watch(m);
+	guest_watch(m);
 	CHECK(!m->display.scanouts[0].picture);
 	scene_init(&scene, m);
 	scene_check(&scene, 2);

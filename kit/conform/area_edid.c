@@ -256,7 +256,7 @@ static void scanout_without_an_output(struct conform *c)
 		.scanout = 9 };
 	m->display.answers[VHOST_USER_GPU_GET_EDID] = KIT_DISPLAY_SILENT;
 	CHECK_OK(m, kit_machine_start(m));
-	conform_send(m, VIRTIO_GPU_QUEUE_CONTROL, &request, sizeof(request),
+	guest_send(m, VIRTIO_GPU_QUEUE_CONTROL, &request, sizeof(request),
 		sizeof(struct virtio_gpu_resp_edid));
 	m->display.answers[VHOST_USER_GPU_GET_EDID] = KIT_DISPLAY_GOOD;
 	conform_end(c, m);

@@ -60,20 +60,20 @@ static void check_order(struct kit_machine *m, struct kit_command **commands, ui
 
 static void with_command(struct conform *c)
 {
-	struct conform_guest guest;
-	struct conform_request request;
+	struct guest guest;
+	struct guest_request request;
 	struct virtio_gpu_ctrl_hdr *header = (void *)request.bytes;
-	conform_guest_init(c, &guest, NULL);
-	conform_request(&guest, c->row->variants[c->variant], &request);
-	conform_need(guest.m, request.spec);
+	guest_init(c, &guest, NULL);
+	guest_compose(&guest, c->row->variants[c->variant], &request);
+	guest_need(guest.m, request.spec);
 	header->flags = VIRTIO_GPU_FLAG_FENCE;
 	header->fence_id = 77;
-	int type = conform_send_request(guest.m, &request);
+	int type = guest_send_request(guest.m, &request);
 	/* a queue of cursors without any answers is judged elsewhere */
 	if (type == 0 && request.spec->queue == VIRTIO_GPU_QUEUE_CURSOR)
 		conform_skip("cursor commands are not answered");
 	CHECK_TYPE(guest.m, type, request.response);
-	conform_guest_end(c, &guest);
+	guest_end(c, &guest);
 }
 
 static const uint64_t ids[] = { 0, 1, UINT32_MAX, UINT64_C(1) << 32, UINT64_C(1) << 63,
@@ -331,7 +331,7 @@ static void over_a_reset(struct conform *c)
 #define SHOWN .needs = CONFORM_NEEDS_DISPLAY
 
 static const struct conform_case cases[] = {
-	{ "with_command", FENCE, with_command, .variants = conform_commands_2d },
+	{ "with_command", FENCE, with_command, .variants = guest_commands_2d },
 	{ "id", FENCE, id, .variants = id_names },
 	{ "sequence", FENCE, sequence, .variants = sequence_names },
 	{ "error", FENCE, error, .variants = error_names },

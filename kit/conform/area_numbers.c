@@ -10,10 +10,10 @@
 #define ALL ((int64_t)GUEST_SIZE)
 
 /* A refusal; the guest goes on to use what it has. */
-static void end_refused(struct conform *c, struct conform_guest *guest)
+static void end_refused(struct conform *c, struct guest *guest)
 {
 	CHECK_GOOD(guest->m, kit_surface_show(&guest->shown, kit_rect(0, 0, S, S)));
-	conform_guest_end(c, guest);
+	guest_end(c, guest);
 }
 
 /* --- resources ----------------------------------------------------------------------------- */
@@ -49,7 +49,7 @@ static const char *const creation_names[] = { "id_0", "id_taken", "id_taken_othe
 
 /* What was created after all is as large as it says: its last pixel can be transferred, and all of it
  * cannot do harm. */
-static void use_created(struct conform_guest *guest, uint32_t width, uint32_t height)
+static void use_created(struct guest *guest, uint32_t width, uint32_t height)
 {
 	struct kit_machine *m = guest->m;
 	struct virtio_gpu_mem_entry entry = { guest->memory, GUEST_SIZE, 0 };
@@ -62,10 +62,10 @@ static void use_created(struct conform_guest *guest, uint32_t width, uint32_t he
 
 static void create_2d(struct conform *c)
 {
-	struct conform_guest guest;
+	struct guest guest;
 	uint32_t id = creations[c->variant].id, format = creations[c->variant].format;
 	uint32_t width = creations[c->variant].width, height = creations[c->variant].height;
-	conform_guest_init(c, &guest, NULL);
+	guest_init(c, &guest, NULL);
 	int type = kit_gpu_create_2d(&guest.m->gpu, id, format, width, height);
 	if (type == VIRTIO_GPU_RESP_OK_NODATA && creations[c->variant].open)
 		use_created(&guest, width, height);
@@ -80,7 +80,7 @@ static void create_2d(struct conform *c)
 static const char *const about_resources[] = { "RESOURCE_UNREF", "SET_SCANOUT", "RESOURCE_FLUSH",
 	"TRANSFER_TO_HOST_2D", "RESOURCE_ATTACH_BACKING", "RESOURCE_DETACH_BACKING", NULL };
 
-static int about_resource(struct conform_guest *guest, uint32_t which, uint32_t id)
+static int about_resource(struct guest *guest, uint32_t which, uint32_t id)
 {
 	struct kit_gpu *gpu = &guest->m->gpu;
 	struct virtio_gpu_rect rect = kit_rect(0, 0, S, S);
@@ -105,8 +105,8 @@ static void unknown_resource(struct conform *c)
 {
 	static const uint32_t ids[] = { GUEST_NEW, 0, 0x80000000, 0x7fffffff, MAX,
 		0x10000 + GUEST_SHOWN };
-	struct conform_guest guest;
-	conform_guest_init(c, &guest, NULL);
+	struct guest guest;
+	guest_init(c, &guest, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
 		/* 0 switches a scanout off */
 		if (ids[i] == 0 && c->variant == 1)
@@ -141,8 +141,8 @@ static const char *const outside_names[] = { "wider", "higher", "one_right", "on
 
 static void set_scanout(struct conform *c)
 {
-	struct conform_guest guest;
-	conform_guest_init(c, &guest, NULL);
+	struct guest guest;
+	guest_init(c, &guest, NULL);
 	CHECK_ERROR(
 		guest.m, kit_gpu_set_scanout(&guest.m->gpu, 0, GUEST_SHOWN, outside[c->variant]));
 	end_refused(c, &guest);
@@ -151,17 +151,17 @@ static void set_scanout(struct conform *c)
 /* What of it is in the resource may be shown; what is not has to do no harm. */
 static void flush(struct conform *c)
 {
-	struct conform_guest guest;
-	conform_guest_init(c, &guest, NULL);
+	struct guest guest;
+	guest_init(c, &guest, NULL);
 	CHECK_OK(guest.m, kit_gpu_flush(&guest.m->gpu, GUEST_SHOWN, outside[c->variant]));
-	conform_watch(guest.m);
+	guest_watch(guest.m);
 	end_refused(c, &guest);
 }
 
 static void transfer(struct conform *c)
 {
-	struct conform_guest guest;
-	conform_guest_init(c, &guest, NULL);
+	struct guest guest;
+	guest_init(c, &guest, NULL);
 	CHECK_ERROR(
 		guest.m, kit_gpu_transfer_2d(&guest.m->gpu, GUEST_SHOWN, outside[c->variant], 0));
 	end_refused(c, &guest);
@@ -175,15 +175,15 @@ static const char *const empty_names[] = { "at_0", "no_width", "no_height", "at_
 
 static void empty_rectangles(struct conform *c)
 {
-	struct conform_guest guest;
+	struct guest guest;
 	struct virtio_gpu_rect rect = empty[c->variant];
-	conform_guest_init(c, &guest, NULL);
+	guest_init(c, &guest, NULL);
 	CHECK_OK(guest.m, kit_gpu_transfer_2d(&guest.m->gpu, GUEST_SHOWN, rect, 0));
 	CHECK_OK(guest.m, kit_gpu_transfer_2d(&guest.m->gpu, GUEST_SHOWN, rect, UINT64_MAX));
 	CHECK_OK(guest.m, kit_gpu_flush(&guest.m->gpu, GUEST_SHOWN, rect));
 	CHECK_OK(guest.m, kit_gpu_set_scanout(&guest.m->gpu, 0, GUEST_SHOWN, rect));
 	CHECK_OK(guest.m, kit_gpu_flush(&guest.m->gpu, GUEST_SHOWN, kit_rect(0, 0, S, S)));
-	conform_watch(guest.m);
+	guest_watch(guest.m);
 	CHECK_GOOD(
 		guest.m, kit_gpu_set_scanout(&guest.m->gpu, 0, GUEST_SHOWN, kit_rect(0, 0, S, S)));
 	end_refused(c, &guest);
@@ -198,8 +198,8 @@ static const char *const bad_scanout_names[] = { "16", "17", "255", "2147483647"
 static void scanout_id(struct conform *c)
 {
 	uint32_t id = bad_scanouts[c->variant];
-	struct conform_guest guest;
-	conform_guest_init(c, &guest, NULL);
+	struct guest guest;
+	guest_init(c, &guest, NULL);
 	CHECK_ERROR(
 		guest.m, kit_gpu_set_scanout(&guest.m->gpu, id, GUEST_SHOWN, kit_rect(0, 0, S, S)));
 	CHECK_ERROR(guest.m, kit_gpu_set_scanout(&guest.m->gpu, id, 0, kit_rect(0, 0, 0, 0)));
@@ -215,15 +215,15 @@ static const char *const count_names[] = { "2", "3", "16384", "16385", "wraps_to
 
 static void entry_count(struct conform *c)
 {
-	struct conform_guest guest;
-	struct conform_request request;
+	struct guest guest;
+	struct guest_request request;
 	struct virtio_gpu_resource_attach_backing *attach = (void *)request.bytes;
-	conform_guest_init(c, &guest, NULL);
-	conform_request(&guest, "RESOURCE_ATTACH_BACKING", &request);
+	guest_init(c, &guest, NULL);
+	guest_compose(&guest, "RESOURCE_ATTACH_BACKING", &request);
 	attach->nr_entries = counts[c->variant];
-	CHECK_ERROR(guest.m, conform_send_request(guest.m, &request));
+	CHECK_ERROR(guest.m, guest_send_request(guest.m, &request));
 	attach->nr_entries = 1;
-	CHECK_GOOD(guest.m, conform_send_request(guest.m, &request));
+	CHECK_GOOD(guest.m, guest_send_request(guest.m, &request));
 	end_refused(c, &guest);
 }
 
@@ -245,8 +245,8 @@ static const char *const entry_names[] = { "nowhere", "into_the_hole", "in_the_h
 
 static void entry_outside_memory(struct conform *c)
 {
-	struct conform_guest guest;
-	conform_guest_init(c, &guest, NULL);
+	struct guest guest;
+	guest_init(c, &guest, NULL);
 	struct kit_gpu *gpu = &guest.m->gpu;
 	int type = kit_gpu_attach(gpu, GUEST_BARE, &entries[c->variant].entry, 1);
 	if (type == VIRTIO_GPU_RESP_OK_NODATA)
@@ -297,7 +297,7 @@ static bool may_be(uint32_t shown, uint32_t before, const uint8_t *backing, uint
 	return true;
 }
 
-static void check_transferred(struct conform_guest *guest, const struct kit_picture *before,
+static void check_transferred(struct guest *guest, const struct kit_picture *before,
 	struct virtio_gpu_rect rect, uint64_t offset)
 {
 	static uint8_t backing[GUEST_SIZE];
@@ -318,11 +318,11 @@ static void check_transferred(struct conform_guest *guest, const struct kit_pict
 /* It may be refused, or done as far as there is backing; nothing else of memory is seen. */
 static void transfer_past_the_backing(struct conform *c)
 {
-	struct conform_guest guest;
+	struct guest guest;
 	struct virtio_gpu_rect rect = transfers[c->variant].rect;
 	uint64_t offset = (uint64_t)transfers[c->variant].offset;
 	struct kit_picture *before = conform_pattern(S, S, 1), *after = conform_pattern(S, S, 2);
-	conform_guest_init(c, &guest, NULL);
+	guest_init(c, &guest, NULL);
 	conform_show(guest.m, &guest.shown, before);
 	CHECK_PICTURE(guest.m, 0, before);
 	kit_surface_draw(&guest.shown, after);
@@ -332,7 +332,7 @@ static void transfer_past_the_backing(struct conform *c)
 		CHECK_GOOD(guest.m, type);
 	CHECK_OK(guest.m, type);
 	CHECK_GOOD(guest.m, kit_gpu_flush(&guest.m->gpu, GUEST_SHOWN, kit_rect(0, 0, S, S)));
-	conform_watch(guest.m);
+	guest_watch(guest.m);
 	check_transferred(&guest, before, rect, offset);
 	kit_picture_destroy(before);
 	kit_picture_destroy(after);
@@ -343,14 +343,14 @@ static void transfer_past_the_backing(struct conform *c)
 
 static void cursor_scanout_id(struct conform *c)
 {
-	struct conform_guest guest;
+	struct guest guest;
 	struct virtio_gpu_update_cursor cursor = { .resource_id = GUEST_CURSOR };
-	conform_guest_init(c, &guest, NULL);
-	conform_cursor_update(guest.m, &cursor);
+	guest_init(c, &guest, NULL);
+	guest_cursor_update(guest.m, &cursor);
 	cursor.pos.scanout_id = bad_scanouts[c->variant];
-	conform_cursor_update(guest.m, &cursor);
-	conform_cursor_move(guest.m, &cursor);
-	conform_watch(guest.m);
+	guest_cursor_update(guest.m, &cursor);
+	guest_cursor_move(guest.m, &cursor);
+	guest_watch(guest.m);
 	end_refused(c, &guest);
 }
 
@@ -360,31 +360,31 @@ static const char *const place_names[] = { "64", "16384", "2147483647", "2147483
 
 static void cursor_place(struct conform *c)
 {
-	struct conform_guest guest;
+	struct guest guest;
 	uint32_t far = places[c->variant];
 	struct virtio_gpu_update_cursor cursor = { .pos = { .x = far, .y = far },
 		.resource_id = GUEST_CURSOR,
 		.hot_x = far,
 		.hot_y = far };
-	conform_guest_init(c, &guest, NULL);
-	conform_cursor_update(guest.m, &cursor);
-	conform_cursor_move(guest.m, &cursor);
+	guest_init(c, &guest, NULL);
+	guest_cursor_update(guest.m, &cursor);
+	guest_cursor_move(guest.m, &cursor);
 	cursor.hot_x = cursor.hot_y = 0;
 	cursor.pos.x = cursor.pos.y = 2;
-	conform_cursor_update(guest.m, &cursor);
-	conform_wait_cursor(guest.m, &cursor);
+	guest_cursor_update(guest.m, &cursor);
+	guest_wait_cursor(guest.m, &cursor);
 	end_refused(c, &guest);
 }
 
 static void cursor_resource(struct conform *c)
 {
 	static const uint32_t ids[] = { GUEST_NEW, 0x80000000, MAX };
-	struct conform_guest guest;
-	conform_guest_init(c, &guest, NULL);
+	struct guest guest;
+	guest_init(c, &guest, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
 		struct virtio_gpu_update_cursor cursor = { .hdr.type = VIRTIO_GPU_CMD_UPDATE_CURSOR,
 			.resource_id = ids[i] };
-		int type = conform_send(guest.m, VIRTIO_GPU_QUEUE_CURSOR, &cursor, sizeof(cursor),
+		int type = guest_send(guest.m, VIRTIO_GPU_QUEUE_CURSOR, &cursor, sizeof(cursor),
 			sizeof(cursor.hdr));
 		/* there may be no answer at all, but not a good one */
 		CHECK(type == 0 || type >= VIRTIO_GPU_RESP_ERR_UNSPEC);

@@ -50,7 +50,7 @@ static void arena_end(struct conform *c, struct arena *a)
 {
 	struct kit_machine *m = a->m;
 	kit_racer_stop(&a->racer);
-	conform_cursor_move(m, &(struct virtio_gpu_update_cursor){ .resource_id = 0 });
+	guest_cursor_move(m, &(struct virtio_gpu_update_cursor){ .resource_id = 0 });
 	/* not kit_machine_reset(): what was offered twice is answered or not */
 	CHECK_OK(m, kit_vmm_play(&m->vmm, m->vmm.profile->stop));
 	CHECK_OK(m, kit_vmm_reset(&m->vmm));

@@ -66,7 +66,7 @@ static void shows(struct conform *c)
 	for (uint32_t i = 0; i < KIT_MAX_SCANOUTS; i++)
 		CHECK(i == c->variant || !m->display.scanouts[i].picture);
 	set_off(m, c->variant);
-	conform_wait_off(m, c->variant);
+	guest_wait_off(m, c->variant);
 	kit_surface_finish(&s);
 	kit_picture_destroy(picture);
 	conform_end(c, m);
@@ -123,7 +123,7 @@ static void flushes_across_the_edges(struct conform *c)
 	kit_surface_draw(&s, picture);
 	CHECK_GOOD(m, kit_surface_show(&s, kit_rect(0, 0, 60, H)));
 	CHECK_GOOD(m, kit_surface_show(&s, kit_rect(140, 0, 60, H)));
-	conform_watch(m);
+	guest_watch(m);
 	CHECK_PICTURE(m, 0, shown);
 	CHECK_GOOD(m, kit_surface_show(&s, kit_rect(100, 0, 100, 40)));
 	kit_picture_fill(shown, kit_rect(40, 0, 40, 10), 0x123456);
@@ -214,10 +214,10 @@ static void off_and_on(struct conform *c)
 		conform_show(m, &s, picture);
 		CHECK_PICTURE(m, 0, picture);
 		set_off(m, 0);
-		conform_wait_off(m, 0);
+		guest_wait_off(m, 0);
 		uint32_t updates = m->display.counts[VHOST_USER_GPU_UPDATE];
 		conform_show(m, &s, picture);
-		conform_watch(m);
+		guest_watch(m);
 		CHECK_INT(m->display.counts[VHOST_USER_GPU_UPDATE], updates);
 		CHECK(!m->display.scanouts[0].picture);
 	}
@@ -255,7 +255,7 @@ static void unref_while_shown(struct conform *c)
 		conform_show(m, &s, picture);
 		CHECK_PICTURE(m, 0, picture);
 		CHECK_GOOD(m, kit_gpu_unref(&m->gpu, 1));
-		conform_wait_off(m, 0);
+		guest_wait_off(m, 0);
 		CHECK_ERROR(m, kit_gpu_flush(&m->gpu, 1, kit_rect(0, 0, W, H)));
 		kit_surface_finish(&s);
 	}
@@ -276,7 +276,7 @@ static void same_id_again(struct conform *c)
 	kit_surface_finish(&s);
 	s = surface(m, 1);
 	conform_show(m, &s, picture);
-	conform_watch(m);
+	guest_watch(m);
 	CHECK(!m->display.scanouts[0].picture);
 	set(m, 0, 1, kit_rect(0, 0, W, H));
 	CHECK_PICTURE(m, 0, picture);
@@ -361,14 +361,14 @@ static void mirrors(struct conform *c)
 	CHECK_PICTURE(m, 0, picture);
 	CHECK_PICTURE(m, 1, picture);
 	set_off(m, 0);
-	conform_wait_off(m, 0);
+	guest_wait_off(m, 0);
 	kit_picture_pattern(picture, kit_rect(0, 0, W, H), 2);
 	conform_show(m, &s, picture);
 	CHECK_PICTURE(m, 1, picture);
 	CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 1, kit_rect(0, 0, W, H)));
 	CHECK_GOOD(m, kit_gpu_unref(&m->gpu, 1));
-	conform_wait_off(m, 0);
-	conform_wait_off(m, 1);
+	guest_wait_off(m, 0);
+	guest_wait_off(m, 1);
 	kit_surface_finish(&s);
 	kit_picture_destroy(picture);
 	conform_end(c, m);
@@ -422,7 +422,7 @@ static void all_at_once(struct conform *c)
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t id = i * 7 % count;
 		CHECK_GOOD(m, kit_gpu_unref(&m->gpu, id + 1));
-		conform_wait_off(m, id);
+		guest_wait_off(m, id);
 	}
 	for (uint32_t i = 0; i < KIT_MAX_SCANOUTS; i++)
 		kit_surface_finish(&surfaces[i]);

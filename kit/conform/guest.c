@@ -11,20 +11,19 @@
 
 #define WHOLE ((struct virtio_gpu_rect){ 0, 0, GUEST_SIDE, GUEST_SIDE })
 
-void conform_guest_init(
-	struct conform *c, struct conform_guest *guest, const struct kit_machine_spec *spec)
+void guest_init(struct conform *c, struct guest *guest, const struct kit_machine_spec *spec)
 {
 	struct kit_machine *m = conform_machine(c, spec);
 	guest->m = m;
 	guest->shown = conform_surface(m, GUEST_SHOWN, XRGB, GUEST_SIDE, GUEST_SIDE);
-	guest->cursor = conform_cursor(m, GUEST_CURSOR, GUEST_SIDE, GUEST_SIDE);
+	guest->cursor = guest_cursor(m, GUEST_CURSOR, GUEST_SIDE, GUEST_SIDE);
 	guest->memory = kit_alloc(&m->memory, GUEST_SIZE, KIT_PAGE);
 	CHECK(guest->memory);
 	CHECK_GOOD(m, kit_gpu_create_2d(&m->gpu, GUEST_BARE, XRGB, GUEST_SIDE, GUEST_SIDE));
 	CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, GUEST_SHOWN, WHOLE));
 }
 
-void conform_guest_end(struct conform *c, struct conform_guest *guest)
+void guest_end(struct conform *c, struct guest *guest)
 {
 	conform_check_alive(guest->m);
 	kit_surface_finish(&guest->shown);
@@ -46,9 +45,9 @@ void conform_guest_end(struct conform *c, struct conform_guest *guest)
 		"TRANSFER_TO_HOST_3D", "TRANSFER_FROM_HOST_3D", "SUBMIT_3D", "RESOURCE_MAP_BLOB",  \
 		"RESOURCE_UNMAP_BLOB"
 
-const char *const conform_commands[] = { COMMANDS_2D, COMMANDS_OPTIONAL, NULL };
-const char *const conform_commands_2d[] = { COMMANDS_2D, "GET_EDID", NULL };
-const char *const conform_commands_optional[] = { COMMANDS_OPTIONAL, NULL };
+const char *const guest_commands[] = { COMMANDS_2D, COMMANDS_OPTIONAL, NULL };
+const char *const guest_commands_2d[] = { COMMANDS_2D, "GET_EDID", NULL };
+const char *const guest_commands_optional[] = { COMMANDS_OPTIONAL, NULL };
 
 static const struct kit_command_spec *find_spec(const char *name)
 {
@@ -77,7 +76,7 @@ union body {
 };
 
 /* False: the command is not one of 2D. */
-static bool fill_body(const struct conform_guest *guest, uint32_t type, union body *body)
+static bool fill_body(const struct guest *guest, uint32_t type, union body *body)
 {
 	switch (type) {
 	case VIRTIO_GPU_CMD_GET_DISPLAY_INFO:
@@ -133,7 +132,7 @@ static uint32_t padding_of(uint32_t type)
 	return type == VIRTIO_GPU_CMD_MOVE_CURSOR ? 20 : 0;
 }
 
-static void fill_response(struct conform_request *request)
+static void fill_response(struct guest_request *request)
 {
 	switch (request->spec->type) {
 	case VIRTIO_GPU_CMD_GET_DISPLAY_INFO:
@@ -150,11 +149,10 @@ static void fill_response(struct conform_request *request)
 	}
 }
 
-void conform_request(
-	const struct conform_guest *guest, const char *name, struct conform_request *ret_request)
+void guest_compose(const struct guest *guest, const char *name, struct guest_request *ret_request)
 {
 	union body body;
-	struct conform_request request = { .spec = find_spec(name), .response_size = 2048 };
+	struct guest_request request = { .spec = find_spec(name), .response_size = 2048 };
 	uint32_t type = request.spec->type;
 	memset(&body, 0, sizeof(body));
 	body.hdr.type = type;
@@ -168,7 +166,7 @@ void conform_request(
 	*ret_request = request;
 }
 
-void conform_need(const struct kit_machine *machine, const struct kit_command_spec *spec)
+void guest_need(const struct kit_machine *machine, const struct kit_command_spec *spec)
 {
 	if (spec->feature >= 0 && !kit_vmm_feature(&machine->vmm, spec->feature))
 		conform_skip("%s is not offered", kit_feature_name((uint32_t)spec->feature));
@@ -182,7 +180,7 @@ static const char *name_of(const void *request, uint32_t size)
 	return spec ? spec->name : "a command of no type";
 }
 
-int conform_send(struct kit_machine *machine, uint32_t queue, const void *request, uint32_t size,
+int guest_send(struct kit_machine *machine, uint32_t queue, const void *request, uint32_t size,
 	uint32_t room)
 {
 	struct kit_command *command = kit_gpu_submit(&machine->gpu, queue, request, size, room);
@@ -193,9 +191,9 @@ int conform_send(struct kit_machine *machine, uint32_t queue, const void *reques
 	return type < 0 ? 0 : type;
 }
 
-int conform_send_request(struct kit_machine *machine, const struct conform_request *request)
+int guest_send_request(struct kit_machine *machine, const struct guest_request *request)
 {
-	return conform_send(machine, request->spec->queue, request->bytes, request->size,
+	return guest_send(machine, request->spec->queue, request->bytes, request->size,
 		request->response_size);
 }
 
@@ -207,7 +205,7 @@ static bool is_off(void *data)
 	return !scanout->picture;
 }
 
-void conform_wait_off(struct kit_machine *machine, uint32_t scanout)
+void guest_wait_off(struct kit_machine *machine, uint32_t scanout)
 {
 	int ret = kit_wait(&machine->kit, is_off, &machine->display.scanouts[scanout], -1);
 	if (ret == -ETIMEDOUT)
@@ -215,24 +213,24 @@ void conform_wait_off(struct kit_machine *machine, uint32_t scanout)
 	CHECK_OK(machine, ret);
 }
 
-void conform_watch(struct kit_machine *machine)
+void guest_watch(struct kit_machine *machine)
 {
 	CHECK_OK(machine, kit_pump(&machine->kit, WATCH_MS));
 }
 
 /* --- the cursor ---------------------------------------------------------------------------- */
 
-uint32_t conform_cursor_pixel(uint32_t index)
+uint32_t guest_cursor_pixel(uint32_t index)
 {
 	return index * 0x01030507u;
 }
 
-struct kit_surface conform_cursor(
+struct kit_surface guest_cursor(
 	struct kit_machine *machine, uint32_t id, uint32_t width, uint32_t height)
 {
 	struct kit_surface s = conform_surface(machine, id, ARGB, width, height);
 	for (uint32_t i = 0; i < width * height; i++) {
-		uint32_t pixel = conform_cursor_pixel(i);
+		uint32_t pixel = guest_cursor_pixel(i);
 		kit_surface_write(&s, (uint64_t)i * 4, &pixel, sizeof(pixel));
 	}
 	CHECK_GOOD(
@@ -244,16 +242,15 @@ static void send_cursor(
 	struct kit_machine *machine, uint32_t type, struct virtio_gpu_update_cursor cursor)
 {
 	cursor.hdr.type = type;
-	CHECK_INT(conform_send(machine, VIRTIO_GPU_QUEUE_CURSOR, &cursor, sizeof(cursor), 0), 0);
+	CHECK_INT(guest_send(machine, VIRTIO_GPU_QUEUE_CURSOR, &cursor, sizeof(cursor), 0), 0);
 }
 
-void conform_cursor_update(
-	struct kit_machine *machine, const struct virtio_gpu_update_cursor *cursor)
+void guest_cursor_update(struct kit_machine *machine, const struct virtio_gpu_update_cursor *cursor)
 {
 	send_cursor(machine, VIRTIO_GPU_CMD_UPDATE_CURSOR, *cursor);
 }
 
-void conform_cursor_move(struct kit_machine *machine, const struct virtio_gpu_update_cursor *cursor)
+void guest_cursor_move(struct kit_machine *machine, const struct virtio_gpu_update_cursor *cursor)
 {
 	send_cursor(machine, VIRTIO_GPU_CMD_MOVE_CURSOR, *cursor);
 }
@@ -288,12 +285,12 @@ static void wait_placed(struct kit_machine *machine, const struct virtio_gpu_cur
 	CHECK_OK(machine, ret);
 }
 
-void conform_wait_cursor(struct kit_machine *machine, const struct virtio_gpu_update_cursor *cursor)
+void guest_wait_cursor(struct kit_machine *machine, const struct virtio_gpu_update_cursor *cursor)
 {
 	wait_placed(machine, &cursor->pos);
 }
 
-void conform_wait_no_cursor(struct kit_machine *machine)
+void guest_wait_no_cursor(struct kit_machine *machine)
 {
 	wait_placed(machine, NULL);
 }

@@ -16,28 +16,27 @@
 #define GUEST_BARE   3u /* without backing */
 #define GUEST_CURSOR 4u /* with backing, filled */
 
-struct conform_guest {
+struct guest {
 	struct kit_machine *m;
 	struct kit_surface shown, cursor;
 	uint64_t memory; /* GUEST_SIZE bytes for the backing of others */
 };
 
 /* A machine with these resources. spec may be NULL. */
-void conform_guest_init(
-	struct conform *c, struct conform_guest *guest, const struct kit_machine_spec *spec);
+void guest_init(struct conform *c, struct guest *guest, const struct kit_machine_spec *spec);
 
 /* Gives the guest's memory back, then conform_end(). */
-void conform_guest_end(struct conform *c, struct conform_guest *guest);
+void guest_end(struct conform *c, struct guest *guest);
 
 /* --- requests ------------------------------------------------------------------------------ */
 
 /* Names of commands, as variants of cases: all; those of 2D (GET_EDID is one, the cursor's are);
  * those that need a feature. */
-extern const char *const conform_commands[];
-extern const char *const conform_commands_2d[];
-extern const char *const conform_commands_optional[];
+extern const char *const guest_commands[];
+extern const char *const guest_commands_2d[];
+extern const char *const guest_commands_optional[];
 
-struct conform_request {
+struct guest_request {
 	const struct kit_command_spec *spec;
 	_Alignas(8) uint8_t bytes[128];
 	uint32_t size;
@@ -48,45 +47,42 @@ struct conform_request {
 };
 
 /* The command with this name as the guest above may send it; those beyond 2D only have a type. */
-void conform_request(
-	const struct conform_guest *guest, const char *name, struct conform_request *ret_request);
+void guest_compose(const struct guest *guest, const char *name, struct guest_request *ret_request);
 
 /* Ends the case with SKIP when the command's feature is not negotiated. */
-void conform_need(const struct kit_machine *machine, const struct kit_command_spec *spec);
+void guest_need(const struct kit_machine *machine, const struct kit_command_spec *spec);
 
 /* Sends size bytes, with so much room for the answer. The response's type; 0 when the buffers came
  * back with less than a header in them; else the end of the case. */
-int conform_send(struct kit_machine *machine, uint32_t queue, const void *request, uint32_t size,
+int guest_send(struct kit_machine *machine, uint32_t queue, const void *request, uint32_t size,
 	uint32_t room);
 
 /* The request to the queue of its command, whole, with all the room it wants. */
-int conform_send_request(struct kit_machine *machine, const struct conform_request *request);
+int guest_send_request(struct kit_machine *machine, const struct guest_request *request);
 
 /* --- the display --------------------------------------------------------------------------- */
 
 /* Waits until the scanout is off. */
-void conform_wait_off(struct kit_machine *machine, uint32_t scanout);
+void guest_wait_off(struct kit_machine *machine, uint32_t scanout);
 
 /* For long enough to see what should not come. */
-void conform_watch(struct kit_machine *machine);
+void guest_watch(struct kit_machine *machine);
 
 /* --- the cursor ---------------------------------------------------------------------------- */
 
 /* A cursor's resource of some size, filled: every pixel another colour, and alpha of all values. */
-struct kit_surface conform_cursor(
+struct kit_surface guest_cursor(
 	struct kit_machine *machine, uint32_t id, uint32_t width, uint32_t height);
-uint32_t conform_cursor_pixel(uint32_t index);
+uint32_t guest_cursor_pixel(uint32_t index);
 
 /* UPDATE_CURSOR and MOVE_CURSOR as Linux sends them: without room for an answer, and with the
  * resource's id in both. The header's type is filled in. */
-void conform_cursor_update(
+void guest_cursor_update(
 	struct kit_machine *machine, const struct virtio_gpu_update_cursor *cursor);
-void conform_cursor_move(
-	struct kit_machine *machine, const struct virtio_gpu_update_cursor *cursor);
+void guest_cursor_move(struct kit_machine *machine, const struct virtio_gpu_update_cursor *cursor);
 
 /* Waits until the display's cursor is shown there. */
-void conform_wait_cursor(
-	struct kit_machine *machine, const struct virtio_gpu_update_cursor *cursor);
+void guest_wait_cursor(struct kit_machine *machine, const struct virtio_gpu_update_cursor *cursor);
 
 /* Waits until it is hidden. */
-void conform_wait_no_cursor(struct kit_machine *machine);
+void guest_wait_no_cursor(struct kit_machine *machine);
