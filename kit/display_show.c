@@ -287,9 +287,12 @@ static void cursor_hide(struct kit_display *display, const struct kit_display_me
 {
 	struct vhost_user_gpu_cursor_pos pos;
 	memcpy(&pos, message->payload, sizeof(pos));
+	display->cursor.hides++;
+	/* each scanout has its own, and the kit keeps the one that was shown last */
+	if (display->cursor.visible && pos.scanout_id != display->cursor.scanout)
+		return;
 	place_cursor(display, &pos);
 	display->cursor.visible = false;
-	display->cursor.hides++;
 }
 
 /* --- the table ----------------------------------------------------------------------------- */

@@ -2,45 +2,13 @@
 /* The display: what it is told, and displays that are slow, silent, talk nonsense, go and come. */
 #include "kit/conform/guest.h"
 
-#define XRGB   VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM
-#define W      640u
-#define H      480u
+#define W      SCENE_WIDTH
+#define H      SCENE_HEIGHT
 #define FRAMES 20u
 
 static struct kit_machine *realized(struct conform *c)
 {
 	return conform_machine(c, &(struct kit_machine_spec){ .stage = KIT_STAGE_REALIZED });
-}
-
-/* Something to look at on scanout 0. */
-struct scene {
-	struct kit_machine *m;
-	struct kit_surface s;
-	struct kit_picture *picture;
-};
-
-static void scene_init(struct scene *scene, struct kit_machine *m)
-{
-	scene->m = m;
-	scene->s = conform_surface(m, 1, XRGB, W, H);
-	scene->picture = conform_pattern(W, H, 1);
-	CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 1, kit_rect(0, 0, W, H)));
-	conform_show(m, &scene->s, scene->picture);
-}
-
-/* Another picture, which has to be seen. */
-static void scene_check(struct scene *scene, uint32_t seed)
-{
-	kit_picture_pattern(scene->picture, kit_rect(0, 0, W, H), seed);
-	conform_show(scene->m, &scene->s, scene->picture);
-	CHECK_PICTURE(scene->m, 0, scene->picture);
-}
-
-static void scene_end(struct conform *c, struct scene *scene)
-{
-	kit_surface_finish(&scene->s);
-	kit_picture_destroy(scene->picture);
-	conform_end(c, scene->m);
 }
 
 /* Submits a command that nobody waits for. */
@@ -127,7 +95,7 @@ static void damage_only(struct conform *c)
 	struct scene scene;
 	struct virtio_gpu_rect rect = changes[c->variant];
 	scene_init(&scene, conform_machine(c, NULL));
-	scene_check(&scene, 1);
+	scene_check(&scene, 2);
 	kit_picture_fill(scene.picture, rect, 0xabcdef);
 	kit_surface_draw(&scene.s, scene.picture);
 	CHECK_GOOD(scene.m, kit_surface_show(&scene.s, rect));
@@ -522,23 +490,57 @@ static void dark_after_a_reset(struct conform *c)
 	scene_end(c, &scene);
 }
 
+static uint32_t count_fds(struct kit_machine *m)
+{
+	struct kit_usage usage;
+	if (kit_backend_usage(m->backend, &usage) < 0)
+		conform_skip("%s", m->kit.why);
+	return usage.fds;
+}
+
+static void check_fds(struct kit_machine *m, uint32_t before, uint32_t rounds)
+{
+	uint32_t after = count_fds(m);
+	if (after > before + rounds / 4)
+		kit_check_failed(KIT_HERE, "%u descriptors before, %u after %u rounds", before,
+			after, rounds);
+}
+
 static void sockets_do_not_pile_up(struct conform *c)
 {
+	enum { ROUNDS = 20 };
 	struct scene scene;
 	struct kit_machine *m = conform_machine(c, NULL);
-	struct kit_usage before, after;
 	scene_init(&scene, m);
 	scene_check(&scene, 1);
-	if (kit_backend_usage(m->backend, &before) < 0)
-		conform_skip("%s", m->kit.why);
-	for (uint32_t i = 0; i < 20; i++) {
+	uint32_t before = count_fds(m);
+	for (uint32_t i = 0; i < ROUNDS; i++) {
 		CHECK_OK(m, kit_vmm_do(&m->vmm, VHOST_USER_GPU_SET_SOCKET, 0, 0));
 		CHECK_PICTURE(m, 0, scene.picture);
 	}
-	CHECK_OK(m, kit_backend_usage(m->backend, &after));
-	if (after.fds > before.fds + 4)
-		kit_check_failed(KIT_HERE, "%u descriptors before, %u after 20 display sockets",
-			before.fds, after.fds);
+	check_fds(m, before, ROUNDS);
+	scene_end(c, &scene);
+}
+
+/* The same with a connection for each. */
+static void connections_do_not_pile_up(struct conform *c)
+{
+	enum { ROUNDS = 20 };
+	struct scene scene;
+	struct kit_machine *m = conform_machine(c, NULL);
+	uint32_t before = 0;
+	for (uint32_t i = 0; i <= ROUNDS; i++) {
+		scene_init(&scene, m);
+		CHECK_PICTURE(m, 0, scene.picture);
+		if (i == 0)
+			before = count_fds(m);
+		else if (i == ROUNDS)
+			break;
+		kit_surface_finish(&scene.s);
+		kit_picture_destroy(scene.picture);
+		CHECK_OK(m, kit_machine_reconnect(m));
+	}
+	check_fds(m, before, ROUNDS);
 	scene_end(c, &scene);
 }
 
@@ -587,5 +589,7 @@ static const struct conform_case cases[] = {
 	{ "dark_after_a_reset", "virtio 1.4, 2.4: a reset device is as it was at first",
 		dark_after_a_reset, RESETS },
 	{ "sockets_do_not_pile_up", CLOSES, sockets_do_not_pile_up, SHOWN },
+	{ "connections_do_not_pile_up", "a VMM that crashes is started again, and connects again",
+		connections_do_not_pile_up, .needs = CONFORM_NEEDS_DISPLAY | CONFORM_NEEDS_MANY },
 };
 DEFINE_CONFORM_AREA(display, cases);

@@ -77,6 +77,21 @@ static void descriptors(struct conform *c)
 	arena_end(c, &a);
 }
 
+/* A chain that ends, and goes round in a circle. */
+static void circles(struct conform *c)
+{
+	struct arena a = arena(c);
+	struct virtio_gpu_ctrl_hdr request = kit_header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
+	struct kit_descriptor end = { a.out, 408, KIT_RING_WRITE, 0 };
+	struct kit_descriptor back = { a.in, 24, KIT_RING_NEXT, 0 };
+	memcpy(kit_ptr(&a.m->memory, a.in, 24), &request, sizeof(request));
+	kit_ring_write(a.ring, 0, &(struct kit_descriptor){ a.in, 24, KIT_RING_NEXT, 1 });
+	kit_ring_write(a.ring, 1, &back);
+	race(&a, a.ring->descriptors + sizeof(end), &end, &back, sizeof(end));
+	offer(&a, ROUNDS_MS);
+	arena_end(c, &a);
+}
+
 /* An indirect table that is short, and long. */
 static void indirect_tables(struct conform *c)
 {
@@ -197,6 +212,7 @@ static void pixels(struct conform *c)
 
 static const struct conform_case cases[] = {
 	{ "descriptors", VCPU "descriptors", descriptors, .variants = NULL },
+	{ "circles", VCPU "where a chain goes on", circles, .variants = NULL },
 	{ "indirect_tables", VCPU "an indirect table", indirect_tables,
 		.features = CONFORM_FEATURE(RING_F_INDIRECT_DESC) },
 	{ "packed_descriptors", VCPU "descriptors of a packed ring", packed_descriptors,

@@ -357,12 +357,15 @@ static void mirrors(struct conform *c)
 	struct kit_picture *picture = conform_pattern(W, H, 1);
 	CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 1, kit_rect(0, 0, W, H)));
 	CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 1, 1, kit_rect(0, 0, W, H)));
-	conform_show(m, &s, picture);
-	CHECK_PICTURE(m, 0, picture);
-	CHECK_PICTURE(m, 1, picture);
+	for (uint32_t i = 0; i < 3; i++) {
+		kit_picture_pattern(picture, kit_rect(0, 0, W, H), i);
+		conform_show(m, &s, picture);
+		CHECK_PICTURE(m, 0, picture);
+		CHECK_PICTURE(m, 1, picture);
+	}
 	set_off(m, 0);
 	guest_wait_off(m, 0);
-	kit_picture_pattern(picture, kit_rect(0, 0, W, H), 2);
+	kit_picture_pattern(picture, kit_rect(0, 0, W, H), 3);
 	conform_show(m, &s, picture);
 	CHECK_PICTURE(m, 1, picture);
 	CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 1, kit_rect(0, 0, W, H)));
@@ -430,6 +433,21 @@ static void all_at_once(struct conform *c)
 	conform_end(c, m);
 }
 
+/* As many as the configuration says there are. */
+static void all_of_the_configuration(struct conform *c)
+{
+	struct kit_machine *m = many_outputs(c);
+	struct kit_surface s = surface(m, 1);
+	struct virtio_gpu_config config;
+	CHECK_OK(m,
+		kit_vmm_read_config(
+			&m->vmm, 0, &config, offsetof(struct virtio_gpu_config, blob_alignment)));
+	for (uint32_t i = 0; i < min_u32(config.num_scanouts, KIT_MAX_SCANOUTS); i++)
+		set(m, i, 1, kit_rect(0, 0, W, H));
+	kit_surface_finish(&s);
+	conform_end(c, m);
+}
+
 /* Without any display everything is answered the same. */
 static void nobody_looks(struct conform *c)
 {
@@ -480,6 +498,8 @@ static const struct conform_case cases[] = {
 	{ "mirrors", HEADS "a single framebuffer linked to all displays", mirrors, SHOWN },
 	{ "changes_places", HEADS "a framebuffer for each display", changes_places, SHOWN },
 	{ "all_at_once", HEADS "a framebuffer for each display", all_at_once, SHOWN },
+	{ "all_of_the_configuration", "virtio 1.4, 5.7.4: num_scanouts is how many there may be",
+		all_of_the_configuration, .protocol = CONFORM_PROTOCOL(CONFIG) },
 	{ "nobody_looks", "crosvm has no GPU_SET_SOCKET; QEMU sends it when the driver is ready",
 		nobody_looks, .variants = NULL },
 };

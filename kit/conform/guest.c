@@ -218,6 +218,31 @@ void guest_watch(struct kit_machine *machine)
 	CHECK_OK(machine, kit_pump(&machine->kit, WATCH_MS));
 }
 
+#define ALL_OF_IT kit_rect(0, 0, SCENE_WIDTH, SCENE_HEIGHT)
+
+void scene_init(struct scene *scene, struct kit_machine *m)
+{
+	scene->m = m;
+	scene->s = conform_surface(m, 1, XRGB, SCENE_WIDTH, SCENE_HEIGHT);
+	scene->picture = conform_pattern(SCENE_WIDTH, SCENE_HEIGHT, 1);
+	CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 1, ALL_OF_IT));
+	conform_show(m, &scene->s, scene->picture);
+}
+
+void scene_check(struct scene *scene, uint32_t seed)
+{
+	kit_picture_pattern(scene->picture, ALL_OF_IT, seed);
+	conform_show(scene->m, &scene->s, scene->picture);
+	CHECK_PICTURE(scene->m, 0, scene->picture);
+}
+
+void scene_end(struct conform *c, struct scene *scene)
+{
+	kit_surface_finish(&scene->s);
+	kit_picture_destroy(scene->picture);
+	conform_end(c, scene->m);
+}
+
 /* --- the cursor ---------------------------------------------------------------------------- */
 
 uint32_t guest_cursor_pixel(uint32_t index)

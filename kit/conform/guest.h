@@ -68,6 +68,25 @@ void guest_wait_off(struct kit_machine *machine, uint32_t scanout);
 /* For long enough to see what should not come. */
 void guest_watch(struct kit_machine *machine);
 
+#define SCENE_WIDTH  640u
+#define SCENE_HEIGHT 480u
+
+/* Something to look at: resource 1, all of scanout 0. */
+struct scene {
+	struct kit_machine *m;
+	struct kit_surface s;
+	struct kit_picture *picture;
+};
+
+/* Creates and shows it: a pattern with seed 1. */
+void scene_init(struct scene *scene, struct kit_machine *machine);
+
+/* Draws another pattern, which has to be seen. */
+void scene_check(struct scene *scene, uint32_t seed);
+
+/* Gives everything back, then conform_end(). */
+void scene_end(struct conform *c, struct scene *scene);
+
 /* --- the cursor ---------------------------------------------------------------------------- */
 
 /* A cursor's resource of some size, filled: every pixel another colour, and alpha of all values. */

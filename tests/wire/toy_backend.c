@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * A toy: the smallest vhost-user GPU backend that the kit can be tried on. It is the kit's
- * self-test and nothing else: it waits wherever it likes, trusts the guest's memory addresses only
- * as far as its mappings, does 2D with UPDATE, and shares no code with the daemon.
+ * A toy: a small vhost-user GPU backend that the kit and virtiogpu-conform can be tried on, and
+ * nothing else: it does 2D with UPDATE, waits for the VMM's messages to be complete, and shares no
+ * code with the daemon.
  *
- *	toy-backend SOCKET          serves one connection after another
- *	toy-backend SOCKET extras   and offers what hardly any backend does
+ *	toy-backend SOCKET                  serves one connection after another
+ *	toy-backend SOCKET extras           and offers what hardly any backend does
+ *	toy-backend SOCKET --fault NAME     with something wrong
+ *	toy-backend --faults                what there is of that
  */
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -38,7 +39,7 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-bool toy_read_all(int fd, void *data, size_t size)
+static bool read_all(int fd, void *data, size_t size)
 {
 	for (size_t got = 0; got < size;) {
 		ssize_t ret = read(fd, (uint8_t *)data + got, size - got);
@@ -49,7 +50,7 @@ bool toy_read_all(int fd, void *data, size_t size)
 	return true;
 }
 
-bool toy_write_all(int fd, const void *data, size_t size)
+static bool write_all(int fd, const void *data, size_t size)
 {
 	for (size_t sent = 0; sent < size;) {
 		ssize_t ret = send(fd, (const uint8_t *)data + sent, size - sent, MSG_NOSIGNAL);
@@ -60,130 +61,95 @@ bool toy_write_all(int fd, const void *data, size_t size)
 	return true;
 }
 
-/* --- memory and rings ---------------------------------------------------------------------- */
+/* --- queues -------------------------------------------------------------------------------- */
 
-void *toy_translate(struct toy *toy, uint64_t address, uint64_t size, bool user)
+#define TURN 16u /* commands of the control queue before others have a turn */
+
+/* An answer that is held back, to do wrong to it. */
+static struct {
+	struct request *request;
+	_Alignas(8) uint8_t answer[TOY_MAX_ANSWER];
+	size_t size;
+} held;
+
+static void release(struct toy *toy, struct queue *queue)
 {
-	for (uint32_t i = 0; i < toy->region_count; i++) {
-		const struct vhost_user_memory_region *info = &toy->regions[i].info;
-		uint64_t start = user ? info->user_address : info->guest_address;
-		if (address >= start && range_inside(address - start, size, info->size))
-			return toy->regions[i].map + info->mmap_offset + (address - start);
-	}
-	return NULL;
+	if (held.request)
+		toy_push(toy, queue, held.request, held.answer, held.size);
+	held.request = NULL;
 }
 
-static void forget_memory(struct toy *toy)
+static void push(struct toy *toy, struct queue *queue, struct request *request, const void *answer,
+	size_t size)
 {
-	for (uint32_t i = 0; i < toy->region_count; i++)
-		munmap(toy->regions[i].map,
-			toy->regions[i].info.size + toy->regions[i].info.mmap_offset);
-	toy->region_count = 0;
+	bool control = queue == &toy->queues[VIRTIO_GPU_QUEUE_CONTROL];
+	bool hold = toy_has(FAULT_FENCE_ORDER) || toy_has(FAULT_SWAPS_ANSWERS);
+	if (control && hold && !held.request) {
+		held.request = request;
+		held.size = size;
+		memcpy(held.answer, answer, size);
+	} else if (control && toy_has(FAULT_SWAPS_ANSWERS)) {
+		toy_push(toy, queue, held.request, answer, size);
+		held.request = request;
+		release(toy, queue);
+	} else {
+		toy_push(toy, queue, request, answer, size);
+		if (control)
+			release(toy, queue);
+	}
 }
 
-static bool add_part(struct toy *toy, struct request *request, const struct descriptor *part)
+/* Serves one request; false: there is none now. */
+static bool serve_one(struct toy *toy, struct queue *queue)
 {
-	if (part->flags & 2) {
-		if (request->out_count == ARRAY_SIZE(request->out))
-			return false;
-		request->out[request->out_count++] = *part;
-		return toy_translate(toy, part->address, part->length, false);
-	}
-	const void *from = toy_translate(toy, part->address, part->length, false);
-	uint8_t *in = realloc(request->in, request->in_size + part->length + 1u);
-	if (!from || !in)
+	_Alignas(8) uint8_t answer[TOY_MAX_ANSWER];
+	bool waits = queue == &toy->queues[VIRTIO_GPU_QUEUE_CONTROL] && toy->waiting;
+	if (!queue->enabled || queue->kick < 0 || waits)
 		return false;
-	memcpy(in + request->in_size, from, part->length);
-	request->in = in;
-	request->in_size += part->length;
+	struct request *request = toy_pop(toy, queue);
+	if (!request) {
+		queue->kicked = false;
+		if (queue == &toy->queues[VIRTIO_GPU_QUEUE_CONTROL])
+			release(toy, queue);
+		return false;
+	}
+	size_t size = toy_command(toy, request, answer);
+	if (size)
+		push(toy, queue, request, answer, size);
+	else
+		toy->waiting = request;
 	return true;
 }
 
-static bool walk(struct toy *toy, struct request *request, const struct descriptor *table,
-	uint32_t size, uint32_t at)
+static void serve_queues(struct toy *toy)
 {
-	for (uint32_t steps = 0; at < size && steps < size; steps++) {
-		struct descriptor part = table[at];
-		if (part.flags & 4) {
-			const struct descriptor *inner =
-				toy_translate(toy, part.address, part.length, false);
-			return inner && walk(toy, request, inner, part.length / 16, 0);
-		}
-		if (!add_part(toy, request, &part))
-			return false;
-		if (!(part.flags & 1))
+	struct queue *control = &toy->queues[VIRTIO_GPU_QUEUE_CONTROL];
+	struct queue *cursor = &toy->queues[VIRTIO_GPU_QUEUE_CURSOR];
+	for (uint32_t i = 0; cursor->kicked && i < TURN && serve_one(toy, cursor); i++)
+		;
+	for (uint32_t i = 0; control->kicked && i < TURN && serve_one(toy, control); i++)
+		i -= toy_has(FAULT_CURSOR_LAST);
+}
+
+void toy_answered(struct toy *toy, const void *edid)
+{
+	_Alignas(8) uint8_t answer[TOY_MAX_ANSWER];
+	struct request *request = toy->waiting;
+	toy->waiting = NULL;
+	if (!request)
+		return;
+	size_t size = toy_finish(toy, request, edid, answer);
+	push(toy, &toy->queues[VIRTIO_GPU_QUEUE_CONTROL], request, answer, size);
+}
+
+/* Whether a queue has something that can be served now. */
+static bool has_work(const struct toy *toy)
+{
+	for (uint32_t i = 0; i < QUEUES; i++)
+		if (toy->queues[i].kicked && toy->queues[i].enabled && toy->queues[i].kick >= 0 &&
+			!(i == VIRTIO_GPU_QUEUE_CONTROL && toy->waiting))
 			return true;
-		at = part.next;
-	}
 	return false;
-}
-
-static uint16_t *available_ring(struct toy *toy, struct queue *queue)
-{
-	return toy_translate(toy, queue->address.available, 6 + 2ull * queue->size, true);
-}
-
-static uint8_t *used_ring(struct toy *toy, struct queue *queue)
-{
-	return toy_translate(toy, queue->address.used, 6 + 8ull * queue->size, true);
-}
-
-/* 1: a request; 0: nothing there; -1: the guest is wrong. */
-static int pop(struct toy *toy, struct queue *queue, struct request *request)
-{
-	uint16_t *available = available_ring(toy, queue);
-	uint8_t *used = used_ring(toy, queue);
-	const struct descriptor *table =
-		toy_translate(toy, queue->address.descriptor, 16ull * queue->size, true);
-	if (!available || !used || !table)
-		return -1;
-	uint16_t event = queue->next_available;
-	memcpy(used + 4 + 8ull * queue->size, &event, 2);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&available[1], __ATOMIC_ACQUIRE) == queue->next_available)
-		return 0;
-	*request = (struct request){ .head = available[2 + queue->next_available % queue->size] };
-	queue->next_available++;
-	if (walk(toy, request, table, queue->size, request->head))
-		return 1;
-	free(request->in);
-	return -1;
-}
-
-static void push(struct toy *toy, struct queue *queue, const struct request *request,
-	const void *answer, size_t size)
-{
-	uint32_t written = 0;
-	for (uint32_t i = 0; i < request->out_count && written < size; i++) {
-		size_t part = min_size(request->out[i].length, size - written);
-		void *to = toy_translate(toy, request->out[i].address, part, false);
-		memcpy(to, (const uint8_t *)answer + written, part);
-		written += (uint32_t)part;
-	}
-	uint8_t *used = used_ring(toy, queue);
-	const uint16_t *available = available_ring(toy, queue);
-	uint32_t element[2] = { request->head, written };
-	memcpy(used + 4 + 8 * (queue->next_used % queue->size), element, 8);
-	queue->next_used++;
-	__atomic_store_n((uint16_t *)(void *)(used + 2), queue->next_used, __ATOMIC_RELEASE);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	bool wanted = !(available[0] & 1);
-	if (toy->features & VHOST_BIT(VIRTIO_RING_F_EVENT_IDX))
-		wanted = available[2 + queue->size] == (uint16_t)(queue->next_used - 1);
-	uint64_t one = 1;
-	if (wanted && queue->call >= 0 && write(queue->call, &one, 8) < 0)
-		toy->why = "the call descriptor fails";
-}
-
-static void serve_queue(struct toy *toy, struct queue *queue)
-{
-	struct request request;
-	while (queue->enabled && queue->kick >= 0 && pop(toy, queue, &request) > 0) {
-		_Alignas(8) uint8_t answer[TOY_MAX_ANSWER];
-		size_t size = toy_command(toy, &request, answer);
-		push(toy, queue, &request, answer, size);
-		free(request.in);
-	}
 }
 
 /* --- messages ------------------------------------------------------------------------------ */
@@ -203,6 +169,8 @@ bool toy_answer(
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} control = { 0 };
+	if (toy_has(FAULT_REPLY_FLAGS))
+		header.flags = VHOST_USER_VERSION;
 	struct iovec iov = { &header, sizeof(header) };
 	struct msghdr wire = { .msg_iov = &iov, .msg_iovlen = 1 };
 	if (fd >= 0) {
@@ -214,12 +182,20 @@ bool toy_answer(
 		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&wire)), &fd, sizeof(fd));
 	}
 	return sendmsg(toy->sock, &wire, MSG_NOSIGNAL) == (ssize_t)sizeof(header) &&
-		toy_write_all(toy->sock, payload, size);
+		write_all(toy->sock, payload, size);
 }
 
-static uint64_t offered(const struct toy *toy)
+static uint64_t protocol_features(const struct toy *toy)
 {
 	return PROTOCOL_FEATURES | (toy->extras ? toy_extra_features : 0);
+}
+
+static void forget_memory(struct toy *toy)
+{
+	for (uint32_t i = 0; i < toy->region_count; i++)
+		munmap(toy->regions[i].map,
+			toy->regions[i].info.size + toy->regions[i].info.mmap_offset);
+	toy->region_count = 0;
 }
 
 static bool set_mem_table(struct toy *toy, struct message *message)
@@ -243,6 +219,23 @@ static bool set_mem_table(struct toy *toy, struct message *message)
 	return true;
 }
 
+/* Nothing of the queue is under way any more. */
+static bool stop_ring(struct toy *toy, const struct message *message, uint32_t index)
+{
+	struct queue *queue = &toy->queues[index];
+	if (index == VIRTIO_GPU_QUEUE_CONTROL) {
+		toy_answered(toy, NULL);
+		release(toy, queue);
+		if (toy_has(FAULT_FORGETS_AT_PAUSE))
+			toy_reset(toy);
+	}
+	close_fd(&queue->kick);
+	struct vhost_user_vring_state state = { index, queue->next_available };
+	if (toy_has(FAULT_VRING_BASE))
+		state.num++;
+	return toy_answer(toy, message, &state, sizeof(state), -1);
+}
+
 static bool vring_message(struct toy *toy, struct message *message)
 {
 	struct vhost_user_vring_state state;
@@ -261,18 +254,13 @@ static bool vring_message(struct toy *toy, struct message *message)
 		return true;
 	case VHOST_USER_SET_VRING_ENABLE:
 		queue->enabled = state.num;
-		serve_queue(toy, queue);
+		queue->kicked = true;
 		return true;
 	case VHOST_USER_SET_VRING_ADDR:
 		memcpy(&queue->address, message->payload, sizeof(queue->address));
-		if (!used_ring(toy, queue) || !available_ring(toy, queue))
-			return toy_refuse(toy, "ring addresses");
-		memcpy(&queue->next_used, used_ring(toy, queue) + 2, 2);
-		return true;
-	default: /* GET_VRING_BASE */
-		close_fd(&queue->kick);
-		state.num = queue->next_available;
-		return toy_answer(toy, message, &state, sizeof(state), -1);
+		return toy_ring_set(toy, queue) || toy_refuse(toy, "ring addresses");
+	default:
+		return stop_ring(toy, message, state.index);
 	}
 }
 
@@ -282,15 +270,22 @@ static bool vring_fd(struct toy *toy, struct message *message)
 	memcpy(&value, message->payload, sizeof(value));
 	if ((value & VHOST_USER_VRING_INDEX_MASK) >= QUEUES)
 		return toy_refuse(toy, "no such queue");
+	bool without = value & VHOST_USER_VRING_NOFD_MASK;
+	bool kick = message->header.request == VHOST_USER_SET_VRING_KICK;
+	/* nothing is polled here */
+	if (message->fd_count != !without || (kick && without))
+		return toy_refuse(toy, "wrong number of descriptors");
 	struct queue *queue = &toy->queues[value & VHOST_USER_VRING_INDEX_MASK];
-	int *fd = &queue->err;
-	if (message->header.request == VHOST_USER_SET_VRING_KICK)
-		fd = &queue->kick;
-	else if (message->header.request == VHOST_USER_SET_VRING_CALL)
-		fd = &queue->call;
+	int *fd = kick                                                 ? &queue->kick
+		: message->header.request == VHOST_USER_SET_VRING_CALL ? &queue->call
+								       : &queue->err;
 	close_fd(fd);
-	*fd = message->fds[0];
-	message->fds[0] = -1;
+	*fd = without ? -1 : message->fds[0];
+	message->fds[0] = without ? message->fds[0] : -1;
+	if (!kick)
+		return true;
+	queue->kicked = true;
+	queue->broken = false;
 	if (!(toy->features & VHOST_BIT(VHOST_USER_F_PROTOCOL_FEATURES)))
 		queue->enabled = true;
 	return true;
@@ -308,6 +303,8 @@ static bool get_config(struct toy *toy, struct message *message)
 	if (!range_inside(header.offset, header.size, sizeof(config)))
 		return toy_answer(toy, message, NULL, 0, -1);
 	memcpy(bytes, (const uint8_t *)&config + header.offset, header.size);
+	if (toy_has(FAULT_CONFIG_SIZE))
+		message->header.size -= header.size / 2;
 	return toy_answer(toy, message, message->payload, message->header.size, -1);
 }
 
@@ -319,7 +316,7 @@ static bool value_message(struct toy *toy, struct message *message)
 		value = FEATURES;
 		break;
 	case VHOST_USER_GET_PROTOCOL_FEATURES:
-		value = offered(toy);
+		value = protocol_features(toy);
 		break;
 	case VHOST_USER_GET_QUEUE_NUM:
 		value = QUEUES;
@@ -329,7 +326,7 @@ static bool value_message(struct toy *toy, struct message *message)
 		return true;
 	default: /* SET_PROTOCOL_FEATURES */
 		memcpy(&toy->protocol, message->payload, sizeof(toy->protocol));
-		return !(toy->protocol & ~offered(toy)) ||
+		return !(toy->protocol & ~protocol_features(toy)) ||
 			toy_refuse(toy, "protocol features that were not on offer");
 	}
 	return toy_answer(toy, message, &value, sizeof(value), -1);
@@ -340,7 +337,7 @@ static bool socket_message(struct toy *toy, struct message *message)
 	int sock = message->fds[0];
 	message->fds[0] = -1;
 	if (message->header.request == VHOST_USER_GPU_SET_SOCKET) {
-		toy_set_display(toy, sock);
+		toy_display_set(toy, sock);
 		return true;
 	}
 	close_fd(&toy->channel);
@@ -350,7 +347,7 @@ static bool socket_message(struct toy *toy, struct message *message)
 
 static bool plain_message(struct toy *toy, struct message *message)
 {
-	if (message->header.request == VHOST_USER_RESET_DEVICE)
+	if (message->header.request == VHOST_USER_RESET_DEVICE && !toy_has(FAULT_KEEPS_OVER_RESET))
 		toy_reset(toy);
 	return true;
 }
@@ -397,7 +394,8 @@ static bool handle(struct toy *toy, struct message *message)
 		return toy_refuse(toy, "unknown request");
 	if (header->size < row->min_size || header->size > row->max_size)
 		return toy_refuse(toy, "wrong payload size");
-	if (message->fd_count > row->max_fds || (row->max_fds == 1 && message->fd_count == 0))
+	bool fd_missing = row->run == socket_message && message->fd_count == 0;
+	if (message->fd_count > row->max_fds || fd_missing)
 		return toy_refuse(toy, "wrong number of descriptors");
 	if (!row->run(toy, message))
 		return false;
@@ -431,12 +429,12 @@ static bool receive(struct toy *toy, struct message *message)
 	}
 	if (wire.msg_flags & MSG_CTRUNC)
 		return toy_refuse(toy, "too many descriptors");
-	if (!toy_read_all(toy->sock, (uint8_t *)header + got, sizeof(*header) - (size_t)got))
+	if (!read_all(toy->sock, (uint8_t *)header + got, sizeof(*header) - (size_t)got))
 		return toy_refuse(toy, NULL);
 	if ((header->flags & ~VHOST_USER_NEED_REPLY_MASK) != VHOST_USER_VERSION ||
 		header->size > sizeof(message->payload))
 		return toy_refuse(toy, "wrong header");
-	return toy_read_all(toy->sock, message->payload, header->size) || toy_refuse(toy, NULL);
+	return read_all(toy->sock, message->payload, header->size) || toy_refuse(toy, NULL);
 }
 
 static bool serve_message(struct toy *toy)
@@ -448,42 +446,54 @@ static bool serve_message(struct toy *toy)
 	return good;
 }
 
-static void serve_round(struct toy *toy, bool *ret_open)
+/* What happens next, or what is left to do. False: the session is over. */
+static bool serve_round(struct toy *toy)
 {
-	struct pollfd polls[1 + QUEUES] = { { toy->sock, POLLIN, 0 } };
+	enum { VMM, DISPLAY, KICKS };
+	struct pollfd polls[KICKS + QUEUES] = {
+		[VMM] = { toy->sock, POLLIN, 0 },
+		[DISPLAY] = { toy->screen.sock, toy_display_events(toy), 0 },
+	};
 	for (uint32_t i = 0; i < QUEUES; i++)
-		polls[1 + i] = (struct pollfd){ toy->queues[i].kick, POLLIN, 0 };
-	poll(polls, ARRAY_SIZE(polls), -1);
+		polls[KICKS + i] = (struct pollfd){ toy->queues[i].kick, POLLIN, 0 };
+	poll(polls, ARRAY_SIZE(polls), has_work(toy) ? 0 : -1);
 	for (uint32_t i = 0; i < QUEUES; i++) {
 		uint64_t kicks;
-		if (polls[1 + i].revents && read(toy->queues[i].kick, &kicks, sizeof(kicks)) > 0)
-			serve_queue(toy, &toy->queues[i]);
+		if (polls[KICKS + i].revents &&
+			read(toy->queues[i].kick, &kicks, sizeof(kicks)) > 0)
+			toy->queues[i].kicked = true;
 	}
-	*ret_open = !polls[0].revents || serve_message(toy);
+	serve_queues(toy);
+	toy_display_ready(toy, polls[DISPLAY].revents);
+	return !polls[VMM].revents || serve_message(toy);
 }
 
 static void serve(int sock, bool extras)
 {
-	struct toy toy = {
-		.sock = sock, .display = -1, .channel = -1, .extras = extras, .state = -1
-	};
-	bool open = true;
+	struct toy *toy = calloc(1, sizeof(*toy));
+	if (!toy)
+		abort();
+	toy->sock = sock;
+	toy->channel = toy->screen.sock = toy->state = -1;
+	toy->extras = extras;
 	for (uint32_t i = 0; i < QUEUES; i++)
-		toy.queues[i].kick = toy.queues[i].call = toy.queues[i].err = -1;
-	while (open)
-		serve_round(&toy, &open);
-	fprintf(stderr, "toy: session closed: %s\n", toy.why ? toy.why : "the VMM is gone");
-	close_fd(&toy.display);
-	toy_reset(&toy);
-	forget_memory(&toy);
+		toy->queues[i].kick = toy->queues[i].call = toy->queues[i].err = -1;
+	while (serve_round(toy))
+		;
+	fprintf(stderr, "toy: session closed: %s\n", toy->why ? toy->why : "the VMM is gone");
+	toy_display_set(toy, -1);
+	release(toy, &toy->queues[VIRTIO_GPU_QUEUE_CONTROL]);
+	toy_reset(toy);
+	forget_memory(toy);
 	for (uint32_t i = 0; i < QUEUES; i++) {
-		close_fd(&toy.queues[i].kick);
-		close_fd(&toy.queues[i].call);
-		close_fd(&toy.queues[i].err);
+		close_fd(&toy->queues[i].kick);
+		close_fd(&toy->queues[i].call);
+		close_fd(&toy->queues[i].err);
 	}
-	close_fd(&toy.channel);
-	close_fd(&toy.state);
-	close_fd(&toy.sock);
+	close_fd(&toy->state);
+	close_fd(&toy->channel);
+	close_fd(&toy->sock);
+	free(toy);
 }
 
 static void end(int signal)
@@ -491,17 +501,32 @@ static void end(int signal)
 	_exit(0);
 }
 
-int main(int argc, char **argv)
+static int listen_at(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool extras = argc == 3 && strcmp(argv[2], "extras") == 0;
-	signal(SIGTERM, end);
-	if (argc != (extras ? 3 : 2) || strlen(argv[1]) >= sizeof(address.sun_path))
-		return 2;
-	strcpy(address.sun_path, argv[1]);
+	if (listener < 0 || strlen(path) >= sizeof(address.sun_path))
+		return -1;
+	strcpy(address.sun_path, path);
 	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 		listen(listener, 1) < 0)
+		return -1;
+	return listener;
+}
+
+int main(int argc, char **argv)
+{
+	signal(SIGTERM, end);
+	if (argc == 2 && strcmp(argv[1], "--faults") == 0) {
+		toy_faults_list();
+		return 0;
+	}
+	bool with_fault = argc == 4 && strcmp(argv[2], "--fault") == 0;
+	bool extras = argc == 3 && strcmp(argv[2], "extras") == 0;
+	if ((argc != 2 && !extras && !with_fault) || (with_fault && !toy_fault_set(argv[3])))
+		return 2;
+	int listener = listen_at(argv[1]);
+	if (listener < 0)
 		return 1;
 	for (;;) {
 		int sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* The toy backend's GPU: 2D, cursor, display. */
+/* The toy backend's GPU: 2D, cursor, EDID. What is to be shown is noted for the display. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,38 +8,11 @@
 #include "toy.h"
 #include "util/checked.h"
 
-/* --- display ------------------------------------------------------------------------------- */
+#define SIDE VHOST_USER_GPU_CURSOR_SIDE
 
-static bool tell(struct toy *toy, uint32_t request, const void *payload, uint32_t size)
-{
-	struct vhost_user_gpu_header header = { request, 0, size };
-	if (toy->display < 0)
-		return false;
-	return toy_write_all(toy->display, &header, sizeof(header)) &&
-		toy_write_all(toy->display, payload, size);
-}
+/* --- resources ----------------------------------------------------------------------------- */
 
-static bool ask(struct toy *toy, uint32_t request, const void *payload, uint32_t payload_size,
-	void *answer, uint32_t answer_size)
-{
-	struct vhost_user_gpu_header header;
-	return tell(toy, request, payload, payload_size) &&
-		toy_read_all(toy->display, &header, sizeof(header)) && header.request == request &&
-		header.size == answer_size && toy_read_all(toy->display, answer, answer_size);
-}
-
-static void greet_display(struct toy *toy)
-{
-	uint64_t features = 0;
-	toy->edid = false;
-	if (!ask(toy, VHOST_USER_GPU_GET_PROTOCOL_FEATURES, NULL, 0, &features, sizeof(features)))
-		return;
-	features &= VHOST_BIT(VHOST_USER_GPU_PROTOCOL_F_EDID);
-	toy->edid = features;
-	tell(toy, VHOST_USER_GPU_SET_PROTOCOL_FEATURES, &features, sizeof(features));
-}
-
-static struct resource *find(struct toy *toy, uint32_t id)
+struct resource *toy_find(struct toy *toy, uint32_t id)
 {
 	for (uint32_t i = 0; i < RESOURCES; i++)
 		if (toy->resources[i].pixels && toy->resources[i].id == id)
@@ -47,57 +20,101 @@ static struct resource *find(struct toy *toy, uint32_t id)
 	return NULL;
 }
 
-static uint32_t to_xrgb(uint32_t format, const uint8_t *p)
+/* Where a format has red, green, blue and alpha in a pixel; NULL: there is none such. */
+static const uint8_t *layout_of(uint32_t format)
 {
+	static const uint8_t bgra[] = { 2, 1, 0, 3 }, argb[] = { 1, 2, 3, 0 },
+			     rgba[] = { 0, 1, 2, 3 }, abgr[] = { 3, 2, 1, 0 };
 	switch (format) {
+	case VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM:
+	case VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM:
+		return bgra;
 	case VIRTIO_GPU_FORMAT_A8R8G8B8_UNORM:
 	case VIRTIO_GPU_FORMAT_X8R8G8B8_UNORM:
-		return (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+		return argb;
 	case VIRTIO_GPU_FORMAT_R8G8B8A8_UNORM:
 	case VIRTIO_GPU_FORMAT_R8G8B8X8_UNORM:
-		return (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
+		return rgba;
 	case VIRTIO_GPU_FORMAT_X8B8G8R8_UNORM:
 	case VIRTIO_GPU_FORMAT_A8B8G8R8_UNORM:
-		return (uint32_t)p[3] << 16 | (uint32_t)p[2] << 8 | p[1];
+		return abgr;
 	default:
-		return (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+		return toy_has(FAULT_TAKES_ANY_FORMAT) ? bgra : NULL;
 	}
 }
 
-/* Sends rect (of the resource) to a scanout that shows it. */
-static void show(struct toy *toy, uint32_t scanout_id, const struct virtio_gpu_rect *rect)
+uint32_t toy_pixel(const struct resource *resource, uint32_t x, uint32_t y)
 {
-	const struct scanout *scanout = &toy->scanouts[scanout_id];
-	const struct resource *resource = find(toy, scanout->resource_id);
+	const uint8_t *at = layout_of(resource->format);
+	if (toy_has(FAULT_PIXEL_OFF) && x > 0)
+		x--;
+	const uint8_t *p = resource->pixels + ((size_t)y * resource->width + x) * 4;
+	return (uint32_t)p[at[3]] << 24 | (uint32_t)p[at[0]] << 16 | (uint32_t)p[at[1]] << 8 |
+		p[at[2]];
+}
+
+static void switch_off(struct scanout *scanout)
+{
+	*scanout = (struct scanout){ .size_due = !toy_has(FAULT_SCANOUT_STAYS) };
+}
+
+static void forget_resource(struct toy *toy, struct resource *resource)
+{
+	for (uint32_t i = 0; i < SCANOUTS; i++)
+		if (resource->pixels && toy->scanouts[i].resource_id == resource->id &&
+			!toy_has(FAULT_UNREF_STAYS))
+			switch_off(&toy->scanouts[i]);
+	if (!toy_has(FAULT_MEMORY_LEAK))
+		free(resource->pixels);
+	free(resource->entries);
+	*resource = (struct resource){ 0 };
+}
+
+/* Adds what of rect (of the resource) the scanout shows to what the display has to be sent. */
+static void add_damage(struct scanout *scanout, const struct virtio_gpu_rect *rect)
+{
+	struct virtio_gpu_rect *all = &scanout->damage;
 	uint32_t x = max_u32(rect->x, scanout->rect.x), y = max_u32(rect->y, scanout->rect.y);
 	uint32_t right = min_u32(rect->x + rect->width, scanout->rect.x + scanout->rect.width);
 	uint32_t bottom = min_u32(rect->y + rect->height, scanout->rect.y + scanout->rect.height);
-	if (!resource || x >= right || y >= bottom)
+	if (x >= right || y >= bottom)
 		return;
-	size_t size = sizeof(struct vhost_user_gpu_update) + (size_t)(right - x) * (bottom - y) * 4;
-	struct vhost_user_gpu_update *update = malloc(size);
-	if (!update)
-		return;
-	*update = (struct vhost_user_gpu_update){ scanout_id, x - scanout->rect.x,
-		y - scanout->rect.y, right - x, bottom - y };
-	uint32_t *to = (uint32_t *)(update + 1);
-	for (uint32_t row = y; row < bottom; row++)
-		for (uint32_t column = x; column < right; column++)
-			*to++ = to_xrgb(resource->format,
-				resource->pixels + ((size_t)row * resource->width + column) * 4);
-	tell(toy, VHOST_USER_GPU_UPDATE, update, (uint32_t)size);
-	free(update);
+	if (all->width) {
+		right = max_u32(right, all->x + all->width);
+		bottom = max_u32(bottom, all->y + all->height);
+		x = min_u32(x, all->x);
+		y = min_u32(y, all->y);
+	}
+	*all = (struct virtio_gpu_rect){ x, y, right - x, bottom - y };
+	if (toy_has(FAULT_WHOLE_FRAMES))
+		*all = scanout->rect;
 }
 
-static void announce(struct toy *toy, uint32_t scanout_id)
+/* --- EDID ---------------------------------------------------------------------------------- */
+
+/* Of a monitor with one mode (VESA E-EDID 1.4). */
+static void make_edid(uint8_t edid[128], uint32_t width, uint32_t height)
 {
-	const struct scanout *scanout = &toy->scanouts[scanout_id];
-	struct vhost_user_gpu_scanout message = { scanout_id, scanout->rect.width,
-		scanout->rect.height };
-	tell(toy, VHOST_USER_GPU_SCANOUT, &message, sizeof(message));
+	static const uint8_t head[] = { 0, 255, 255, 255, 255, 255, 255, 0, 0x52, 0x78, 1 };
+	uint8_t *timing = edid + 54, sum = 0;
+	memcpy(edid, head, sizeof(head));
+	edid[18] = 1;
+	edid[19] = 4;
+	timing[0] = 1; /* some clock */
+	timing[2] = (uint8_t)width;
+	timing[4] = (uint8_t)(width >> 8 << 4);
+	timing[5] = (uint8_t)height;
+	timing[7] = (uint8_t)(height >> 8 << 4);
+	for (uint32_t i = 0; i < 127; i++)
+		sum = (uint8_t)(sum + edid[i]);
+	edid[127] = (uint8_t)-sum;
+	if (toy_has(FAULT_EDID_SUM))
+		edid[127]++;
 }
 
 /* --- commands ------------------------------------------------------------------------------ */
+
+#define WAITS 0u /* instead of a response's type: the display has been asked */
 
 /* A command's fixed part in c (zeros where the request is short), and its whole request. */
 struct command {
@@ -122,64 +139,77 @@ struct command {
 	size_t out_size;
 };
 
-static uint32_t display_info(struct command *c)
+static uint32_t answer_info(struct command *c)
 {
+	const struct virtio_gpu_resp_display_info *modes = &c->toy->modes;
 	c->out_size = sizeof(c->out.info);
-	if (!ask(c->toy, VHOST_USER_GPU_GET_DISPLAY_INFO, NULL, 0, &c->out.info,
-		    sizeof(c->out.info))) {
-		memset(&c->out, 0, sizeof(c->out));
+	c->out.info = *modes;
+	/* nobody has ever said which */
+	if (modes->hdr.type != VIRTIO_GPU_RESP_OK_DISPLAY_INFO) {
 		c->out.info.pmodes[0].enabled = 1;
 		c->out.info.pmodes[0].r = (struct virtio_gpu_rect){ 0, 0, 640, 480 };
 	}
 	return VIRTIO_GPU_RESP_OK_DISPLAY_INFO;
 }
 
+static uint32_t display_info(struct command *c)
+{
+	bool known = c->toy->modes.hdr.type == VIRTIO_GPU_RESP_OK_DISPLAY_INFO;
+	if (!(known && toy_has(FAULT_ASKS_ONCE)) &&
+		toy_display_ask(c->toy, VHOST_USER_GPU_GET_DISPLAY_INFO, 0))
+		return WAITS;
+	return answer_info(c);
+}
+
+static uint32_t answer_edid(struct command *c, const struct virtio_gpu_resp_edid *edid)
+{
+	struct virtio_gpu_rect mode = c->toy->modes.pmodes[c->in.edid.scanout].r;
+	c->out_size = sizeof(c->out.edid);
+	if (edid && edid->size > 0 && edid->size <= sizeof(edid->edid)) {
+		c->out.edid = *edid;
+		return VIRTIO_GPU_RESP_OK_EDID;
+	}
+	c->out.edid.size = 128;
+	make_edid(c->out.edid.edid, mode.width ? mode.width : 640, mode.height ? mode.height : 480);
+	return VIRTIO_GPU_RESP_OK_EDID;
+}
+
 static uint32_t get_edid(struct command *c)
 {
 	if (c->in.edid.scanout >= SCANOUTS)
 		return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
-	if (!c->toy->edid ||
-		!ask(c->toy, VHOST_USER_GPU_GET_EDID, &c->in.edid.scanout, 4, &c->out.edid,
-			sizeof(c->out.edid)))
-		return VIRTIO_GPU_RESP_ERR_UNSPEC;
-	c->out_size = sizeof(c->out.edid);
-	return VIRTIO_GPU_RESP_OK_EDID;
+	if (toy_display_ask(c->toy, VHOST_USER_GPU_GET_DISPLAY_INFO, 0))
+		return WAITS;
+	return answer_edid(c, NULL);
 }
 
 static uint32_t create_2d(struct command *c)
 {
 	const struct virtio_gpu_resource_create_2d *in = &c->in.create;
-	if (in->resource_id == 0 || find(c->toy, in->resource_id))
+	if (in->resource_id == 0 || (toy_find(c->toy, in->resource_id) && !toy_has(FAULT_ID_TWICE)))
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	if (in->width == 0 || in->height == 0 || in->width > MAX_SIDE || in->height > MAX_SIDE)
+	if (in->width == 0 || in->height == 0 || in->width > MAX_SIDE || in->height > MAX_SIDE ||
+		!layout_of(in->format))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	for (uint32_t i = 0; i < RESOURCES; i++) {
 		struct resource *resource = &c->toy->resources[i];
+		size_t size = (size_t)in->width * in->height * 4;
 		if (resource->pixels)
 			continue;
 		*resource = (struct resource){ in->resource_id, in->format, in->width, in->height,
-			calloc((size_t)in->width * in->height, 4), NULL, 0 };
-		return resource->pixels ? VIRTIO_GPU_RESP_OK_NODATA
-					: VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+			calloc(1, size), NULL, 0 };
+		if (!resource->pixels)
+			break;
+		if (toy_has(FAULT_UNINITIALISED))
+			memset(resource->pixels, 0x5a, size);
+		return VIRTIO_GPU_RESP_OK_NODATA;
 	}
 	return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 }
 
-static void forget_resource(struct toy *toy, struct resource *resource)
-{
-	for (uint32_t i = 0; i < SCANOUTS; i++)
-		if (resource->pixels && toy->scanouts[i].resource_id == resource->id) {
-			toy->scanouts[i] = (struct scanout){ 0 };
-			announce(toy, i);
-		}
-	free(resource->pixels);
-	free(resource->entries);
-	*resource = (struct resource){ 0 };
-}
-
 static uint32_t unref(struct command *c)
 {
-	struct resource *resource = find(c->toy, c->in.unref.resource_id);
+	struct resource *resource = toy_find(c->toy, c->in.unref.resource_id);
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	forget_resource(c->toy, resource);
@@ -195,31 +225,18 @@ static bool inside(const struct virtio_gpu_rect *r, const struct resource *resou
 static uint32_t set_scanout(struct command *c)
 {
 	const struct virtio_gpu_set_scanout *in = &c->in.scanout;
+	const struct resource *resource = toy_find(c->toy, in->resource_id);
 	if (in->scanout_id >= SCANOUTS)
 		return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
-	const struct resource *resource = find(c->toy, in->resource_id);
 	if (in->resource_id && !resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	if (resource && !inside(&in->r, resource))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	c->toy->scanouts[in->scanout_id] = (struct scanout){ in->resource_id, in->r };
-	if (!resource)
-		c->toy->scanouts[in->scanout_id] = (struct scanout){ 0 };
-	announce(c->toy, in->scanout_id);
-	return VIRTIO_GPU_RESP_OK_NODATA;
-}
-
-static uint32_t flush(struct command *c)
-{
-	const struct virtio_gpu_resource_flush *in = &c->in.flush;
-	const struct resource *resource = find(c->toy, in->resource_id);
-	if (!resource)
-		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	if (!inside(&in->r, resource))
-		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	for (uint32_t i = 0; i < SCANOUTS; i++)
-		if (c->toy->scanouts[i].resource_id == in->resource_id)
-			show(c->toy, i, &in->r);
+	if (resource)
+		c->toy->scanouts[in->scanout_id] =
+			(struct scanout){ in->resource_id, in->r, true, in->r };
+	else
+		switch_off(&c->toy->scanouts[in->scanout_id]);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
@@ -232,10 +249,8 @@ static bool read_backing(struct toy *toy, const struct resource *resource, uint6
 		if (offset < start + entry->length) {
 			uint64_t skip = offset - start;
 			uint64_t part = min_u64(size, entry->length - skip);
-			const void *from = toy_translate(toy, entry->addr + skip, part, false);
-			if (!from)
+			if (!toy_copy_in(toy, to, entry->addr + skip, part))
 				return false;
-			memcpy(to, from, part);
 			to += part;
 			offset += part;
 			size -= part;
@@ -245,22 +260,70 @@ static bool read_backing(struct toy *toy, const struct resource *resource, uint6
 	return size == 0;
 }
 
+/* Copies a rectangle of the resource, which lies at the offset in the backing. */
+static bool transfer(struct toy *toy, struct resource *resource, const struct virtio_gpu_rect *r,
+	uint64_t offset)
+{
+	uint32_t stride = toy_has(FAULT_STRIDE) ? r->width * 4 : resource->width * 4;
+	if (toy_has(FAULT_OFFSET))
+		offset = 0;
+	for (uint32_t y = 0; y < r->height; y++) {
+		size_t at = ((size_t)(r->y + y) * resource->width + r->x) * 4;
+		if (!read_backing(toy, resource, offset + (uint64_t)y * stride,
+			    resource->pixels + at, (uint64_t)r->width * 4))
+			return false;
+	}
+	return true;
+}
+
+/* A transfer that is answered before it is done. */
+static struct virtio_gpu_transfer_to_host_2d late;
+
+static void do_late(struct toy *toy)
+{
+	struct resource *resource = toy_find(toy, late.resource_id);
+	if (resource && inside(&late.r, resource))
+		transfer(toy, resource, &late.r, late.offset);
+	late.resource_id = 0;
+}
+
 static uint32_t transfer_2d(struct command *c)
 {
 	const struct virtio_gpu_transfer_to_host_2d *in = &c->in.transfer;
-	struct resource *resource = find(c->toy, in->resource_id);
+	struct resource *resource = toy_find(c->toy, in->resource_id);
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	if (!resource->entries)
 		return VIRTIO_GPU_RESP_ERR_UNSPEC;
 	if (!inside(&in->r, resource))
+		return toy_has(FAULT_TRANSFER_OUTSIDE) ? VIRTIO_GPU_RESP_OK_NODATA
+						       : VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	if (toy_has(FAULT_FENCE_EARLY) && in->hdr.flags & VIRTIO_GPU_FLAG_FENCE) {
+		late = *in;
+		return VIRTIO_GPU_RESP_OK_NODATA;
+	}
+	return transfer(c->toy, resource, &in->r, in->offset)
+		? VIRTIO_GPU_RESP_OK_NODATA
+		: VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+}
+
+static uint32_t flush(struct command *c)
+{
+	const struct virtio_gpu_resource_flush *in = &c->in.flush;
+	struct resource *resource = toy_find(c->toy, in->resource_id);
+	if (!resource)
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	if (!inside(&in->r, resource))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	for (uint32_t y = 0; y < in->r.height; y++) {
-		uint8_t *to =
-			resource->pixels + ((size_t)(in->r.y + y) * resource->width + in->r.x) * 4;
-		if (!read_backing(c->toy, resource, in->offset + (uint64_t)y * resource->width * 4,
-			    to, (uint64_t)in->r.width * 4))
-			return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	if (toy_has(FAULT_TRANSFERS_LATE))
+		transfer(c->toy, resource, &in->r,
+			((uint64_t)in->r.y * resource->width + in->r.x) * 4);
+	for (uint32_t i = 0; i < SCANOUTS; i++) {
+		if (c->toy->scanouts[i].resource_id != in->resource_id)
+			continue;
+		add_damage(&c->toy->scanouts[i], &in->r);
+		if (toy_has(FAULT_FIRST_SCANOUT_ONLY))
+			break;
 	}
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
@@ -268,26 +331,28 @@ static uint32_t transfer_2d(struct command *c)
 static uint32_t attach(struct command *c)
 {
 	const struct virtio_gpu_resource_attach_backing *in = &c->in.attach;
-	struct resource *resource = find(c->toy, in->resource_id);
+	struct resource *resource = toy_find(c->toy, in->resource_id);
 	size_t size = in->nr_entries * sizeof(struct virtio_gpu_mem_entry);
+	size_t there = c->request->in_size - sizeof(*in);
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	if (resource->entries)
 		return VIRTIO_GPU_RESP_ERR_UNSPEC;
-	if (in->nr_entries == 0 || in->nr_entries > ENTRIES ||
-		c->request->in_size < sizeof(*in) + size)
+	if (toy_has(FAULT_ENTRY_COUNT))
+		size = min_size(size, there);
+	else if (in->nr_entries == 0 || in->nr_entries > ENTRIES || size > there)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	resource->entries = malloc(size);
+	resource->entries = malloc(size + 1);
 	if (!resource->entries)
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 	memcpy(resource->entries, c->request->in + sizeof(*in), size);
-	resource->entry_count = in->nr_entries;
+	resource->entry_count = (uint32_t)(size / sizeof(struct virtio_gpu_mem_entry));
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
 static uint32_t detach(struct command *c)
 {
-	struct resource *resource = find(c->toy, c->in.unref.resource_id);
+	struct resource *resource = toy_find(c->toy, c->in.unref.resource_id);
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	free(resource->entries);
@@ -296,86 +361,147 @@ static uint32_t detach(struct command *c)
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
-static uint32_t cursor(struct command *c)
+static uint32_t update_cursor(struct command *c)
 {
 	const struct virtio_gpu_update_cursor *in = &c->in.cursor;
-	struct vhost_user_gpu_cursor_update update = {
-		{ in->pos.scanout_id, in->pos.x, in->pos.y },
-		in->hot_x,
-		in->hot_y,
-		{ 0 },
-	};
-	const struct resource *resource = find(c->toy, in->resource_id);
+	const struct resource *resource = toy_find(c->toy, in->resource_id);
 	if (in->pos.scanout_id >= SCANOUTS)
 		return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
-	if (in->hdr.type == VIRTIO_GPU_CMD_MOVE_CURSOR) {
-		tell(c->toy, VHOST_USER_GPU_CURSOR_POS, &update.pos, sizeof(update.pos));
-	} else if (in->resource_id == 0) {
-		tell(c->toy, VHOST_USER_GPU_CURSOR_POS_HIDE, &update.pos, sizeof(update.pos));
-	} else if (!resource || resource->width != 64 || resource->height != 64) {
+	struct cursor *cursor = &c->toy->cursors[in->pos.scanout_id];
+	if (in->resource_id && (!resource || resource->width != SIDE || resource->height != SIDE))
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	} else {
-		memcpy(update.data, resource->pixels, sizeof(update.data));
-		tell(c->toy, VHOST_USER_GPU_CURSOR_UPDATE, &update, sizeof(update));
-	}
+	cursor->at = *in;
+	if (!resource && toy_has(FAULT_CURSOR_STAYS))
+		return VIRTIO_GPU_RESP_OK_NODATA;
+	cursor->visible = cursor->image_due = resource;
+	cursor->place_due = !resource;
+	for (uint32_t i = 0; resource && i < SIDE * SIDE; i++)
+		cursor->pixels[i] = toy_pixel(resource, i % SIDE, i / SIDE);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
+static uint32_t move_cursor(struct command *c)
+{
+	const struct virtio_gpu_update_cursor *in = &c->in.cursor;
+	if (in->pos.scanout_id >= SCANOUTS)
+		return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
+	struct cursor *cursor = &c->toy->cursors[in->pos.scanout_id];
+	cursor->at.pos = in->pos;
+	cursor->place_due = cursor->visible;
+	if (toy_has(FAULT_MOVE_HIDES) && in->resource_id == 0)
+		cursor->visible = false;
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+/* --- the table ----------------------------------------------------------------------------- */
+
 static const struct {
 	uint32_t type;
+	uint32_t queue;
 	size_t size;
+	size_t answer_size; /* without room for it nothing is done */
 	uint32_t (*run)(struct command *c);
 } commands[] = {
-	{ VIRTIO_GPU_CMD_GET_DISPLAY_INFO, 24, display_info },
-	{ VIRTIO_GPU_CMD_RESOURCE_CREATE_2D, 40, create_2d },
-	{ VIRTIO_GPU_CMD_RESOURCE_UNREF, 32, unref },
-	{ VIRTIO_GPU_CMD_SET_SCANOUT, 48, set_scanout },
-	{ VIRTIO_GPU_CMD_RESOURCE_FLUSH, 48, flush },
-	{ VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, 56, transfer_2d },
-	{ VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, 32, attach },
-	{ VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING, 32, detach },
-	{ VIRTIO_GPU_CMD_GET_EDID, 32, get_edid },
-	{ VIRTIO_GPU_CMD_UPDATE_CURSOR, 56, cursor },
-	{ VIRTIO_GPU_CMD_MOVE_CURSOR, 56, cursor },
+	{ VIRTIO_GPU_CMD_GET_DISPLAY_INFO, 0, 24, 408, display_info },
+	{ VIRTIO_GPU_CMD_RESOURCE_CREATE_2D, 0, 40, 24, create_2d },
+	{ VIRTIO_GPU_CMD_RESOURCE_UNREF, 0, 32, 24, unref },
+	{ VIRTIO_GPU_CMD_SET_SCANOUT, 0, 48, 24, set_scanout },
+	{ VIRTIO_GPU_CMD_RESOURCE_FLUSH, 0, 48, 24, flush },
+	{ VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, 0, 56, 24, transfer_2d },
+	{ VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, 0, 32, 24, attach },
+	{ VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING, 0, 32, 24, detach },
+	{ VIRTIO_GPU_CMD_GET_EDID, 0, 32, 1056, get_edid },
+	{ VIRTIO_GPU_CMD_UPDATE_CURSOR, 1, 56, 0, update_cursor },
+	{ VIRTIO_GPU_CMD_MOVE_CURSOR, 1, 56, 0, move_cursor },
 };
+
+static uint32_t run(struct command *c)
+{
+	size_t room = 0;
+	for (uint32_t i = 0; i < c->request->out_count; i++)
+		room += c->request->out[i].length;
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (commands[i].type != c->in.hdr.type || commands[i].queue != c->request->queue)
+			continue;
+		bool whole = c->request->in_size >= commands[i].size;
+		if (!whole && toy_has(FAULT_DIES_OF_TRUNCATED))
+			abort();
+		if (!whole && toy_has(FAULT_TRUNCATED_DONE))
+			return VIRTIO_GPU_RESP_OK_NODATA;
+		if (!whole || room < commands[i].answer_size)
+			return VIRTIO_GPU_RESP_ERR_UNSPEC;
+		return commands[i].run(c);
+	}
+	if (toy_has(FAULT_DIES_OF_UNKNOWN))
+		abort();
+	return VIRTIO_GPU_RESP_ERR_UNSPEC;
+}
+
+static void begin(struct command *c, struct toy *toy, const struct request *request)
+{
+	*c = (struct command){
+		.toy = toy, .request = request, .out_size = sizeof(struct virtio_gpu_ctrl_hdr)
+	};
+	if (request->in)
+		memcpy(&c->in, request->in, min_size(sizeof(c->in), request->in_size));
+}
+
+/* The header, and all of it into the answer; returns its size. */
+static size_t end(struct command *c, uint32_t type, void *out)
+{
+	c->out.hdr = (struct virtio_gpu_ctrl_hdr){ .type = type };
+	if (c->in.hdr.flags & VIRTIO_GPU_FLAG_FENCE && !toy_has(FAULT_FENCE_LOST)) {
+		c->out.hdr = c->in.hdr;
+		c->out.hdr.type = type;
+	}
+	if (toy_has(FAULT_FENCE_32_BITS))
+		c->out.hdr.fence_id = (uint32_t)c->out.hdr.fence_id;
+	if (toy_has(FAULT_RESPONSE_FLAGS))
+		c->out.hdr.flags |= VIRTIO_GPU_FLAG_FENCE;
+	if (toy_has(FAULT_RESPONSE_TYPE) && c->in.hdr.type == VIRTIO_GPU_CMD_SET_SCANOUT)
+		c->out.hdr.type = VIRTIO_GPU_RESP_OK_DISPLAY_INFO;
+	memcpy(out, &c->out, c->out_size);
+	return c->out_size;
+}
 
 size_t toy_command(struct toy *toy, const struct request *request, void *out)
 {
-	struct command c = {
-		.toy = toy, .request = request, .out_size = sizeof(struct virtio_gpu_ctrl_hdr)
-	};
-	uint32_t type = VIRTIO_GPU_RESP_ERR_UNSPEC;
-	memcpy(&c.in, request->in, min_size(sizeof(c.in), request->in_size));
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		if (commands[i].type == c.in.hdr.type && request->in_size >= commands[i].size)
-			type = commands[i].run(&c);
-	c.out.hdr = (struct virtio_gpu_ctrl_hdr){ .type = type };
-	if (c.in.hdr.flags & VIRTIO_GPU_FLAG_FENCE) {
-		c.out.hdr = c.in.hdr;
-		c.out.hdr.type = type;
-	}
-	memcpy(out, &c.out, c.out_size);
-	return c.out_size;
+	struct command c;
+	begin(&c, toy, request);
+	uint32_t type = run(&c);
+	if (c.in.hdr.type != VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D)
+		do_late(toy);
+	return type == WAITS ? 0 : end(&c, type, out);
 }
 
-void toy_set_display(struct toy *toy, int sock)
+size_t toy_finish(struct toy *toy, const struct request *request, const void *edid, void *out)
 {
-	if (toy->display >= 0)
-		close(toy->display);
-	toy->display = sock;
-	greet_display(toy);
-	for (uint32_t i = 0; i < SCANOUTS; i++) {
-		const struct resource *resource = find(toy, toy->scanouts[i].resource_id);
-		if (!resource)
-			continue;
-		announce(toy, i);
-		show(toy, i, &toy->scanouts[i].rect);
-	}
+	struct command c;
+	uint32_t scanout;
+	begin(&c, toy, request);
+	uint32_t type = toy_wants_edid(request, &scanout) ? answer_edid(&c, edid) : answer_info(&c);
+	return end(&c, type, out);
+}
+
+bool toy_wants_edid(const struct request *request, uint32_t *ret_scanout)
+{
+	struct virtio_gpu_get_edid edid;
+	if (request->in_size < sizeof(edid))
+		return false;
+	memcpy(&edid, request->in, sizeof(edid));
+	*ret_scanout = edid.scanout;
+	return edid.hdr.type == VIRTIO_GPU_CMD_GET_EDID;
 }
 
 void toy_reset(struct toy *toy)
 {
-	memset(toy->scanouts, 0, sizeof(toy->scanouts));
+	for (uint32_t i = 0; i < SCANOUTS; i++) {
+		if (toy->scanouts[i].resource_id)
+			switch_off(&toy->scanouts[i]);
+		toy->cursors[i].image_due = false;
+		toy->cursors[i].place_due = toy->cursors[i].visible;
+		toy->cursors[i].visible = false;
+	}
 	for (uint32_t i = 0; i < RESOURCES; i++)
 		forget_resource(toy, &toy->resources[i]);
 }

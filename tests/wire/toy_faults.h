@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/* What the toy backend can be told to do wrong: toy-backend SOCKET --fault NAME. */
+#pragma once
+
+#include <stdbool.h>
+
+enum toy_fault {
+	FAULT_NONE,
+	/* vhost-user */
+	FAULT_REPLY_FLAGS,
+	FAULT_CONFIG_SIZE,
+	FAULT_VRING_BASE,
+	FAULT_LEAKS_SOCKETS,
+	FAULT_FORGETS_AT_PAUSE,
+	FAULT_KEEPS_OVER_RESET,
+	/* rings */
+	FAULT_LOOPS_FOR_EVER,
+	FAULT_USED_TWICE,
+	FAULT_USED_LENGTH,
+	FAULT_SWAPS_ANSWERS,
+	FAULT_INTERRUPT_MISSING,
+	FAULT_IGNORES_EVENT_IDX,
+	FAULT_WRITES_BEYOND,
+	FAULT_CURSOR_LAST,
+	/* commands */
+	FAULT_RESPONSE_TYPE,
+	FAULT_RESPONSE_FLAGS,
+	FAULT_DIES_OF_UNKNOWN,
+	FAULT_DIES_OF_TRUNCATED,
+	FAULT_TRUNCATED_DONE,
+	FAULT_TAKES_ANY_FORMAT,
+	FAULT_ID_TWICE,
+	FAULT_TRANSFER_OUTSIDE,
+	FAULT_ENTRY_COUNT,
+	/* fences */
+	FAULT_FENCE_LOST,
+	FAULT_FENCE_32_BITS,
+	FAULT_FENCE_EARLY,
+	FAULT_FENCE_ORDER,
+	/* pictures */
+	FAULT_PIXEL_OFF,
+	FAULT_STRIDE,
+	FAULT_OFFSET,
+	FAULT_UNINITIALISED,
+	FAULT_TRANSFERS_LATE,
+	FAULT_MEMORY_LEAK,
+	/* scanouts */
+	FAULT_SCANOUT_STAYS,
+	FAULT_UNREF_STAYS,
+	FAULT_FIRST_SCANOUT_ONLY,
+	FAULT_RESOURCE_PLACE,
+	/* cursor */
+	FAULT_CURSOR_STAYS,
+	FAULT_MOVE_HIDES,
+	FAULT_HOT_SPOT,
+	/* display */
+	FAULT_WHOLE_FRAMES,
+	FAULT_UPDATE_FIRST,
+	FAULT_DISPLAY_FLAGS,
+	FAULT_DISPLAY_BLOCKS,
+	FAULT_ASKS_ONCE,
+	FAULT_SHOWS_ONCE,
+	/* EDID */
+	FAULT_EDID_SUM,
+	FAULT_EDID_FIRST,
+	FAULT_EDID_UNASKED,
+};
+
+/* False: there is none of this name. */
+bool toy_fault_set(const char *name);
+
+/* Whether the toy has this fault. */
+bool toy_has(enum toy_fault fault);
+
+/* Prints all names, one a line. */
+void toy_faults_list(void);
