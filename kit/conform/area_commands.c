@@ -357,6 +357,7 @@ static void random_commands(struct conform *c)
 /* --- the table ----------------------------------------------------------------------------- */
 
 #define HEADER_SECTION "virtio 1.4, 5.7.6.7: "
+#define HOSTILE        .hostile = true
 
 static const struct conform_case cases[] = {
 	{ "carried_out",
@@ -365,24 +366,25 @@ static const struct conform_case cases[] = {
 		carried_out, .variants = guest_commands_2d },
 	{ "each_its_own_answer",
 		"virtio 1.4, 2.7.8: each chain comes back once, with the id of its head",
-		each_its_own_answer, .variants = NULL },
+		each_its_own_answer },
 	{ "longer_than_needed", "later versions append fields to commands", longer_than_needed,
-		.variants = guest_commands_2d },
+		.variants = guest_commands_2d, HOSTILE },
 	{ "garbage_in_the_header",
 		HEADER_SECTION "fence_id counts with its flag only, ctx_id in 3D mode only",
-		garbage_in_the_header, .variants = header_fields },
+		garbage_in_the_header, .variants = header_fields, HOSTILE },
 	{ "truncated", HEADER_SECTION "on error the device returns one of the error codes",
-		truncated, .variants = guest_commands },
+		truncated, .variants = guest_commands, HOSTILE },
 	{ "unknown_type", HEADER_SECTION "on error the device returns one of the error codes",
-		unknown_type, .variants = type_range_names },
+		unknown_type, .variants = type_range_names, HOSTILE },
 	{ "not_negotiated",
 		"virtio 1.4, 5.7.6.8 and 5.7.6.9: support is optional and negotiated by a feature",
-		not_negotiated, .variants = guest_commands_optional },
+		not_negotiated, .variants = guest_commands_optional, HOSTILE },
 	{ "wrong_queue", "virtio 1.4, 5.7.2: the queue of each command; a guest may mix them up",
-		wrong_queue, .variants = guest_commands_2d },
+		wrong_queue, .variants = guest_commands_2d, HOSTILE },
 	{ "room_for_the_answer",
 		"virtio 1.4, 2.7.4.1: the device writes to its buffers and not beyond them",
-		room_for_the_answer, .variants = guest_commands_2d },
-	{ "random_commands", "a guest may send anything", random_commands, .variants = seeds },
+		room_for_the_answer, .variants = guest_commands_2d, HOSTILE },
+	{ "random_commands", "a guest may send anything", random_commands, .variants = seeds,
+		HOSTILE },
 };
 DEFINE_CONFORM_AREA(commands, cases);

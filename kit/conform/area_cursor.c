@@ -446,6 +446,7 @@ static void while_a_question_is_open(struct conform *c)
 #define CURSORQ "virtio 1.4, 5.7.6.10: "
 #define SCREEN  "vhost-user-gpu: "
 #define SHOWN   .needs = CONFORM_NEEDS_DISPLAY
+#define HOSTILE .hostile = true
 
 static const struct conform_case cases[] = {
 	{ "picture", SCREEN "CURSOR_UPDATE has 64 x 64 pixels a8r8g8b8", picture, SHOWN },
@@ -453,7 +454,7 @@ static const struct conform_case cases[] = {
 	{ "format", SCREEN "CURSOR_UPDATE has 64 x 64 pixels a8r8g8b8", format, format_names,
 		SHOWN },
 	{ "odd_size", "virtio 1.4, 5.7.6.6: the image is 64 x 64; a guest may send others",
-		odd_size, size_names, SHOWN },
+		odd_size, size_names, SHOWN, HOSTILE },
 	{ "picture_is_copied", CURSORQ "the cursor is loaded from the resource", picture_is_copied,
 		SHOWN },
 	{ "new_picture", CURSORQ "UPDATE_CURSOR is a full update", new_picture, SHOWN },
@@ -472,7 +473,7 @@ static const struct conform_case cases[] = {
 		SHOWN },
 	{ "hidden_by_a_reset", "virtio 1.4, 2.4: a reset device is as it was at first",
 		hidden_by_a_reset, .protocol = CONFORM_PROTOCOL(RESET_DEVICE), SHOWN },
-	{ "answered", CURSORQ "the response type is OK_NODATA", answered, .variants = NULL },
+	{ "answered", CURSORQ "the response type is OK_NODATA", answered },
 	{ "while_the_control_queue_is_busy",
 		"virtio 1.4, 5.7.2: cursor commands are not delayed by those of the control queue",
 		while_the_control_queue_is_busy, SHOWN },

@@ -551,6 +551,7 @@ static void connections_do_not_pile_up(struct conform *c)
 #define CLOSES   "QEMU closes the display's socket at each stop and gives another at each start"
 #define SHOWN    .needs = CONFORM_NEEDS_DISPLAY
 #define RESETS   .protocol = CONFORM_PROTOCOL(RESET_DEVICE), SHOWN
+#define HOSTILE  .hostile = true
 
 static const struct conform_case cases[] = {
 	{ "flags_are_zero", PROTOCOL "the header has one flag, which is for replies",
@@ -561,26 +562,26 @@ static const struct conform_case cases[] = {
 		SHOWN },
 	{ "resized", "virtio 1.4, 5.7.4: GET_DISPLAY_INFO again when the display has changed",
 		resized, SHOWN },
-	{ "no_display", "crosvm and QEMU's generic device have no display socket", no_display,
-		.variants = NULL },
+	{ "no_display", "crosvm and QEMU's generic device have no display socket", no_display },
 	{ "impossible_mode", "whatever the display says, the guest's command is answered",
-		impossible_mode, bad_mode_names, SHOWN },
+		impossible_mode, bad_mode_names, SHOWN, HOSTILE },
 	{ "offer", PROTOCOL "features are used when both sides have them", offer, offer_names,
 		SHOWN },
-	{ "many_questions", "a guest may ask at any time", many_questions, SHOWN },
-	{ "messages_while_it_does_not_read", THREAD, messages_while_it_does_not_read, SHOWN },
+	{ "many_questions", "a guest may ask at any time", many_questions, SHOWN, HOSTILE },
+	{ "messages_while_it_does_not_read", THREAD, messages_while_it_does_not_read, SHOWN,
+		HOSTILE },
 	{ "cursor_while_it_does_not_read",
 		"virtio 1.4, 5.7.2: cursor commands are not delayed by others; QEMU does not read "
 		"while its console is blocked",
-		cursor_while_it_does_not_read, SHOWN },
+		cursor_while_it_does_not_read, SHOWN, HOSTILE },
 	{ "reads_again", "QEMU does not read while its console is blocked, and goes on later",
 		reads_again, SHOWN },
-	{ "goes_without_having_read", CLOSES, goes_without_having_read, SHOWN },
+	{ "goes_without_having_read", CLOSES, goes_without_having_read, SHOWN, HOSTILE },
 	{ "nonsense", "whatever the display says, the guest's command is answered", nonsense,
-		answer_names, SHOWN },
-	{ "silence", THREAD, silence, question_names, SHOWN },
+		answer_names, SHOWN, HOSTILE },
+	{ "silence", THREAD, silence, question_names, SHOWN, HOSTILE },
 	{ "unasked_for", PROTOCOL "the front end only sends replies", unasked_for, unasked_names,
-		SHOWN },
+		SHOWN, HOSTILE },
 	{ "goes_away", CLOSES, goes_away, SHOWN },
 	{ "another_socket", "vhost-user: GPU_SET_SOCKET sets the socket from then on",
 		another_socket, SHOWN },

@@ -286,9 +286,10 @@ static void impossible_size(struct conform *c)
 
 /* --- the table ----------------------------------------------------------------------------- */
 
-#define BLOB  "virtio 1.4, 5.7.6.8: the EDID is a blob as specified by VESA"
-#define NEEDS .features = CONFORM_FEATURE(GPU_F_EDID)
-#define ASKS  NEEDS, .needs = CONFORM_NEEDS_DISPLAY
+#define BLOB    "virtio 1.4, 5.7.6.8: the EDID is a blob as specified by VESA"
+#define NEEDS   .features = CONFORM_FEATURE(GPU_F_EDID)
+#define ASKS    NEEDS, .needs = CONFORM_NEEDS_DISPLAY
+#define HOSTILE .hostile = true
 
 static const struct conform_case cases[] = {
 	{ "without_a_display", BLOB, without_a_display, check_names, NEEDS },
@@ -305,11 +306,11 @@ static const struct conform_case cases[] = {
 	{ "of_the_next_display", "QEMU gives another display socket at each start",
 		of_the_next_display, ASKS },
 	{ "bad_scanout", "virtio 1.4, 5.7.4: there are at most 16 scanouts", bad_scanout,
-		bad_scanout_names, NEEDS },
+		bad_scanout_names, NEEDS, HOSTILE },
 	{ "scanout_without_an_output",
 		"QEMU does not answer GET_EDID of a scanout it does not have",
-		scanout_without_an_output, ASKS },
+		scanout_without_an_output, ASKS, HOSTILE },
 	{ "impossible_size", "virtio 1.4, 5.7.6.8: an EDID has at most 1024 bytes", impossible_size,
-		bad_size_names, ASKS },
+		bad_size_names, ASKS, HOSTILE },
 };
 DEFINE_CONFORM_AREA(edid, cases);

@@ -325,28 +325,29 @@ static void over_a_reset(struct conform *c)
 
 /* --- the table ----------------------------------------------------------------------------- */
 
-#define FENCE "virtio 1.4, 5.7.6.7: the response has the flag and the fence_id of the request"
-#define ORDER "Linux takes the answer to a fence for the end of all before it"
-#define DONE  "virtio 1.4, 5.7.6.7: the response is sent when the command's processing is complete"
-#define SHOWN .needs = CONFORM_NEEDS_DISPLAY
+#define FENCE   "virtio 1.4, 5.7.6.7: the response has the flag and the fence_id of the request"
+#define ORDER   "Linux takes the answer to a fence for the end of all before it"
+#define DONE    "virtio 1.4, 5.7.6.7: the response is sent when the command's processing is complete"
+#define SHOWN   .needs = CONFORM_NEEDS_DISPLAY
+#define HOSTILE .hostile = true
 
 static const struct conform_case cases[] = {
 	{ "with_command", FENCE, with_command, .variants = guest_commands_2d },
 	{ "id", FENCE, id, .variants = id_names },
-	{ "sequence", FENCE, sequence, .variants = sequence_names },
-	{ "error", FENCE, error, .variants = error_names },
+	{ "sequence", FENCE, sequence, .variants = sequence_names, HOSTILE },
+	{ "error", FENCE, error, .variants = error_names, HOSTILE },
 	{ "ring_without_contexts",
 		"virtio 1.4, 5.7.6.7: ring_idx is for CONTEXT_INIT; a guest may send it",
-		ring_without_contexts, .variants = ring_names },
+		ring_without_contexts, .variants = ring_names, HOSTILE },
 	{ "behind_a_slow_one", ORDER, behind_a_slow_one, SHOWN },
 	{ "of_all_kinds", ORDER, of_all_kinds, SHOWN },
-	{ "full_rings", ORDER, full_rings, .variants = NULL },
+	{ "full_rings", ORDER, full_rings },
 	{ "between_others", ORDER, between_others, SHOWN },
 	{ "transfer_is_done", DONE, transfer_is_done, SHOWN },
 	{ "detach_is_done", DONE, detach_is_done, SHOWN },
 	{ "over_a_pause", "vhost-user: GET_VRING_BASE stops the ring: what was taken is answered",
-		over_a_pause, .variants = NULL },
+		over_a_pause },
 	{ "over_a_reset", "virtio 1.4, 2.4: a reset device is as it was at first", over_a_reset,
-		.protocol = CONFORM_PROTOCOL(RESET_DEVICE) },
+		.protocol = CONFORM_PROTOCOL(RESET_DEVICE), HOSTILE },
 };
 DEFINE_CONFORM_AREA(fences, cases);

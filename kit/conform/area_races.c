@@ -208,20 +208,20 @@ static void pixels(struct conform *c)
 
 /* --- the table ----------------------------------------------------------------------------- */
 
-#define VCPU "another vCPU may write to what the device reads: "
+#define VCPU    "another vCPU may write to what the device reads: "
+#define HOSTILE .hostile = true
 
 static const struct conform_case cases[] = {
-	{ "descriptors", VCPU "descriptors", descriptors, .variants = NULL },
-	{ "circles", VCPU "where a chain goes on", circles, .variants = NULL },
+	{ "descriptors", VCPU "descriptors", descriptors, HOSTILE },
+	{ "circles", VCPU "where a chain goes on", circles, HOSTILE },
 	{ "indirect_tables", VCPU "an indirect table", indirect_tables,
-		.features = CONFORM_FEATURE(RING_F_INDIRECT_DESC) },
+		.features = CONFORM_FEATURE(RING_F_INDIRECT_DESC), HOSTILE },
 	{ "packed_descriptors", VCPU "descriptors of a packed ring", packed_descriptors,
-		.features = CONFORM_FEATURE(F_RING_PACKED) },
-	{ "commands", VCPU "a command's numbers", commands, .variants = NULL },
-	{ "entry_counts", VCPU "the number of entries, and entries", entry_counts,
-		.variants = NULL },
-	{ "available_index", VCPU "the available index", available_index, .variants = NULL },
+		.features = CONFORM_FEATURE(F_RING_PACKED), HOSTILE },
+	{ "commands", VCPU "a command's numbers", commands, HOSTILE },
+	{ "entry_counts", VCPU "the number of entries, and entries", entry_counts, HOSTILE },
+	{ "available_index", VCPU "the available index", available_index, HOSTILE },
 	{ "pixels", VCPU "the frame buffer, which guests do all the time", pixels,
-		.needs = CONFORM_NEEDS_DISPLAY },
+		.needs = CONFORM_NEEDS_DISPLAY, HOSTILE },
 };
 DEFINE_CONFORM_AREA(races, cases);

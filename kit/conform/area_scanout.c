@@ -470,6 +470,7 @@ static void nobody_looks(struct conform *c)
 #define CONTROL "virtio 1.4, 5.7.6.8: "
 #define HEADS   "virtio 1.4, 5.7.6.4: "
 #define SHOWN   .needs = CONFORM_NEEDS_DISPLAY
+#define HOSTILE .hostile = true
 
 static const struct conform_case cases[] = {
 	{ "shows", "virtio 1.4, 5.7.4: num_scanouts is 1 to 16", shows, ids, SHOWN },
@@ -486,11 +487,11 @@ static const struct conform_case cases[] = {
 	{ "off_and_on", CONTROL "resource_id 0 disables a scanout", off_and_on, SHOWN },
 	{ "off_twice", CONTROL "resource_id 0 disables a scanout", off_twice, SHOWN },
 	{ "unref_while_shown", CONTROL "UNREF says that the guest does not need the resource",
-		unref_while_shown, SHOWN },
+		unref_while_shown, SHOWN, HOSTILE },
 	{ "same_id_again", CONTROL "ids are the guest's, and may be used again", same_id_again,
 		SHOWN },
 	{ "refused_changes_nothing", "virtio 1.4, 5.7.6.7: an error is not a success",
-		refused_changes_nothing, SHOWN },
+		refused_changes_nothing, SHOWN, HOSTILE },
 	{ "detach_while_shown", CONTROL "backing may go for swapping; the resource has the picture",
 		detach_while_shown, SHOWN },
 	{ "halves_of_one_resource", HEADS "one big framebuffer, a different rectangle for each",
@@ -501,6 +502,6 @@ static const struct conform_case cases[] = {
 	{ "all_of_the_configuration", "virtio 1.4, 5.7.4: num_scanouts is how many there may be",
 		all_of_the_configuration, .protocol = CONFORM_PROTOCOL(CONFIG) },
 	{ "nobody_looks", "crosvm has no GPU_SET_SOCKET; QEMU sends it when the driver is ready",
-		nobody_looks, .variants = NULL },
+		nobody_looks },
 };
 DEFINE_CONFORM_AREA(scanout, cases);

@@ -142,6 +142,9 @@ extern const uint64_t toy_extra_features;
 /* Our address of guest memory (or of the VMM's address of it) in one piece, or NULL. */
 void *toy_translate(struct toy *toy, uint64_t address, uint64_t size, bool user);
 
+/* Whether all of it is guest memory, in several regions if need be. */
+bool toy_is_memory(struct toy *toy, uint64_t address, uint64_t size);
+
 /* Copies between us and guest memory, which may lie in several regions. */
 bool toy_copy_in(struct toy *toy, void *to, uint64_t address, uint64_t size);
 bool toy_copy_out(struct toy *toy, uint64_t address, const void *from, uint64_t size);

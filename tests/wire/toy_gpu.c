@@ -58,6 +58,13 @@ static void switch_off(struct scanout *scanout)
 	*scanout = (struct scanout){ .size_due = !toy_has(FAULT_SCANOUT_STAYS) };
 }
 
+static void drop_backing(struct resource *resource)
+{
+	free(resource->entries);
+	resource->entries = NULL;
+	resource->entry_count = 0;
+}
+
 static void forget_resource(struct toy *toy, struct resource *resource)
 {
 	for (uint32_t i = 0; i < SCANOUTS; i++)
@@ -66,7 +73,7 @@ static void forget_resource(struct toy *toy, struct resource *resource)
 			switch_off(&toy->scanouts[i]);
 	if (!toy_has(FAULT_MEMORY_LEAK))
 		free(resource->pixels);
-	free(resource->entries);
+	drop_backing(resource);
 	*resource = (struct resource){ 0 };
 }
 
@@ -347,17 +354,21 @@ static uint32_t attach(struct command *c)
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 	memcpy(resource->entries, c->request->in + sizeof(*in), size);
 	resource->entry_count = (uint32_t)(size / sizeof(struct virtio_gpu_mem_entry));
+	for (uint32_t i = 0; i < resource->entry_count; i++)
+		if (!toy_is_memory(
+			    c->toy, resource->entries[i].addr, resource->entries[i].length)) {
+			drop_backing(resource);
+			return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+		}
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
 static uint32_t detach(struct command *c)
 {
 	struct resource *resource = toy_find(c->toy, c->in.unref.resource_id);
-	if (!resource)
+	if (!resource || !resource->entries)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	free(resource->entries);
-	resource->entries = NULL;
-	resource->entry_count = 0;
+	drop_backing(resource);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 

@@ -36,6 +36,17 @@ void *toy_translate(struct toy *toy, uint64_t address, uint64_t size, bool user)
 	return some == size ? pointer : NULL;
 }
 
+bool toy_is_memory(struct toy *toy, uint64_t address, uint64_t size)
+{
+	for (uint64_t done = 0; done < size;) {
+		uint64_t some = size - done;
+		if (!translate_some(toy, address + done, &some, false))
+			return false;
+		done += some;
+	}
+	return true;
+}
+
 bool toy_copy_in(struct toy *toy, void *to, uint64_t address, uint64_t size)
 {
 	for (uint64_t done = 0; done < size;) {
@@ -91,25 +102,13 @@ bool toy_ring_set(struct toy *toy, struct queue *queue)
 
 /* --- requests ------------------------------------------------------------------------------ */
 
-/* All bytes of a writable part have to be there; they are written later. */
-static bool is_memory(struct toy *toy, uint64_t address, uint64_t size)
-{
-	for (uint64_t done = 0; done < size;) {
-		uint64_t some = size - done;
-		if (!translate_some(toy, address + done, &some, false))
-			return false;
-		done += some;
-	}
-	return true;
-}
-
 static bool add_part(struct toy *toy, struct request *request, const struct descriptor *part)
 {
 	if (part->flags & DESCRIPTOR_WRITE) {
 		if (request->out_count == MAX_OUT)
 			return false;
 		request->out[request->out_count++] = *part;
-		return is_memory(toy, part->address, part->length);
+		return toy_is_memory(toy, part->address, part->length);
 	}
 	if (request->out_count || part->length > MAX_IN - request->in_size)
 		return false;
