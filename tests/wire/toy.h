@@ -19,6 +19,7 @@
 #define SCANOUTS  VIRTIO_GPU_MAX_SCANOUTS
 #define ENTRIES   16384u
 #define MAX_SIDE  16384u
+#define MAX_BYTES (UINT64_C(256) << 20) /* of all pixels */
 #define MAX_OUT   2048u /* writable buffers of a request */
 
 #define TOY_MAX_ANSWER sizeof(struct virtio_gpu_resp_edid)
@@ -96,6 +97,7 @@ struct toy {
 	uint32_t region_count;
 	struct queue queues[QUEUES];
 	struct resource resources[RESOURCES];
+	uint64_t pixel_bytes;
 	struct scanout scanouts[SCANOUTS];
 	struct cursor cursors[SCANOUTS];
 	struct screen screen;

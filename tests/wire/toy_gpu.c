@@ -58,6 +58,11 @@ static void switch_off(struct scanout *scanout)
 	*scanout = (struct scanout){ .size_due = !toy_has(FAULT_SCANOUT_STAYS) };
 }
 
+static uint64_t size_of(const struct resource *resource)
+{
+	return (uint64_t)resource->width * resource->height * 4;
+}
+
 static void drop_backing(struct resource *resource)
 {
 	free(resource->entries);
@@ -74,6 +79,7 @@ static void forget_resource(struct toy *toy, struct resource *resource)
 	if (!toy_has(FAULT_MEMORY_LEAK))
 		free(resource->pixels);
 	drop_backing(resource);
+	toy->pixel_bytes -= size_of(resource);
 	*resource = (struct resource){ 0 };
 }
 
@@ -199,16 +205,17 @@ static uint32_t create_2d(struct command *c)
 		!layout_of(in->format))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	for (uint32_t i = 0; i < RESOURCES; i++) {
-		struct resource *resource = &c->toy->resources[i];
-		size_t size = (size_t)in->width * in->height * 4;
-		if (resource->pixels)
+		struct resource new = { in->resource_id, in->format, in->width, in->height, NULL,
+			NULL, 0 };
+		uint64_t size = size_of(&new);
+		if (c->toy->resources[i].pixels)
 			continue;
-		*resource = (struct resource){ in->resource_id, in->format, in->width, in->height,
-			calloc(1, size), NULL, 0 };
-		if (!resource->pixels)
+		if (size > MAX_BYTES - c->toy->pixel_bytes || !(new.pixels = calloc(1, size)))
 			break;
 		if (toy_has(FAULT_UNINITIALISED))
-			memset(resource->pixels, 0x5a, size);
+			memset(new.pixels, 0x5a, size);
+		c->toy->pixel_bytes += size;
+		c->toy->resources[i] = new;
 		return VIRTIO_GPU_RESP_OK_NODATA;
 	}
 	return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
