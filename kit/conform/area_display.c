@@ -96,16 +96,21 @@ static void damage_only(struct conform *c)
 	struct virtio_gpu_rect rect = changes[c->variant];
 	scene_init(&scene, conform_machine(c, NULL));
 	scene_check(&scene, 2);
-	kit_picture_fill(scene.picture, rect, 0xabcdef);
-	kit_surface_draw(&scene.s, scene.picture);
-	CHECK_GOOD(scene.m, kit_surface_show(&scene.s, rect));
-	CHECK_PICTURE(scene.m, 0, scene.picture);
 	const struct virtio_gpu_rect *last = &scene.m->display.scanouts[0].last;
-	/* whoever keeps track of damage in tiles may round it up */
-	if (last->width > rect.width + 64 || last->height > rect.height + 64)
-		kit_check_failed(KIT_HERE, "an update of %ux%u for a change of %ux%u", last->width,
-			last->height, rect.width, rect.height);
-	scene_end(c, &scene);
+	/* what of the whole picture was still on its way comes with the first changes */
+	for (uint32_t i = 1; i <= 5; i++) {
+		kit_picture_fill(scene.picture, rect, 0x123456 * i);
+		kit_surface_draw(&scene.s, scene.picture);
+		CHECK_GOOD(scene.m, kit_surface_show(&scene.s, rect));
+		CHECK_PICTURE(scene.m, 0, scene.picture);
+		/* whoever keeps track of damage in tiles may round it up */
+		if (last->width <= rect.width + 64 && last->height <= rect.height + 64) {
+			scene_end(c, &scene);
+			return;
+		}
+	}
+	kit_check_failed(KIT_HERE, "an update of %ux%u for a change of %ux%u", last->width,
+		last->height, rect.width, rect.height);
 }
 
 /* --- what it knows ------------------------------------------------------------------------- */

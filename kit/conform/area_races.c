@@ -46,10 +46,9 @@ static void offer(struct arena *a, int milliseconds)
 }
 
 /* The queue may be broken now: the other one is not, and a reset makes all good. */
-static void arena_end(struct conform *c, struct arena *a)
+static void renew(struct arena *a)
 {
 	struct kit_machine *m = a->m;
-	kit_racer_stop(&a->racer);
 	guest_cursor_move(m, &(struct virtio_gpu_update_cursor){ .resource_id = 0 });
 	/* not kit_machine_reset(): what was offered twice is answered or not */
 	CHECK_OK(m, kit_vmm_play(&m->vmm, m->vmm.profile->stop));
@@ -57,9 +56,15 @@ static void arena_end(struct conform *c, struct arena *a)
 	for (uint32_t i = 0; i < KIT_QUEUES; i++)
 		kit_ring_reset(&m->rings[i]);
 	CHECK_OK(m, kit_machine_start(m));
-	kit_free(&m->memory, a->in, KIT_PAGE);
-	kit_free(&m->memory, a->out, KIT_PAGE);
-	conform_end(c, m);
+}
+
+static void arena_end(struct conform *c, struct arena *a)
+{
+	kit_racer_stop(&a->racer);
+	renew(a);
+	kit_free(&a->m->memory, a->in, KIT_PAGE);
+	kit_free(&a->m->memory, a->out, KIT_PAGE);
+	conform_end(c, a->m);
 }
 
 /* A descriptor that is inside memory, and is not. */
@@ -77,7 +82,14 @@ static void descriptors(struct conform *c)
 	arena_end(c, &a);
 }
 
-/* A chain that ends, and goes round in a circle. */
+static void write_pair(struct arena *a, const struct kit_descriptor *second)
+{
+	const struct kit_descriptor first = { a->in, 24, KIT_RING_NEXT, 1 };
+	kit_ring_write(a->ring, 0, &first);
+	kit_ring_write(a->ring, 1, second);
+}
+
+/* A chain that goes round in a circle, and one that does so at times only. */
 static void circles(struct conform *c)
 {
 	struct arena a = arena(c);
@@ -85,8 +97,11 @@ static void circles(struct conform *c)
 	struct kit_descriptor end = { a.out, 408, KIT_RING_WRITE, 0 };
 	struct kit_descriptor back = { a.in, 24, KIT_RING_NEXT, 0 };
 	memcpy(kit_ptr(&a.m->memory, a.in, 24), &request, sizeof(request));
-	kit_ring_write(a.ring, 0, &(struct kit_descriptor){ a.in, 24, KIT_RING_NEXT, 1 });
-	kit_ring_write(a.ring, 1, &back);
+	write_pair(&a, &back);
+	kit_ring_publish(a.ring, 0);
+	kit_ring_kick_always(a.ring);
+	renew(&a);
+	write_pair(&a, &back);
 	race(&a, a.ring->descriptors + sizeof(end), &end, &back, sizeof(end));
 	offer(&a, ROUNDS_MS);
 	arena_end(c, &a);
