@@ -32,6 +32,14 @@ static void ask_for_edid(struct kit_machine *m)
 	submit(m, &request, sizeof(request), sizeof(struct virtio_gpu_resp_edid));
 }
 
+/* Asks what makes the backend ask the display. */
+static void ask_everything(struct kit_machine *m)
+{
+	ask_for_info(m);
+	if (kit_vmm_feature(&m->vmm, VIRTIO_GPU_F_EDID))
+		ask_for_edid(m);
+}
+
 /* More frames than the socket holds, without waiting for one of them. */
 static void flood(struct scene *scene)
 {
@@ -65,9 +73,7 @@ static void flags_are_zero(struct conform *c)
 	guest_cursor_update(m, &cursor);
 	cursor.resource_id = 0;
 	guest_cursor_update(m, &cursor);
-	ask_for_info(m);
-	if (kit_vmm_feature(&m->vmm, VIRTIO_GPU_F_EDID))
-		ask_for_edid(m);
+	ask_everything(m);
 	CHECK_OK(m, kit_gpu_drain(&m->gpu));
 	CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 0, kit_rect(0, 0, 0, 0)));
 	guest_watch(m);
@@ -212,11 +218,8 @@ static void many_questions(struct conform *c)
 {
 	struct kit_machine *m = conform_machine(c, NULL);
 	for (uint32_t round = 0; round < 5; round++) {
-		for (uint32_t i = 0; i < 30; i++) {
-			ask_for_info(m);
-			if (kit_vmm_feature(&m->vmm, VIRTIO_GPU_F_EDID))
-				ask_for_edid(m);
-		}
+		for (uint32_t i = 0; i < 30; i++)
+			ask_everything(m);
 		CHECK_OK(m, kit_gpu_drain(&m->gpu));
 	}
 	conform_end(c, m);
@@ -327,14 +330,6 @@ static void skip_without_edid(struct kit_machine *m, uint32_t question)
 {
 	if (question == VHOST_USER_GPU_GET_EDID && !kit_vmm_feature(&m->vmm, VIRTIO_GPU_F_EDID))
 		conform_skip("there is no EDID to ask for");
-}
-
-/* Asks what makes the backend ask the display. */
-static void ask_everything(struct kit_machine *m)
-{
-	ask_for_info(m);
-	if (kit_vmm_feature(&m->vmm, VIRTIO_GPU_F_EDID))
-		ask_for_edid(m);
 }
 
 /* At the latest when the display goes, the guest's commands are done; the next display is like the

@@ -86,7 +86,7 @@ struct screen {
 	bool features_due; /* SET_PROTOCOL_FEATURES is to be sent */
 	uint8_t *out; /* NULL: nothing under way */
 	size_t out_size, out_sent;
-	uint8_t in[12 + TOY_MAX_ANSWER];
+	_Alignas(8) uint8_t in[16 + TOY_MAX_ANSWER];
 	size_t in_got;
 };
 

@@ -16,6 +16,7 @@
 #include "util/checked.h"
 
 #define HEADER sizeof(struct vhost_user_gpu_header)
+#define PAD    4u /* in front of the header, so that the payload is aligned */
 
 static void leave(struct toy *toy)
 {
@@ -42,13 +43,13 @@ static void *put(struct screen *screen, uint32_t request, size_t size)
 	struct vhost_user_gpu_header header = { request, 0, (uint32_t)size };
 	if (toy_has(FAULT_DISPLAY_FLAGS) && request == VHOST_USER_GPU_UPDATE)
 		header.flags = 0xabcd00;
-	screen->out = calloc(1, HEADER + size);
+	screen->out = calloc(1, PAD + HEADER + size);
 	if (!screen->out)
 		return NULL;
 	screen->out_size = HEADER + size;
 	screen->out_sent = 0;
-	memcpy(screen->out, &header, HEADER);
-	return screen->out + HEADER;
+	memcpy(screen->out + PAD, &header, HEADER);
+	return screen->out + PAD + HEADER;
 }
 
 static bool put_question(struct screen *screen)
@@ -65,7 +66,7 @@ static bool put_features(struct screen *screen)
 {
 	uint64_t *features = put(screen, VHOST_USER_GPU_SET_PROTOCOL_FEATURES, sizeof(*features));
 	if (features)
-		*features = screen->edid << VHOST_USER_GPU_PROTOCOL_F_EDID;
+		*features = (uint64_t)screen->edid << VHOST_USER_GPU_PROTOCOL_F_EDID;
 	screen->features_due = false;
 	return features;
 }
@@ -162,7 +163,7 @@ static void speak(struct toy *toy)
 	struct screen *screen = &toy->screen;
 	int flags = MSG_NOSIGNAL | (toy_has(FAULT_DISPLAY_BLOCKS) ? 0 : MSG_DONTWAIT);
 	while (screen->sock >= 0 && (screen->out || put_next(toy))) {
-		ssize_t sent = send(screen->sock, screen->out + screen->out_sent,
+		ssize_t sent = send(screen->sock, screen->out + PAD + screen->out_sent,
 			screen->out_size - screen->out_sent, flags);
 		if (sent < 0 && errno == EAGAIN)
 			return;
@@ -219,7 +220,7 @@ static void take_info(struct toy *toy, const void *payload)
 static void take_answer(struct toy *toy)
 {
 	struct screen *screen = &toy->screen;
-	const void *payload = screen->in + HEADER;
+	const void *payload = screen->in + PAD + HEADER;
 	uint32_t question = screen->question;
 	screen->question = 0;
 	screen->in_got = 0;
@@ -235,7 +236,7 @@ static void take_answer(struct toy *toy)
 static bool expected(const struct screen *screen)
 {
 	struct vhost_user_gpu_header header;
-	memcpy(&header, screen->in, HEADER);
+	memcpy(&header, screen->in + PAD, HEADER);
 	return screen->question && !screen->question_due && header.request == screen->question &&
 		header.flags == VHOST_USER_GPU_FLAG_REPLY &&
 		header.size == answer_size(screen->question);
@@ -248,8 +249,8 @@ static void listen_to(struct toy *toy)
 		size_t size = HEADER;
 		if (screen->in_got >= HEADER)
 			size += answer_size(screen->question);
-		ssize_t got = recv(screen->sock, screen->in + screen->in_got, size - screen->in_got,
-			MSG_DONTWAIT);
+		ssize_t got = recv(screen->sock, screen->in + PAD + screen->in_got,
+			size - screen->in_got, MSG_DONTWAIT);
 		if (got < 0 && errno == EAGAIN)
 			return;
 		screen->in_got += got > 0 ? (size_t)got : 0;

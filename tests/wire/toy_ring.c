@@ -86,7 +86,7 @@ static uint8_t *used_ring(struct toy *toy, const struct queue *queue)
 	return toy_translate(toy, queue->address.used, 6 + 8ull * queue->size, true);
 }
 
-static const struct descriptor *descriptors(struct toy *toy, const struct queue *queue)
+static const uint8_t *descriptors(struct toy *toy, const struct queue *queue)
 {
 	return toy_translate(toy, queue->address.descriptor, 16ull * queue->size, true);
 }
@@ -94,7 +94,8 @@ static const struct descriptor *descriptors(struct toy *toy, const struct queue 
 bool toy_ring_set(struct toy *toy, struct queue *queue)
 {
 	const uint8_t *used = used_ring(toy, queue);
-	if (!used || !available_ring(toy, queue) || !descriptors(toy, queue))
+	if (!used || !available_ring(toy, queue) || !descriptors(toy, queue) ||
+		queue->address.available % 2 || queue->address.used % 4)
 		return false;
 	memcpy(&queue->next_used, used + 2, 2);
 	return true;
@@ -121,7 +122,7 @@ static bool add_part(struct toy *toy, struct request *request, const struct desc
 }
 
 struct table {
-	const struct descriptor *entries;
+	const uint8_t *entries; /* of struct descriptor, anywhere */
 	uint32_t size;
 	bool indirect;
 };
@@ -129,7 +130,8 @@ struct table {
 static bool walk(struct toy *toy, struct request *request, const struct table *table, uint32_t at)
 {
 	for (uint32_t steps = 0; at < table->size && steps < table->size; steps++) {
-		struct descriptor part = table->entries[at];
+		struct descriptor part;
+		memcpy(&part, table->entries + at * sizeof(part), sizeof(part));
 		if (part.flags & DESCRIPTOR_INDIRECT) {
 			struct table inner = { toy_translate(toy, part.address, part.length, false),
 				part.length / 16, true };
