@@ -22,11 +22,6 @@ static struct arena arena_of(struct conform *c, const struct kit_machine_spec *s
 	return a;
 }
 
-static struct arena arena(void)
-{
-	return arena_of(NULL);
-}
-
 static void race(struct arena *a, uint64_t guest, const void *x, const void *y, size_t size)
 {
 	CHECK_OK(a->m,
@@ -92,7 +87,7 @@ static void write_pair(struct arena *a, const struct kit_descriptor *second)
 /* A chain that goes round in a circle, and one that does so at times only. */
 static void circles(struct conform *c)
 {
-	struct arena a = arena(c);
+	struct arena a = arena_of(c, NULL);
 	struct virtio_gpu_ctrl_hdr request = kit_header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
 	struct kit_descriptor end = { a.out, 408, KIT_RING_WRITE, 0 };
 	struct kit_descriptor back = { a.in, 24, KIT_RING_NEXT, 0 };
@@ -125,7 +120,8 @@ static void indirect_tables(struct conform *c)
  * without room for an answer, or room without a request. */
 static void packed_descriptors(struct conform *c)
 {
-	struct arena a = arena_of(c, &(struct kit_machine_spec){ .packed = true, .sizes = { 1, 16 } });
+	struct arena a =
+		arena_of(c, &(struct kit_machine_spec){ .packed = true, .sizes = { 1, 16 } });
 	struct kit_packed_descriptor request = { a.in, 24, 0, KIT_PACKED_AVAILABLE };
 	struct kit_packed_descriptor room = { a.out, 408, 0, KIT_RING_WRITE | KIT_PACKED_USED };
 	race(&a, a.ring->descriptors, &request, &room, sizeof(request));
