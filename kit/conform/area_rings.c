@@ -72,6 +72,7 @@ static void base(struct conform *c)
 	for (uint32_t i = 0; i < KIT_QUEUES; i++) {
 		kit_ring_reset_at(&m->rings[i], bases[c->variant]);
 		m->vmm.bases[i] = bases[c->variant];
+		m->vmm.has_base[i] = true;
 	}
 	conform_start(m);
 	run_batches(m, 3);
