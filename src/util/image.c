@@ -74,10 +74,20 @@ struct image *image_create(uint32_t width, uint32_t height, uint32_t fourcc)
 	return image;
 }
 
+/* Whether the last row ends inside the pieces. */
+static bool pieces_suffice(const struct image *image)
+{
+	uint64_t last_row = (uint64_t)(image->height - 1) * image->stride;
+	return image->piece_count > 0 &&
+		range_inside(image->pixels_offset, last_row + (uint64_t)image->width * 4,
+			image->pieces_size);
+}
+
 struct image *image_create_foreign(
 	const struct image *like, void (*release)(struct image *image), void *owner)
 {
-	assert(like->kind == IMAGE_PIXELS || like->planes <= IMAGE_MAX_PLANES);
+	assert(image_readable(like) || like->planes <= IMAGE_MAX_PLANES);
+	assert(like->kind != IMAGE_SCATTERED || pieces_suffice(like));
 	struct image *image = malloc(sizeof(*image));
 	if (!image)
 		return NULL;
@@ -85,7 +95,7 @@ struct image *image_create_foreign(
 	image->refs = 1;
 	image->release = release;
 	image->owner = owner;
-	if (image->kind == IMAGE_PIXELS)
+	if (image_readable(image))
 		image->planes = 0;
 	for (uint32_t i = image->planes; i < IMAGE_MAX_PLANES; i++)
 		image->fds[i] = -1;
@@ -110,4 +120,32 @@ void image_unref(struct image *image)
 		image->release(image);
 	fd_close_all(image->fds, IMAGE_MAX_PLANES);
 	free(image);
+}
+
+/* The piece that has the byte at this offset of all of them. */
+static uint32_t find_piece(const struct image *image, uint64_t offset)
+{
+	uint32_t first = 0, end = image->piece_count;
+	while (end - first > 1) {
+		uint32_t middle = first + (end - first) / 2;
+		if (image->pieces[middle].start <= offset)
+			first = middle;
+		else
+			end = middle;
+	}
+	return first;
+}
+
+const uint8_t *image_at(const struct image *image, uint64_t offset, size_t *size)
+{
+	assert(image_readable(image) && *size > 0);
+	if (image->kind == IMAGE_PIXELS)
+		return image->pixels + offset;
+	offset += image->pixels_offset;
+	assert(range_inside(offset, *size, image->pieces_size));
+	uint32_t at = find_piece(image, offset);
+	uint64_t end =
+		at + 1 < image->piece_count ? image->pieces[at + 1].start : image->pieces_size;
+	*size = (size_t)min_u64(*size, end - offset);
+	return image->pieces[at].base + (offset - image->pieces[at].start);
 }

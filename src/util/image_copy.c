@@ -50,12 +50,15 @@ bool image_format_has_alpha(uint32_t fourcc)
 	return find_format(fourcc)->alpha;
 }
 
-/* The pixels of one side of a copy. */
+/* What is copied from or to: rows of pixels in one piece of memory. */
 struct area {
 	const struct format_spec *format;
-	uint8_t *pixels; /* of the left upper corner */
+	uint8_t *pixels; /* of the left upper corner; of a source, only read */
 	size_t stride;
 };
+
+/* Pixels that are taken together from memory in pieces. */
+#define GATHERED 1024u
 
 static struct area area_of(const struct image *image, uint32_t x, uint32_t y)
 {
@@ -110,27 +113,73 @@ static void copy_row(const struct area *dst, uint8_t *to, const struct area *src
 	}
 }
 
+static void copy_area(
+	const struct area *dst, const struct area *src, uint32_t width, uint32_t height)
+{
+	/* Same bytes: memcpy is faster than pixman and does not mind alignment. */
+	if (dst->format == src->format) {
+		for (uint32_t row = 0; row < height; row++)
+			memcpy(dst->pixels + row * dst->stride, src->pixels + row * src->stride,
+				(size_t)width * 4);
+		return;
+	}
+	if (copy_with_pixman(dst, src, width, height))
+		return;
+	for (uint32_t row = 0; row < height; row++)
+		copy_row(dst, dst->pixels + row * dst->stride, src, src->pixels + row * src->stride,
+			width);
+}
+
+/* Size bytes from an offset in the image: where they lie, or in `room` when they lie in several
+ * places. */
+static const uint8_t *gather(const struct image *image, uint64_t offset, size_t size, uint8_t *room)
+{
+	size_t part = size;
+	const uint8_t *bytes = image_at(image, offset, &part);
+	if (part == size)
+		return bytes;
+	for (size_t done = 0; done < size; done += part) {
+		part = size - done;
+		bytes = image_at(image, offset + done, &part);
+		memcpy(room + done, bytes, part);
+	}
+	return room;
+}
+
+/* Copies a row of width pixels that begins at an offset in src. */
+static void copy_scattered(
+	const struct area *dst, const struct image *src, uint64_t offset, uint32_t width)
+{
+	_Alignas(4) uint8_t room[GATHERED * 4];
+	struct area to = *dst;
+	struct area from = { .format = find_format(src->fourcc), .stride = sizeof(room) };
+	for (uint32_t done = 0, part; done < width; done += part) {
+		part = min_u32(width - done, GATHERED);
+		from.pixels = (uint8_t *)(uintptr_t)gather(
+			src, offset + (uint64_t)done * 4, (size_t)part * 4, room);
+		to.pixels = dst->pixels + (size_t)done * 4;
+		copy_area(&to, &from, part, 1);
+	}
+}
+
 void image_copy(struct image *dst, uint32_t to_x, uint32_t to_y, const struct image *src,
 	const struct rect *rect)
 {
 	const struct rect to_rect = { to_x, to_y, rect->w, rect->h };
-	assert(dst->kind == IMAGE_PIXELS && src->kind == IMAGE_PIXELS);
+	assert(dst->kind == IMAGE_PIXELS && image_readable(src));
 	assert(rect_inside(rect, src->width, src->height));
 	assert(rect_inside(&to_rect, dst->width, dst->height));
+	assert(find_format(src->fourcc) && find_format(dst->fourcc));
 	struct area to = area_of(dst, to_x, to_y);
-	struct area from = area_of(src, rect->x, rect->y);
-	assert(to.format && from.format);
-
-	/* Same bytes: memcpy is faster than pixman and does not mind alignment. */
-	if (to.format == from.format) {
-		for (uint32_t row = 0; row < rect->h; row++)
-			memcpy(to.pixels + row * to.stride, from.pixels + row * from.stride,
-				(size_t)rect->w * 4);
+	if (src->kind == IMAGE_PIXELS) {
+		struct area from = area_of(src, rect->x, rect->y);
+		copy_area(&to, &from, rect->w, rect->h);
 		return;
 	}
-	if (copy_with_pixman(&to, &from, rect->w, rect->h))
-		return;
-	for (uint32_t row = 0; row < rect->h; row++)
-		copy_row(&to, to.pixels + row * to.stride, &from, from.pixels + row * from.stride,
-			rect->w);
+	uint64_t offset = (uint64_t)rect->y * src->stride + (uint64_t)rect->x * 4;
+	for (uint32_t row = 0; row < rect->h; row++) {
+		copy_scattered(&to, src, offset, rect->w);
+		to.pixels += to.stride;
+		offset += src->stride;
+	}
 }

@@ -172,8 +172,39 @@ static struct image *create_odd(uint32_t fourcc, size_t offset, size_t padding)
 	return image_create_foreign(&like, NULL, NULL);
 }
 
-/* Copies rect to (2, 3) between each two formats and looks at every pixel of the target. */
-static void check_conversions(size_t src_offset, size_t dst_offset, size_t padding)
+/* The same pixels in pieces of such lengths, in turn, which lie apart and the wrong way round; the first
+ * pixel is a few bytes behind the start. */
+static struct image *scatter(const struct image *image, const size_t *lengths, size_t count)
+{
+	static uint8_t memory[64 * 64 * 16];
+	static struct image_piece pieces[64 * 64 * 8];
+	struct image like = *image;
+	const size_t lead = 3, size = image->stride * image->height;
+	like.kind = IMAGE_SCATTERED;
+	like.pieces = pieces;
+	like.piece_count = 0;
+	like.pieces_size = lead + size;
+	like.pixels_offset = lead;
+	like.pixels = NULL;
+	uint8_t *end = memory + sizeof(memory);
+	for (size_t done = 0; done < lead + size; like.piece_count++) {
+		size_t length = min_size(lengths[like.piece_count % count], lead + size - done);
+		end -= length + 5;
+		CHECK(end >= memory && like.piece_count < ARRAY_SIZE(pieces));
+		for (size_t i = 0; i < length; i++)
+			end[i] = done + i < lead ? 0x77 : image->pixels[done + i - lead];
+		pieces[like.piece_count] = (struct image_piece){ .start = done, .base = end };
+		done += length;
+	}
+	return image_create_foreign(&like, NULL, NULL);
+}
+
+static const size_t page_like[] = { 128 }, odd_lengths[] = { 1, 2, 3, 5, 148, 7, 4, 1000, 6 };
+
+/* Copies rect to (2, 3) between each two formats and looks at every pixel of the target; with
+ * lengths (may be NULL) from memory in pieces. */
+static void check_conversions_of(
+	const size_t *lengths, size_t count, size_t src_offset, size_t dst_offset, size_t padding)
 {
 	const struct rect rect = { 5, 7, 20, 11 };
 	const uint32_t to_x = 2, to_y = 3;
@@ -186,6 +217,12 @@ static void check_conversions(size_t src_offset, size_t dst_offset, size_t paddi
 			create_odd(formats[i % ARRAY_SIZE(formats)].fourcc, dst_offset, padding);
 		CHECK(src && dst);
 		paint(src, from);
+		if (lengths) {
+			struct image *whole = src;
+			src = scatter(whole, lengths, count);
+			CHECK(src);
+			image_unref(whole);
+		}
 		memset(dst->pixels, 0x5a, dst->stride * dst->height);
 		image_copy(dst, to_x, to_y, src, &rect);
 		for (uint32_t y = 0; y < dst->height; y++) {
@@ -209,6 +246,11 @@ static void check_conversions(size_t src_offset, size_t dst_offset, size_t paddi
 	}
 }
 
+static void check_conversions(size_t src_offset, size_t dst_offset, size_t padding)
+{
+	check_conversions_of(NULL, 0, src_offset, dst_offset, padding);
+}
+
 static void converts_aligned(void)
 {
 	check_conversions(0, 0, 0);
@@ -220,6 +262,64 @@ static void converts_unaligned(void)
 	check_conversions(1, 0, 0);
 	check_conversions(0, 3, 0);
 	check_conversions(2, 2, 5);
+}
+
+static void converts_from_pieces(void)
+{
+	check_conversions_of(page_like, ARRAY_SIZE(page_like), 0, 0, 0);
+	check_conversions_of(odd_lengths, ARRAY_SIZE(odd_lengths), 0, 0, 12);
+	check_conversions_of(odd_lengths, ARRAY_SIZE(odd_lengths), 1, 3, 5);
+}
+
+/* Rows longer than what is taken together at once. */
+static void converts_long_rows_from_pieces(void)
+{
+	static uint8_t memory[2][9001];
+	static const struct image_piece pieces[] = { { 0, memory[0] }, { 9001, memory[1] } };
+	const struct image like = { .kind = IMAGE_SCATTERED,
+		.width = 4500,
+		.height = 1,
+		.stride = 18000,
+		.fourcc = DRM_FORMAT_RGBA8888,
+		.pieces = pieces,
+		.piece_count = 2,
+		.pieces_size = 18002,
+		.pixels_offset = 2 };
+	const struct rect all = { 0, 0, 4500, 1 };
+	for (uint32_t i = 2; i < 18002; i++)
+		memory[i / 9001][i % 9001] = (uint8_t)((i - 2) * 13);
+	struct image *src = image_create_foreign(&like, NULL, NULL);
+	struct image *dst = image_create(4500, 1, DRM_FORMAT_ARGB8888);
+	CHECK(src && dst);
+	image_copy(dst, 0, 0, src, &all);
+	for (uint32_t x = 0; x < 4500; x++)
+		for (uint32_t i = 0; i < 4; i++) /* abgr becomes bgra */
+			CHECK_INT(pixel(dst, x, 0)[i], (uint8_t)((x * 4 + (i + 1) % 4) * 13));
+	image_unref(src);
+	image_unref(dst);
+}
+
+static void finds_bytes_in_pieces(void)
+{
+	struct image *whole = create_odd(DRM_FORMAT_XRGB8888, 0, 4);
+	paint(whole, "bgrx");
+	struct image *image = scatter(whole, odd_lengths, ARRAY_SIZE(odd_lengths));
+	const size_t all = whole->stride * whole->height;
+	for (size_t at = 0; at < all;) {
+		size_t size = all - at;
+		const uint8_t *bytes = image_at(image, at, &size);
+		CHECK(size > 0 && size <= all - at);
+		CHECK_MEM(bytes, whole->pixels + at, size);
+		size_t one = 1;
+		CHECK(image_at(image, at + size - 1, &one) == bytes + size - 1);
+		CHECK_INT(one, 1);
+		at += size;
+	}
+	size_t size = all;
+	CHECK(image_at(whole, 0, &size) == whole->pixels);
+	CHECK_INT(size, all);
+	image_unref(image);
+	image_unref(whole);
 }
 
 /* Rows so far apart that 31 bits do not count the words in between. */
@@ -274,6 +374,9 @@ int main(int argc, char **argv)
 		TEST_CASE(closes_dmabufs),
 		TEST_CASE(converts_aligned),
 		TEST_CASE(converts_unaligned),
+		TEST_CASE(converts_from_pieces),
+		TEST_CASE(converts_long_rows_from_pieces),
+		TEST_CASE(finds_bytes_in_pieces),
 		TEST_CASE(copies_rows_far_apart),
 		TEST_CASE(knows_formats),
 	};
