@@ -309,7 +309,7 @@ int display_update(struct display *display, uint32_t scanout, const struct rect 
 	const struct rect from = { from_x, from_y, rect->w, rect->h };
 	assert(display_scanout_ready(display, scanout) && s->wanted == SHOWN_PIXELS);
 	assert(rect_inside(rect, s->width, s->height));
-	assert(image->kind == IMAGE_PIXELS && rect_inside(&from, image->width, image->height));
+	assert(image_readable(image) && rect_inside(&from, image->width, image->height));
 	assert(image_format_known(image->fourcc));
 
 	if (rect->w > IMAGE_MAX_SIDE || rect->h > IMAGE_MAX_SIDE)
@@ -328,6 +328,44 @@ int display_update(struct display *display, uint32_t scanout, const struct rect 
 	s->update = UPDATE_QUEUED;
 	display_want_flush(display);
 	return 0;
+}
+
+/* What stands in for pixels that there is no memory to keep: every row is the same one. */
+static uint8_t black_row[IMAGE_MAX_SIDE * 4];
+static struct image black = {
+	.refs = 1, /* never the last */
+	.kind = IMAGE_PIXELS,
+	.width = IMAGE_MAX_SIDE,
+	.height = IMAGE_MAX_SIDE,
+	.fourcc = FOURCC_XRGB8888,
+	.pixels = black_row,
+	.stride = 0,
+	.fds = { -1, -1, -1, -1 },
+};
+
+/* Gives the update of a scanout pixels of its own. */
+static void keep_pixels(struct display_scanout *s)
+{
+	const struct rect rect = { s->from_x, s->from_y, s->rect.w, s->rect.h };
+	struct image *own = image_create(rect.w, rect.h, s->image->fourcc);
+	if (own)
+		image_copy(own, 0, 0, s->image, &rect);
+	else
+		own = image_ref(&black);
+	image_unref(s->image);
+	s->image = own;
+	s->from_x = 0;
+	s->from_y = 0;
+}
+
+void display_release_memory(struct display *display, const void *owner)
+{
+	assert(owner);
+	for (uint32_t i = 0; i < DISPLAY_MAX_SCANOUTS; i++) {
+		struct display_scanout *s = &display->scanouts[i];
+		if (s->image && s->image->owner == owner)
+			keep_pixels(s);
+	}
 }
 
 /* Without DMABUF2 the peer hears of no modifier and takes the buffer to be linear. */

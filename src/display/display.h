@@ -76,13 +76,18 @@ bool display_scanout_ready(const struct display *display, uint32_t scanout);
 void display_set_scanout(
 	struct display *display, uint32_t scanout, uint32_t width, uint32_t height);
 
-/* Sends the pixels of rect: at (rect.x, rect.y) of the scanout, taken from (from_x, from_y) of an
- * IMAGE_PIXELS image, where an area of the same size must be. Only when ready, and inside the
+/* Sends the pixels of rect: at (rect.x, rect.y) of the scanout, taken from (from_x, from_y) of a
+ * readable image, where an area of the same size must be. Only when ready, and inside the
  * scanout's size (both asserted). A reference to the image is kept, and its pixels are read, until
- * all is written. -ENOMEM, or -EMSGSIZE when a side of rect is longer than IMAGE_MAX_SIDE: not
- * sent, still ready. */
+ * all is written. Its memory may be cut off meanwhile where the process survives that by itself
+ * (bus_guard.h). -ENOMEM, or -EMSGSIZE when a side of rect is longer than IMAGE_MAX_SIDE: not sent,
+ * still ready. */
 int display_update(struct display *display, uint32_t scanout, const struct rect *rect,
 	struct image *image, uint32_t from_x, uint32_t from_y);
+
+/* The memory of all images with this owner (not NULL) is about to go: what is still to be written of them
+ * is copied, and written from there; where there is no memory for that, it becomes black. */
+void display_release_memory(struct display *display, const void *owner);
 
 /* Shows `view` of a dma-buf image on a scanout (DMABUF_SCANOUT2 when the peer knows it), from the
  * next display_update_dmabuf() on, which should be of all of the view. Returns -EOPNOTSUPP when the

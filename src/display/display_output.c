@@ -24,6 +24,7 @@
 
 #define IOV_MAX_BATCH 64
 #define TURN_BYTES    (2u * 1024 * 1024) /* how much is written before others have a turn */
+#define PAGE_BYTES    4096u /* or less than a page */
 
 /* Makes room for the next message. */
 static void clear(struct display_outgoing *out)
@@ -190,37 +191,87 @@ static void convert_band(struct display_outgoing *out, uint32_t row)
 	out->band_rows = rows.h;
 }
 
-/* Describes pixels that have not been written yet, as many as fit into iov; returns how many. */
-static size_t describe_body(struct display_outgoing *out, struct iovec *iov, size_t max)
+/* What of an update has not been written yet, in units that can be described one after the other. */
+struct body {
+	const struct image *image; /* where the pixels are now: its own or the band */
+	uint64_t offset; /* in the image, of the unit that is to be continued */
+	size_t unit; /* bytes that follow each other: those of a row, or more */
+	size_t skip; /* bytes of the first unit that have been written */
+	uint32_t units;
+};
+
+static struct body find_body(struct display_outgoing *out)
 {
 	const struct display_scanout *s = out->update;
 	const size_t row_size = (size_t)s->rect.w * 4;
 	uint32_t row = (uint32_t)(out->body_sent / row_size);
-	size_t skip = (size_t)(out->body_sent % row_size);
-	uint32_t rows = s->rect.h - row;
-	const struct image *from = s->image;
-	const uint8_t *pixels =
-		from->pixels + (s->from_y + row) * from->stride + (size_t)s->from_x * 4;
+	struct body body = {
+		.image = s->image,
+		.offset = (uint64_t)(s->from_y + row) * s->image->stride + (uint64_t)s->from_x * 4,
+		.unit = row_size,
+		.skip = (size_t)(out->body_sent % row_size),
+		.units = s->rect.h - row,
+	};
 	if (s->band) {
 		if (row >= out->band_first + out->band_rows)
 			convert_band(out, row);
-		from = s->band;
-		pixels = from->pixels + (row - out->band_first) * from->stride;
-		rows = out->band_first + out->band_rows - row;
+		body.image = s->band;
+		body.offset = (uint64_t)(row - out->band_first) * s->band->stride;
+		body.units = out->band_first + out->band_rows - row;
 	}
-	size_t chunk = row_size;
-	if (from->stride == row_size) {
-		chunk *= rows;
-		rows = 1;
-		chunk = min_size(chunk, skip + TURN_BYTES); /* a big socket would take it all */
+	if (body.image->stride == row_size) {
+		/* Not all at once: a big socket would take it. */
+		body.unit = min_size(row_size * body.units, body.skip + TURN_BYTES);
+		body.units = 1;
 	}
+	return body;
+}
+
+/* Describes pixels that have not been written yet, as many as fit into iov; returns how many. */
+static size_t describe_body(struct display_outgoing *out, struct iovec *iov, size_t max)
+{
+	struct body body = find_body(out);
 	size_t count = 0;
-	for (; count < max && count < rows; count++, skip = 0) {
-		iov[count].iov_base = (void *)(uintptr_t)(pixels + skip);
-		iov[count].iov_len = chunk - skip;
-		pixels += from->stride;
+	while (count < max && body.units > 0) {
+		size_t size = body.unit - body.skip;
+		const uint8_t *bytes = image_at(body.image, body.offset + body.skip, &size);
+		iov[count++] = (struct iovec){ (void *)(uintptr_t)bytes, size };
+		body.skip += size;
+		if (body.skip < body.unit)
+			continue;
+		body.skip = 0;
+		body.offset += body.image->stride;
+		body.units--;
 	}
 	return count;
+}
+
+/* Memory that has been cut off makes the kernel refuse what is described; read by ourselves it is replaced
+ * (whoever runs us sees to that), or ends the process as any such access does. */
+static void touch(const struct iovec *iov, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const volatile uint8_t *bytes = iov[i].iov_base;
+		for (size_t at = 0; at < iov[i].iov_len; at += PAGE_BYTES)
+			(void)bytes[at];
+		(void)bytes[iov[i].iov_len - 1];
+	}
+}
+
+static ssize_t send_part(int sock, const struct msghdr *msg)
+{
+	bool touched = false;
+	for (;;) {
+		ssize_t n = sendmsg(sock, msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n >= 0)
+			return n;
+		if (errno == EINTR)
+			continue;
+		if (errno != EFAULT || touched)
+			return -errno;
+		touch(msg->msg_iov, msg->msg_iovlen);
+		touched = true;
+	}
 }
 
 /* Writes a part of what is on its way. Returns how much or -errno. */
@@ -248,11 +299,7 @@ static ssize_t write_part(struct display *display)
 		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
 		memcpy(CMSG_DATA(cmsg), &out->fd, sizeof(int));
 	}
-	ssize_t n;
-	do {
-		n = sendmsg(display->sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-	} while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : n;
+	return send_part(display->sock, &msg);
 }
 
 static void count_written(struct display_outgoing *out, size_t size)
