@@ -106,6 +106,12 @@ static void start_resource_create(
 	renderer_resource_create(target->renderer, &request->record->resource, request->call);
 }
 
+static void start_resource_create_blob(
+	const struct ops_target *target, const struct ops_request *request)
+{
+	renderer_resource_create_blob(target->renderer, &request->record->blob, request->call);
+}
+
 static void start_resource_unref(const struct ops_target *target, const struct ops_request *request)
 {
 	renderer_resource_unref(target->renderer, request->record->ids.resource, request->call);
@@ -162,6 +168,10 @@ static const struct op_spec op_specs[] = {
 		.start = start_submit,
 	},
 	[WIRE_RESOURCE_CREATE] = { .name = "resource create", .start = start_resource_create },
+	[WIRE_RESOURCE_CREATE_BLOB] = {
+		.name = "resource create blob",
+		.start = start_resource_create_blob,
+	},
 	[WIRE_RESOURCE_UNREF] = { .name = "resource unref", .start = start_resource_unref },
 	[WIRE_RESOURCE_SET_BACKING] = {
 		.name = "resource set backing",

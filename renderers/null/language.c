@@ -35,6 +35,12 @@ static bool run_fill_rect(struct null_context *context, const uint32_t *args)
 	return resource && null_resource_fill(resource, &rect, args[1]);
 }
 
+static bool run_write(struct null_context *context, const uint32_t *args)
+{
+	struct null_resource *resource = idmap_find(&context->attached, args[0]);
+	return resource && null_resource_write(resource, args[1], args[2], args[3]);
+}
+
 static bool run_hang(struct null_context *context, const uint32_t *args)
 {
 	struct timespec rest = {
@@ -72,6 +78,7 @@ static const struct command_spec command_specs[] = {
 	[NULL_NOP] = { ANY_WORDS, run_nop },
 	[NULL_FILL] = { 2, run_fill },
 	[NULL_FILL_RECT] = { 6, run_fill_rect },
+	[NULL_WRITE] = { 4, run_write },
 	[NULL_HANG] = { 1, run_hang },
 	[NULL_ABORT] = { 0, run_abort },
 	[NULL_EXIT] = { 1, run_exit },

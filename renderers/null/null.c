@@ -241,6 +241,24 @@ static void null_create_resource(struct renderer *renderer,
 	renderer_call_done(call, create_resource(null_from(renderer), args), NULL);
 }
 
+static int create_blob(struct null_renderer *null, const struct renderer_blob_args *args)
+{
+	if (idmap_find(&null->resources, args->id))
+		return -EEXIST;
+	struct null_resource *resource = null_resource_create_blob(args);
+	if (!resource || idmap_insert(&null->resources, args->id, resource) < 0) {
+		free(resource);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static void null_create_blob(struct renderer *renderer, const struct renderer_blob_args *args,
+	struct renderer_call *call)
+{
+	renderer_call_done(call, create_blob(null_from(renderer), args), NULL);
+}
+
 static void null_unref_resource(struct renderer *renderer, uint32_t id, struct renderer_call *call)
 {
 	struct null_renderer *null = null_from(renderer);
@@ -405,6 +423,7 @@ static const struct renderer_impl null_impl = {
 	.submit = null_submit,
 	.submit_stream = null_submit_stream,
 	.resource_create = null_create_resource,
+	.resource_create_blob = null_create_blob,
 	.resource_unref = null_unref_resource,
 	.resource_set_backing = null_set_backing,
 	.transfer = null_transfer,

@@ -6,7 +6,7 @@
  * It serves capset 2 (virgl2, version 2, NULL_CAPSET_SIZE bytes: byte i is null_capset_byte(i)).
  * Resources: 2D textures of one level in virtio's eight formats of 4 bytes a pixel, and buffers (target
  * 0) of width bytes. Both are transferred; textures are read back and, with exports, exported: as a
- * linear image in a memfd, which stands in for a dma-buf.
+ * linear image in a memfd, which stands in for a dma-buf. Blobs are what they are backed by.
  *
  * A command stream is a sequence of commands, each of which begins with NULL_COMMAND(code, words): words
  * counts the arguments that follow. The first one that is wrong (unknown, of another length, cut off,
@@ -33,6 +33,9 @@ enum null_code {
 	NULL_FILL,
 	/* resource, colour, x, y, w, h: the same in a rectangle, which must lie inside. */
 	NULL_FILL_RECT,
+	/* blob, word, offset, count: writes the word as often to the memory of a blob, which must have room
+	 * for that from the offset on. */
+	NULL_WRITE,
 	/* milliseconds: the renderer does nothing at all for so long. */
 	NULL_HANG,
 	/* The renderer process dies of SIGABRT. */

@@ -93,6 +93,19 @@ int null_resource_create(const struct renderer_resource_args *args, bool exports
 	return 0;
 }
 
+struct null_resource *null_resource_create_blob(const struct renderer_blob_args *args)
+{
+	struct null_resource *resource = calloc(1, sizeof(*resource));
+	if (resource)
+		*resource = (struct null_resource){
+			.id = args->id,
+			.pixel_size = 1,
+			.blob_size = args->size,
+			.memfd = -1,
+		};
+	return resource;
+}
+
 void null_resource_destroy(struct null_resource *resource)
 {
 	if (resource->memfd >= 0)
@@ -206,5 +219,18 @@ bool null_resource_fill(struct null_resource *resource, const struct rect *rect,
 		for (uint32_t x = 0; x < rect->w; x++, pixel += 4)
 			memcpy(pixel, &colour, sizeof(colour));
 	}
+	return true;
+}
+
+bool null_resource_write(
+	struct null_resource *resource, uint32_t word, uint64_t offset, uint32_t count)
+{
+	struct backing_cursor cursor = backing_start(resource->pieces, resource->piece_count);
+	if (!range_inside(offset, (uint64_t)count * sizeof(word), resource->blob_size) ||
+		!backing_skip(&cursor, offset))
+		return false;
+	for (uint32_t i = 0; i < count; i++)
+		if (!backing_copy(&cursor, RENDERER_FROM_HOST, (uint8_t *)&word, sizeof(word)))
+			return false;
 	return true;
 }

@@ -13,10 +13,11 @@ struct regions;
 
 struct null_resource {
 	uint32_t id;
-	uint32_t width, height; /* of a buffer: bytes, 1 */
+	uint32_t width, height; /* of a buffer: bytes, 1; of a blob: 0, 0 */
 	uint32_t pixel_size; /* 4; 1 for a buffer */
-	uint32_t fourcc; /* 0 for a buffer */
-	uint8_t *pixels; /* width * pixel_size bytes a row */
+	uint32_t fourcc; /* 0 for a buffer or a blob */
+	uint8_t *pixels; /* width * pixel_size bytes a row; NULL for a blob */
+	uint64_t blob_size; /* 0: it is none */
 	int memfd; /* what pixels maps; -1: plain memory */
 	struct iovec *pieces; /* of the backing; NULL when there is none */
 	uint32_t piece_count;
@@ -32,6 +33,8 @@ struct null_context {
 /* 0, -EINVAL for what is not served, -ENOMEM. */
 int null_resource_create(const struct renderer_resource_args *args, bool exports,
 	struct null_resource **ret_resource);
+/* NULL: no memory. */
+struct null_resource *null_resource_create_blob(const struct renderer_blob_args *args);
 void null_resource_destroy(struct null_resource *resource);
 uint64_t null_resource_bytes(const struct null_resource *resource);
 
@@ -52,6 +55,10 @@ struct image *null_resource_export(const struct null_resource *resource);
 
 /* Sets the pixels of a rectangle; false when it does not lie inside, or this is a buffer. */
 bool null_resource_fill(struct null_resource *resource, const struct rect *rect, uint32_t colour);
+
+/* Writes a word count times to a blob's memory; false when that is not all there. */
+bool null_resource_write(
+	struct null_resource *resource, uint32_t word, uint64_t offset, uint32_t count);
 
 struct null_context *null_context_create(uint32_t id);
 void null_context_destroy(struct null_context *context);

@@ -206,6 +206,20 @@ int library_resource_create(const struct renderer_resource_args *args)
 	return error_of(virgl_renderer_resource_create(&create, NULL, 0));
 }
 
+int library_blob_create(
+	const struct renderer_blob_args *args, const struct iovec *pieces, uint32_t count)
+{
+	const struct virgl_renderer_resource_create_blob_args create = {
+		.res_handle = args->id,
+		.blob_mem = VIRGL_RENDERER_BLOB_MEM_GUEST,
+		.blob_flags = args->flags,
+		.size = args->size,
+		.iovecs = pieces,
+		.num_iovs = count,
+	};
+	return error_of(virgl_renderer_resource_create_blob(&create));
+}
+
 void library_resource_unref(uint32_t resource)
 {
 	virgl_renderer_resource_unref(resource);

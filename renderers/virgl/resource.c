@@ -24,6 +24,7 @@ static int create_resource(struct virgl *virgl, const struct renderer_resource_a
 	error = library_resource_create(args);
 	if (error)
 		goto fail_create;
+	resource->in_library = true;
 	return 0;
 
 fail_create:
@@ -33,10 +34,32 @@ fail_insert:
 	return error;
 }
 
+/* The library makes blobs of memory that is there. */
+static int create_blob(struct virgl *virgl, const struct renderer_blob_args *args)
+{
+	if (virgl_resource_find(virgl, args->id))
+		return -EEXIST;
+	struct resource *resource = args->size > 0 ? calloc(1, sizeof(*resource)) : NULL;
+	if (!resource)
+		return args->size > 0 ? -ENOMEM : -EINVAL;
+	resource->args.id = args->id;
+	resource->blob = *args;
+	int error = idmap_insert(&virgl->resources, args->id, resource);
+	if (error)
+		free(resource);
+	return error;
+}
+
 void virgl_resource_create(struct renderer *renderer, const struct renderer_resource_args *args,
 	struct renderer_call *call)
 {
 	renderer_call_done(call, create_resource(virgl_from(renderer), args), NULL);
+}
+
+void virgl_resource_create_blob(struct renderer *renderer, const struct renderer_blob_args *args,
+	struct renderer_call *call)
+{
+	renderer_call_done(call, create_blob(virgl_from(renderer), args), NULL);
 }
 
 /* The library writes what it keeps aside to the pieces first, so the resource must still be
@@ -55,7 +78,8 @@ static void drop_backing(struct resource *resource)
 static void destroy_resource(struct resource *resource)
 {
 	drop_backing(resource);
-	library_resource_unref(resource->args.id);
+	if (resource->in_library)
+		library_resource_unref(resource->args.id);
 	free(resource);
 }
 
@@ -77,6 +101,15 @@ void virgl_resources_drop(struct virgl *virgl)
 	idmap_init(&virgl->resources);
 }
 
+static int attach(struct resource *resource, struct iovec *pieces, uint32_t count)
+{
+	if (resource->in_library)
+		return library_resource_attach(resource->args.id, pieces, count);
+	int error = library_blob_create(&resource->blob, pieces, count);
+	resource->in_library = error == 0;
+	return error;
+}
+
 static int set_backing(
 	struct virgl *virgl, uint32_t id, const struct renderer_span *spans, uint32_t count)
 {
@@ -92,7 +125,7 @@ static int set_backing(
 	int error = regions_iovecs(&virgl->regions, spans, count, &pieces);
 	if (error)
 		return error;
-	error = library_resource_attach(id, pieces, count);
+	error = attach(resource, pieces, count);
 	if (error) {
 		free(pieces);
 		return error;

@@ -94,7 +94,7 @@ static int check_extent(struct resource *resource, const struct renderer_transfe
 
 int virgl_transfer_check(struct resource *resource, const struct renderer_transfer_args *args)
 {
-	if (!box_inside(&resource->args, args))
+	if (resource->blob.size > 0 || !box_inside(&resource->args, args))
 		return -EINVAL;
 	return is_empty(&args->box) ? 0 : check_extent(resource, args);
 }

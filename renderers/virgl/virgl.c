@@ -64,6 +64,7 @@ static const struct renderer_impl virgl_impl = {
 	.context_detach = virgl_context_detach,
 	.submit_stream = virgl_submit_stream,
 	.resource_create = virgl_resource_create,
+	.resource_create_blob = virgl_resource_create_blob,
 	.resource_unref = virgl_resource_unref,
 	.resource_set_backing = virgl_resource_set_backing,
 	.transfer = virgl_transfer,

@@ -51,7 +51,9 @@ struct context {
 };
 
 struct resource {
-	struct renderer_resource_args args;
+	struct renderer_resource_args args; /* of a blob only the id */
+	struct renderer_blob_args blob; /* size 0: it is none */
+	bool in_library; /* a blob is when it has been backed for the first time */
 	struct iovec *pieces; /* of the backing, in use by the library; NULL: none */
 	uint32_t piece_count;
 	uint64_t backing_size;
@@ -142,6 +144,8 @@ struct resource *virgl_resource_find(struct virgl *virgl, uint32_t id);
 void virgl_resources_drop(struct virgl *virgl);
 void virgl_resource_create(struct renderer *renderer, const struct renderer_resource_args *args,
 	struct renderer_call *call);
+void virgl_resource_create_blob(struct renderer *renderer, const struct renderer_blob_args *args,
+	struct renderer_call *call);
 void virgl_resource_unref(struct renderer *renderer, uint32_t id, struct renderer_call *call);
 void virgl_resource_set_backing(struct renderer *renderer, uint32_t id,
 	const struct renderer_span *spans, uint32_t count, struct renderer_call *call);
@@ -150,7 +154,7 @@ void virgl_resource_set_backing(struct renderer *renderer, uint32_t id,
 void virgl_transfer(struct renderer *renderer, const struct renderer_transfer_args *args,
 	struct renderer_call *call);
 
-/* 0, or -EINVAL when the box is not in the resource or the library cannot compute its size. */
+/* 0, or -EINVAL when the box is not in the resource, which may have no boxes, or the library cannot compute its size. */
 int virgl_transfer_check(struct resource *resource, const struct renderer_transfer_args *args);
 
 /* stream.c: whether a command stream may go to the library. */

@@ -270,6 +270,13 @@ static void remote_resource_create(struct renderer *renderer,
 	start(remote_from_renderer(renderer), &record, call);
 }
 
+static void remote_resource_create_blob(struct renderer *renderer,
+	const struct renderer_blob_args *args, struct renderer_call *call)
+{
+	struct wire_submission record = { .op = WIRE_RESOURCE_CREATE_BLOB, .blob = *args };
+	start(remote_from_renderer(renderer), &record, call);
+}
+
 static void remote_resource_unref(
 	struct renderer *renderer, uint32_t resource, struct renderer_call *call)
 {
@@ -347,6 +354,7 @@ static const struct renderer_impl remote_impl = {
 	.submit_buffer = remote_submit_buffer,
 	.submit = remote_submit,
 	.resource_create = remote_resource_create,
+	.resource_create_blob = remote_resource_create_blob,
 	.resource_unref = remote_resource_unref,
 	.resource_set_backing = remote_resource_set_backing,
 	.transfer = remote_transfer,

@@ -187,6 +187,15 @@ void renderer_resource_create(struct renderer *renderer, const struct renderer_r
 	renderer->impl->resource_create(renderer, args, call);
 }
 
+void renderer_resource_create_blob(struct renderer *renderer, const struct renderer_blob_args *args,
+	struct renderer_call *call)
+{
+	if (renderer->impl->resource_create_blob)
+		renderer->impl->resource_create_blob(renderer, args, call);
+	else
+		refuse(call);
+}
+
 void renderer_resource_unref(
 	struct renderer *renderer, uint32_t resource, struct renderer_call *call)
 {

@@ -93,6 +93,13 @@ struct renderer_resource_args {
 	uint32_t flags;
 };
 
+/* A resource that is nothing but bytes of guest memory (BLOB_MEM_GUEST of RESOURCE_CREATE_BLOB). */
+struct renderer_blob_args {
+	uint32_t id;
+	uint32_t flags; /* VIRTIO_GPU_BLOB_FLAG_…: what it is to be used for */
+	uint64_t size; /* not 0 */
+};
+
 enum renderer_direction {
 	RENDERER_TO_HOST, /* backing → resource */
 	RENDERER_FROM_HOST, /* resource → backing */
@@ -176,6 +183,9 @@ struct renderer_impl {
 
 	void (*resource_create)(struct renderer *renderer,
 		const struct renderer_resource_args *args, struct renderer_call *call);
+	/* Optional. Its backing, of at least its size, is set before anything else is done with it. */
+	void (*resource_create_blob)(struct renderer *renderer,
+		const struct renderer_blob_args *args, struct renderer_call *call);
 	void (*resource_unref)(
 		struct renderer *renderer, uint32_t resource, struct renderer_call *call);
 	/* Replaces the backing; count 0 takes it away. The memory is not touched after the call that
@@ -251,6 +261,8 @@ void renderer_submit(
 void renderer_submit_stream(struct renderer *renderer, uint32_t context, void *stream,
 	uint32_t size, struct renderer_call *call);
 void renderer_resource_create(struct renderer *renderer, const struct renderer_resource_args *args,
+	struct renderer_call *call);
+void renderer_resource_create_blob(struct renderer *renderer, const struct renderer_blob_args *args,
 	struct renderer_call *call);
 void renderer_resource_unref(
 	struct renderer *renderer, uint32_t resource, struct renderer_call *call);

@@ -18,7 +18,7 @@
 
 #include "renderer/renderer.h"
 
-#define RENDERER_WIRE_VERSION 1u
+#define RENDERER_WIRE_VERSION 2u
 
 enum wire_op {
 	WIRE_NOP,
@@ -30,6 +30,7 @@ enum wire_op {
 	WIRE_CONTEXT_DETACH,
 	WIRE_SUBMIT, /* data: the stream */
 	WIRE_RESOURCE_CREATE,
+	WIRE_RESOURCE_CREATE_BLOB,
 	WIRE_RESOURCE_UNREF,
 	WIRE_RESOURCE_SET_BACKING, /* data: struct renderer_span[] */
 	WIRE_TRANSFER,
@@ -68,6 +69,7 @@ struct wire_submission {
 			ids; /* context_*, submit, resource_unref, _set_backing, export, fence */
 		struct renderer_context_args context;
 		struct renderer_resource_args resource;
+		struct renderer_blob_args blob;
 		struct renderer_transfer_args transfer;
 		struct renderer_read_back_args read_back;
 		uint8_t bytes[96];

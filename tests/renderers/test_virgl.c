@@ -416,6 +416,53 @@ static void transfers_in_streams_stay_inside(void)
 	fixture_destroy(&f);
 }
 
+static int create_blob(struct fixture *f, uint32_t id, uint64_t size)
+{
+	const struct renderer_blob_args args = { .id = id, .flags = 2, .size = size };
+	return STATUS_OF(f, renderer_resource_create_blob(f->renderer, &args, call));
+}
+
+/* The library knows a blob as guest memory, which contexts may have, and cannot do more with it. */
+static void blobs_of_guest_memory(void)
+{
+	struct fixture f = fixture_create();
+	struct stream stream = { 0 };
+	CHECK_INT(create_context(&f, 1), 0);
+	CHECK_INT(create_blob(&f, 3, 0), -EINVAL);
+	CHECK_INT(create_blob(&f, 3, 3 * 4096), 0);
+	CHECK_INT(create_blob(&f, 3, 4096), -EEXIST);
+	CHECK_INT(back(&f, 3, 0, 2 * 4096), -EINVAL);
+	CHECK_INT(back(&f, 3, 4096, 3 * 4096), 0);
+	for (int round = 0; round < 2; round++) {
+		CHECK_INT(STATUS_OF(&f, renderer_context_attach(f.renderer, 1, 3, call)), 0);
+		stream_target(&stream, 1, 3, BGRX);
+		CHECK_INT(stream_submit(&f, 1, &stream), -EINVAL);
+		const struct rect one = { 0, 0, 1, 1 };
+		CHECK_INT(transfer(&f, RENDERER_TO_HOST, 3, one, 0, 0), -EINVAL);
+		CHECK_INT(read_back(&f, 3, one, 4), -EOPNOTSUPP);
+		CHECK_INT(STATUS_OF(&f, renderer_export_image(f.renderer, 3, call)), -EOPNOTSUPP);
+		CHECK_INT(STATUS_OF(&f, renderer_context_destroy(f.renderer, 1, call)), 0);
+		CHECK_INT(create_context(&f, 1), 0);
+		/* other memory, and none for a while */
+		CHECK_INT(back(&f, 3, 65536, 3 * 4096), 0);
+		CHECK_INT(
+			STATUS_OF(&f, renderer_resource_set_backing(f.renderer, 3, NULL, 0, call)),
+			0);
+		CHECK_INT(back(&f, 3, 8192, 4 * 4096), 0);
+	}
+	/* one goes attached, one was never backed */
+	CHECK_INT(STATUS_OF(&f, renderer_context_attach(f.renderer, 1, 3, call)), 0);
+	CHECK_INT(STATUS_OF(&f, renderer_resource_unref(f.renderer, 3, call)), 0);
+	CHECK_INT(create_blob(&f, 4, UINT64_MAX), 0);
+	CHECK_INT(back(&f, 4, 0, 4096), -EINVAL);
+	CHECK_INT(STATUS_OF(&f, renderer_resource_unref(f.renderer, 4, call)), 0);
+	CHECK_INT(create_blob(&f, 3, 4096), 0);
+	CHECK_INT(back(&f, 3, 0, 4096), 0);
+	CHECK_INT(STATUS_OF(&f, renderer_reset(f.renderer, call)), 0);
+	CHECK_INT(create_texture(&f, 3, BGRX, 8, 8), 0);
+	fixture_destroy(&f);
+}
+
 static void unknown_things_are_refused(void)
 {
 	struct fixture f = fixture_create();
@@ -459,6 +506,7 @@ int main(int argc, char **argv)
 		TEST_CASE(drawing_is_read_back_at_once),
 		TEST_CASE(bogus_streams_are_refused),
 		TEST_CASE(transfers_in_streams_stay_inside),
+		TEST_CASE(blobs_of_guest_memory),
 		TEST_CASE(unknown_things_are_refused),
 	};
 	return test_main(argc, argv, cases, ARRAY_SIZE(cases));

@@ -156,6 +156,59 @@ static void draws(void)
 	CHECK_INT(rig_stop(&rig), 0);
 }
 
+/* Blob 2 of size bytes, attached to context 1, backed by the pages 5 and 2 of a region. */
+static void add_blob(struct rig *rig, const struct rig_region *guest, uint64_t size)
+{
+	const struct renderer_blob_args args = { .id = 2, .size = size };
+	const struct renderer_span spans[] = {
+		{ .region = guest->id, .offset = 5 * PAGE, .length = PAGE },
+		{ .region = guest->id, .offset = 2 * PAGE, .length = PAGE },
+	};
+	struct rig_call calls[3];
+	renderer_resource_create_blob(rig->renderer, &args, rig_call(&calls[0], NULL));
+	renderer_resource_set_backing(rig->renderer, 2, spans, 2, rig_call(&calls[1], NULL));
+	renderer_context_attach(rig->renderer, 1, 2, rig_call(&calls[2], NULL));
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+		CHECK_INT(rig_finish(rig, &calls[i]), 0);
+}
+
+static int write_blob(struct rig *rig, uint32_t word, uint32_t offset, uint32_t count)
+{
+	struct rig_call call;
+	const uint32_t stream[] = { NULL_COMMAND(NULL_WRITE, 4), 2, word, offset, count };
+	rig_submit(rig, stream, ARRAY_SIZE(stream), rig_call(&call, NULL));
+	return rig_finish(rig, &call);
+}
+
+/* What a context writes to a blob of guest memory is there. */
+static void writes_to_blobs(void)
+{
+	struct rig rig;
+	struct rig_region guest;
+	struct rig_call call;
+	rig_start(&rig, "null");
+	rig_add_region(&rig, &guest, 7, 8 * PAGE);
+	rig_add_canvas(&rig, 8, 8);
+	CHECK_INT(write_blob(&rig, 0, 0, 1), -EINVAL);
+	add_blob(&rig, &guest, 2 * PAGE - 8);
+	CHECK_INT(write_blob(&rig, 0x12345678, PAGE - 6, 3), 0);
+	CHECK_MEM(guest.base + 5 * PAGE + PAGE - 6, "\x78\x56\x34\x12\x78\x56", 6);
+	CHECK_MEM(guest.base + 2 * PAGE, "\x34\x12\x78\x56\x34\x12\0", 7);
+	CHECK_INT(write_blob(&rig, 1, 2 * PAGE - 12, 1), 0);
+	CHECK_INT(write_blob(&rig, 1, 2 * PAGE - 11, 1), -EINVAL);
+	CHECK_INT(write_blob(&rig, 1, UINT32_MAX, UINT32_MAX), -EINVAL);
+
+	renderer_resource_set_backing(rig.renderer, 2, NULL, 0, rig_call(&call, NULL));
+	CHECK_INT(rig_finish(&rig, &call), 0);
+	CHECK_INT(write_blob(&rig, 1, 0, 1), -EINVAL);
+	renderer_export_image(rig.renderer, 2, rig_call(&call, NULL));
+	CHECK_INT(rig_finish(&rig, &call), -EOPNOTSUPP);
+	renderer_resource_unref(rig.renderer, 2, rig_call(&call, NULL));
+	CHECK_INT(rig_finish(&rig, &call), 0);
+	rig_remove_region(&rig, &guest);
+	CHECK_INT(rig_stop(&rig), 0);
+}
+
 static void answers_what_is_wrong(void)
 {
 	struct rig rig;
@@ -490,6 +543,7 @@ int main(int argc, char **argv)
 		TEST_CASE(leaves_no_descriptor_behind),
 		TEST_CASE(transfers_and_reads_back),
 		TEST_CASE(draws),
+		TEST_CASE(writes_to_blobs),
 		TEST_CASE(answers_what_is_wrong),
 		TEST_CASE(fences_keep_the_order_of_their_timeline),
 		TEST_CASE(destroying_a_context_finishes_its_fences),

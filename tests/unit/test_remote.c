@@ -60,6 +60,7 @@ static void start_all(struct renderer *renderer, struct renderer_call *call)
 {
 	const struct renderer_context_args context = { .id = 1, .capset = 2, .name = "name" };
 	const struct renderer_resource_args resource = { .id = 3, .format = 4, .flags = 5 };
+	const struct renderer_blob_args blob = { .id = 28, .flags = 29, .size = UINT64_C(1) << 40 };
 	const struct renderer_span spans[] = { { 6, 0, 7, 8 }, { 9, 0, 10, 11 } };
 	const struct renderer_transfer_args transfer = {
 		.direction = RENDERER_FROM_HOST, .resource = 12, .box = { .d = 13 }
@@ -72,6 +73,7 @@ static void start_all(struct renderer *renderer, struct renderer_call *call)
 	memcpy(renderer_submit_buffer(renderer, 8), "\1\2\3\4\5\6\7\10", 8);
 	renderer_submit(renderer, 21, 8, call);
 	renderer_resource_create(renderer, &resource, call);
+	renderer_resource_create_blob(renderer, &blob, call);
 	renderer_resource_unref(renderer, 22, call);
 	renderer_resource_set_backing(renderer, 23, spans, 2, call);
 	renderer_transfer(renderer, &transfer, call);
@@ -117,6 +119,8 @@ static void operations_become_records(void)
 	CHECK_MEM(ring_data(fake.ring, &r), "\1\2\3\4\5\6\7\10", 8);
 	POP(WIRE_RESOURCE_CREATE);
 	CHECK(r.resource.id == 3 && r.resource.format == 4 && r.resource.flags == 5);
+	POP(WIRE_RESOURCE_CREATE_BLOB);
+	CHECK(r.blob.id == 28 && r.blob.flags == 29 && r.blob.size == UINT64_C(1) << 40);
 	POP(WIRE_RESOURCE_UNREF);
 	CHECK_INT(r.ids.resource, 22);
 	POP(WIRE_RESOURCE_SET_BACKING);
@@ -138,7 +142,7 @@ static void operations_become_records(void)
 	CHECK_INT(r.region.id, 27);
 #undef POP
 	fake_stop(&fake);
-	CHECK_INT(finished, 13);
+	CHECK_INT(finished, 14);
 }
 
 /* Cookie 0: nobody wants to know. */
