@@ -266,6 +266,7 @@ static const struct option_spec options[] = {
 	/* What a guest may take (gpu/device.h); the defaults are GPU_LIMITS_DEFAULT. */
 	{ "max-resources", 0, "N", "most resources a guest may have",
 		NUMBER(limits.resources, 1, 1u << 24) },
+	{ "max-blobs", 0, "N", "most blobs among them", NUMBER(limits.blobs, 1, 1u << 24) },
 	{ "max-contexts", 0, "N", "most 3D contexts a guest may have",
 		NUMBER(limits.contexts, 1, 1u << 16) },
 	{ "max-attachments", 0, "N", "most attachments of resources to contexts",

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The null renderer: resources are plain memory, contexts draw by a language of a few words, and things go
- * wrong on demand. For tests of everything around a renderer.
+ * The null renderer: resources are plain memory, contexts draw by a language of a few words, and
+ * things go wrong on demand. For tests of everything around a renderer.
  *
  * It serves capset 2 (virgl2, version 2, NULL_CAPSET_SIZE bytes: byte i is null_capset_byte(i)).
- * Resources: 2D textures of one level in virtio's eight formats of 4 bytes a pixel, and buffers (target
- * 0) of width bytes. Both are transferred; textures are read back and, with exports, exported: as a
- * linear image in a memfd, which stands in for a dma-buf. Blobs are what they are backed by.
+ * Resources: 2D textures of one level in virtio's eight formats of 4 bytes a pixel, and buffers
+ * (target 0) of width bytes. Both are transferred; textures are read back and, with exports,
+ * exported: as a linear image in a memfd, which stands in for a dma-buf. Blobs are what they are
+ * backed by.
  *
- * A command stream is a sequence of commands, each of which begins with NULL_COMMAND(code, words): words
- * counts the arguments that follow. The first one that is wrong (unknown, of another length, cut off,
- * a resource that is not attached to the context) ends the stream with -EINVAL; those before
- * it have been done.
+ * A command stream is a sequence of commands, each of which begins with NULL_COMMAND(code,
+ * words): words counts the arguments that follow. The first one that is wrong (unknown, of
+ * another length, cut off, a resource that is not attached to the context) ends the stream with
+ * -EINVAL; those before it have been done.
  */
 #pragma once
 
@@ -33,8 +34,8 @@ enum null_code {
 	NULL_FILL,
 	/* resource, colour, x, y, w, h: the same in a rectangle, which must lie inside. */
 	NULL_FILL_RECT,
-	/* blob, word, offset, count: writes the word as often to the memory of a blob, which must have room
-	 * for that from the offset on. */
+	/* blob, word, offset, count: writes the word as often to the memory of a blob, which must
+	 * have room for that from the offset on. */
 	NULL_WRITE,
 	/* milliseconds: the renderer does nothing at all for so long. */
 	NULL_HANG,

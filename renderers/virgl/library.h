@@ -52,8 +52,8 @@ void library_context_detach(uint32_t context, uint32_t resource);
 int library_submit(uint32_t context, const void *commands, uint32_t size);
 
 int library_resource_create(const struct renderer_resource_args *args);
-/* Guest memory and nothing else, to be seen by contexts; the array stays in use as below. -EINVAL when
- * the pieces are not as much as the blob's size. */
+/* Guest memory and nothing else, to be seen by contexts; the array stays in use as below. -EINVAL
+ * when the pieces are not as much as the blob's size. */
 int library_blob_create(
 	const struct renderer_blob_args *args, const struct iovec *pieces, uint32_t count);
 void library_resource_unref(uint32_t resource);

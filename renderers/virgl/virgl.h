@@ -154,7 +154,8 @@ void virgl_resource_set_backing(struct renderer *renderer, uint32_t id,
 void virgl_transfer(struct renderer *renderer, const struct renderer_transfer_args *args,
 	struct renderer_call *call);
 
-/* 0, or -EINVAL when the box is not in the resource, which may have no boxes, or the library cannot compute its size. */
+/* 0, or -EINVAL when the box is not in the resource, which may have no boxes, or the library
+ * cannot compute its size. */
 int virgl_transfer_check(struct resource *resource, const struct renderer_transfer_args *args);
 
 /* stream.c: whether a command stream may go to the library. */

@@ -85,8 +85,8 @@ void display_set_scanout(
 int display_update(struct display *display, uint32_t scanout, const struct rect *rect,
 	struct image *image, uint32_t from_x, uint32_t from_y);
 
-/* The memory of all images with this owner (not NULL) is about to go: what is still to be written of them
- * is copied, and written from there; where there is no memory for that, it becomes black. */
+/* The memory of all images with this owner (not NULL) is about to go: what is still to be written
+ * of them is copied, and written from there; where there is no memory for that, it becomes black. */
 void display_release_memory(struct display *display, const void *owner);
 
 /* Shows `view` of a dma-buf image on a scanout (DMABUF_SCANOUT2 when the peer knows it), from the

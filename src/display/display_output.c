@@ -246,8 +246,8 @@ static size_t describe_body(struct display_outgoing *out, struct iovec *iov, siz
 	return count;
 }
 
-/* Memory that has been cut off makes the kernel refuse what is described; read by ourselves it is replaced
- * (whoever runs us sees to that), or ends the process as any such access does. */
+/* Memory that has been cut off makes the kernel refuse what is described; read by ourselves it is
+ * replaced (whoever runs us sees to that), or ends the process as any such access does. */
 static void touch(const struct iovec *iov, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "gpu/blob.h"
 #include "gpu/limits.h"
 #include "gpu/resource.h"
 #include "gpu/state.h"
@@ -91,8 +92,13 @@ uint32_t gpu_backing_attach(
 							: VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	}
 	keep_entries(resource, entries, nr_entries);
-	result = pin_all(resource, command);
-	if (result != VIRTIO_GPU_RESP_OK_NODATA)
+	if (backing->spans->length < resource->blob.size)
+		result = VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	else
+		result = pin_all(resource, command);
+	if (result == VIRTIO_GPU_RESP_OK_NODATA)
+		gpu_blob_backed(resource);
+	else
 		gpu_backing_finish(resource);
 	return result;
 }
@@ -106,6 +112,7 @@ void gpu_backing_detach(struct gpu_resource *resource, struct gpu_command *comma
 void gpu_backing_finish(struct gpu_resource *resource)
 {
 	struct gpu_backing *backing = &resource->backing;
+	gpu_blob_let_go(resource);
 	resource->device->backing_entries -= backing->count;
 	gpu_spans_unref(backing->spans);
 	free(backing->entries);
@@ -142,8 +149,11 @@ static void resolve(struct gpu_resource *resource)
 		list_for_each (link, &resource->realisations)
 			pin_again(REALISATION(link), spans);
 	}
+	gpu_blob_let_go(resource);
 	gpu_spans_unref(backing->spans);
 	backing->spans = spans;
+	if (spans)
+		gpu_blob_backed(resource);
 }
 
 void gpu_backing_restore(

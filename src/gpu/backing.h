@@ -24,8 +24,9 @@ struct gpu_backing {
 /* Whether a further backing may have so many entries. Returns VIRTIO_GPU_RESP_…. */
 uint32_t gpu_backing_judge(const struct gpu_device *device, uint32_t nr_entries);
 
-/* Attaches nr_entries entries read from the command's request. The resource must have none. Returns
- * VIRTIO_GPU_RESP_…; the command is held while renderers work on it. */
+/* Attaches nr_entries entries read from the command's request. The resource must have none; those
+ * of a blob must come to its size. Returns VIRTIO_GPU_RESP_…; the command is held while renderers
+ * work on it. */
 uint32_t gpu_backing_attach(
 	struct gpu_resource *resource, struct gpu_command *command, uint32_t nr_entries);
 

@@ -21,6 +21,9 @@ uint32_t gpu_handle_transfer_2d(struct gpu_command *command);
 uint32_t gpu_handle_attach_backing(struct gpu_command *command);
 uint32_t gpu_handle_detach_backing(struct gpu_command *command);
 
+/* commands_blob.c */
+uint32_t gpu_handle_create_blob(struct gpu_command *command);
+
 /* commands_3d.c */
 uint32_t gpu_handle_get_capset_info(struct gpu_command *command);
 uint32_t gpu_handle_get_capset(struct gpu_command *command);
@@ -36,6 +39,7 @@ uint32_t gpu_handle_submit(struct gpu_command *command);
 uint32_t gpu_handle_get_display_info(struct gpu_command *command);
 uint32_t gpu_handle_get_edid(struct gpu_command *command);
 uint32_t gpu_handle_set_scanout(struct gpu_command *command);
+uint32_t gpu_handle_set_scanout_blob(struct gpu_command *command);
 uint32_t gpu_handle_flush(struct gpu_command *command);
 uint32_t gpu_handle_update_cursor(struct gpu_command *command);
 uint32_t gpu_handle_move_cursor(struct gpu_command *command);

@@ -27,6 +27,9 @@ uint32_t gpu_handle_transfer_2d(struct gpu_command *command)
 	struct gpu_resource *resource = gpu_resource_find(command->device, transfer->resource_id);
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	/* Drivers transfer blobs as well; there is no other copy to be brought up to date. */
+	if (resource->kind == GPU_RESOURCE_BLOB)
+		return VIRTIO_GPU_RESP_OK_NODATA;
 	struct gpu_realisation *home = resource->home;
 	if (!home || !home->pin)
 		return VIRTIO_GPU_RESP_ERR_UNSPEC;

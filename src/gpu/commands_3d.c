@@ -166,7 +166,7 @@ uint32_t gpu_handle_create_3d(struct gpu_command *command)
 	struct gpu_resource *resource;
 	if (!create_3d_valid(create))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	uint32_t result = gpu_resource_create(device, &args, true, &resource);
+	uint32_t result = gpu_resource_create(device, &args, GPU_RESOURCE_3D, &resource);
 	if (result != VIRTIO_GPU_RESP_OK_NODATA)
 		return result;
 	struct gpu_slot *only = gpu_renderers_only(device);
@@ -221,6 +221,8 @@ uint32_t gpu_handle_transfer_3d(struct gpu_command *command)
 	struct gpu_resource *resource = gpu_resource_find(command->device, transfer->resource_id);
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	if (resource->kind == GPU_RESOURCE_BLOB) /* see gpu_handle_transfer_2d() */
+		return VIRTIO_GPU_RESP_OK_NODATA;
 	struct gpu_realisation *target = resource->home;
 	if (transfer->hdr.ctx_id) {
 		uint32_t result = transfer_target(command, resource, &target);

@@ -22,6 +22,19 @@ uint32_t gpu_handle_set_scanout(struct gpu_command *command)
 	return gpu_scanout_show(command->device, &command->fixed.set_scanout);
 }
 
+uint32_t gpu_handle_set_scanout_blob(struct gpu_command *command)
+{
+	return gpu_scanout_show_blob(command->device, &command->fixed.set_scanout_blob);
+}
+
+static bool flush_valid(const struct gpu_resource *resource, const struct rect *rect)
+{
+	if (resource->kind == GPU_RESOURCE_BLOB)
+		return gpu_scanouts_may_flush(resource->device, resource, rect);
+	return range_inside(rect->x, rect->w, resource->args.width) &&
+		range_inside(rect->y, rect->h, resource->args.height);
+}
+
 uint32_t gpu_handle_flush(struct gpu_command *command)
 {
 	const struct virtio_gpu_resource_flush *flush = &command->fixed.flush;
@@ -29,8 +42,7 @@ uint32_t gpu_handle_flush(struct gpu_command *command)
 	struct gpu_resource *resource = gpu_resource_find(command->device, flush->resource_id);
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	if (!range_inside(rect.x, rect.w, resource->args.width) ||
-		!range_inside(rect.y, rect.h, resource->args.height))
+	if (!flush_valid(resource, &rect))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	if (!rect_empty(&rect))
 		gpu_scanouts_damage(command->device, resource, &rect);

@@ -30,16 +30,25 @@ void gpu_context_unref(struct gpu_context *context)
 	free(context);
 }
 
+static void destroy_attachments(struct list *list)
+{
+	while (!list_empty(list))
+		gpu_attachment_destroy(
+			container_of(list->next, struct gpu_attachment, context_link));
+}
+
+static void forget_attachments(struct gpu_context *context)
+{
+	destroy_attachments(&context->recorded);
+	destroy_attachments(&context->waiting);
+	destroy_attachments(&context->attached);
+}
+
 /* Frees the id and forgets what is attached. */
 static void unlist(struct gpu_context *context)
 {
 	struct gpu_device *device = context->device;
-	while (!list_empty(&context->recorded))
-		gpu_attachment_destroy(
-			container_of(context->recorded.next, struct gpu_attachment, context_link));
-	while (!list_empty(&context->attached))
-		gpu_attachment_destroy(
-			container_of(context->attached.next, struct gpu_attachment, context_link));
+	forget_attachments(context);
 	context->listed = false;
 	idmap_remove(&device->contexts, context->id);
 	list_remove(&context->link);
@@ -77,6 +86,7 @@ static struct gpu_context *context_new(struct gpu_slot *slot, uint32_t id)
 	context->create_call.done = create_done;
 	idmap_init(&context->attachments);
 	list_init(&context->recorded);
+	list_init(&context->waiting);
 	list_init(&context->attached);
 	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_RINGS; i++)
 		gpu_timeline_init(&context->rings[i]);
@@ -124,12 +134,7 @@ void gpu_context_lost(struct gpu_context *context)
 {
 	context->lost = true;
 	list_remove(&context->slot_link);
-	while (!list_empty(&context->recorded))
-		gpu_attachment_destroy(
-			container_of(context->recorded.next, struct gpu_attachment, context_link));
-	while (!list_empty(&context->attached))
-		gpu_attachment_destroy(
-			container_of(context->attached.next, struct gpu_attachment, context_link));
+	forget_attachments(context);
 }
 
 struct gpu_attachment *gpu_context_attachment(const struct gpu_context *context, uint32_t resource)
@@ -170,13 +175,18 @@ static struct gpu_attachment *attachment_new(
 	return attachment;
 }
 
+static void move(struct gpu_attachment *attachment, struct list *list)
+{
+	list_remove(&attachment->context_link);
+	list_append(list, &attachment->context_link);
+}
+
 /* From now on the renderer knows of it. */
 static void tell_renderer(struct gpu_attachment *attachment, struct renderer_call *call)
 {
 	struct gpu_context *context = attachment->context;
 	attachment->recorded = false;
-	list_remove(&attachment->context_link);
-	list_append(&context->attached, &attachment->context_link);
+	move(attachment, &context->attached);
 	renderer_context_attach(
 		context->slot->renderer, context->id, attachment->resource->args.id, call);
 }
@@ -192,7 +202,7 @@ uint32_t gpu_context_attach(
 	if (!attachment)
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 	if (!gpu_realisation_find(resource, slot)) {
-		if (!resource->is_3d)
+		if (resource->kind != GPU_RESOURCE_3D)
 			return VIRTIO_GPU_RESP_OK_NODATA;
 		if (gpu_realise(resource, slot, NULL) < 0) {
 			gpu_attachment_destroy(attachment);
@@ -233,12 +243,32 @@ int gpu_attachment_catch_up(struct gpu_attachment *attachment)
 	return 0;
 }
 
+/* A blob without memory is nothing that a renderer could use: its attachment stays recorded. */
+static bool must_wait(const struct gpu_attachment *attachment)
+{
+	const struct gpu_resource *resource = attachment->resource;
+	return resource->kind == GPU_RESOURCE_BLOB && !resource->backing.spans &&
+		!gpu_realisation_find(resource, attachment->context->slot);
+}
+
+void gpu_attachments_backed(struct gpu_resource *resource)
+{
+	list_for_each (link, &resource->attachments) {
+		struct gpu_attachment *attachment =
+			container_of(link, struct gpu_attachment, resource_link);
+		if (attachment->recorded)
+			move(attachment, &attachment->context->recorded);
+	}
+}
+
 bool gpu_context_catch_up(struct gpu_context *context)
 {
 	for (uint32_t i = 0; i < GPU_CATCH_UP && !list_empty(&context->recorded); i++) {
 		struct gpu_attachment *attachment =
 			container_of(context->recorded.next, struct gpu_attachment, context_link);
-		if (gpu_attachment_catch_up(attachment) < 0)
+		if (must_wait(attachment))
+			move(attachment, &context->waiting);
+		else if (gpu_attachment_catch_up(attachment) < 0)
 			gpu_attachment_destroy(attachment);
 	}
 	return list_empty(&context->recorded);

@@ -3,8 +3,8 @@
  * Rendering contexts (virtio 1.4, 5.7.6.9) and what is attached to them.
  *
  * A context belongs to the renderer that it was created in. When that is lost the context stays
- * until the guest destroys it, but can do nothing any more. An attachment of a 2D resource is only
- * recorded at first; see gpu_context_catch_up().
+ * until the guest destroys it, but can do nothing any more. An attachment of a 2D resource or a
+ * blob is only recorded at first; see gpu_context_catch_up().
  */
 #pragma once
 
@@ -37,6 +37,7 @@ struct gpu_context {
 	struct renderer_call create_call;
 	struct idmap attachments; /* resource id → struct gpu_attachment */
 	struct list recorded; /* gpu_attachment::context_link: not known to the renderer */
+	struct list waiting; /* not known either: of blobs that have no memory now */
 	struct list attached; /* the others */
 	struct gpu_timeline rings[VIRTIO_GPU_MAX_RINGS];
 };
@@ -46,7 +47,7 @@ struct gpu_attachment {
 	struct list resource_link; /* gpu_resource::attachments */
 	struct gpu_context *context;
 	struct gpu_resource *resource;
-	bool recorded;
+	bool recorded; /* also those that wait */
 };
 
 /* The context with this id, or NULL. */
@@ -82,8 +83,11 @@ struct gpu_attachment *gpu_context_attachment(const struct gpu_context *context,
 int gpu_attachment_catch_up(struct gpu_attachment *attachment);
 
 /* The same for at most GPU_CATCH_UP of a context: before it does what could use them. True when
- * none is left. Those that memory is too short for are dropped. */
+ * none is left to be done now. Those that memory is too short for are dropped. */
 bool gpu_context_catch_up(struct gpu_context *context);
+
+/* A blob has memory now: its attachments need not wait any more. */
+void gpu_attachments_backed(struct gpu_resource *resource);
 
 /* Takes an attachment away without telling a renderer. */
 void gpu_attachment_destroy(struct gpu_attachment *attachment);

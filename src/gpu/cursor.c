@@ -6,6 +6,7 @@
 
 #include "display/display.h"
 #include "display/protocol.h"
+#include "gpu/blob.h"
 #include "gpu/frame.h"
 #include "gpu/resource.h"
 #include "gpu/state.h"
@@ -146,9 +147,30 @@ static void outdate(struct gpu_cursor *cursor)
 	cursor->next_resource = 0;
 }
 
+/* How a cursor lies in a blob, which has no sides of its own. */
+static const struct gpu_blob_layout blob_layout = {
+	.width = SIDE,
+	.height = SIDE,
+	.fourcc = FOURCC_ARGB8888,
+	.stride = SIDE * 4,
+};
+
+static void load_blob(struct gpu_device *device, uint32_t id, const struct gpu_resource *blob)
+{
+	const struct rect rect = { .w = SIDE, .h = SIDE };
+	struct image *view = gpu_blob_view(blob, &blob_layout);
+	if (view)
+		take_image(device, id, view, &rect);
+	image_unref(view);
+}
+
 static void load(struct gpu_device *device, uint32_t id, struct gpu_resource *resource)
 {
 	struct gpu_cursor *cursor = &device->cursors[id];
+	if (resource->kind == GPU_RESOURCE_BLOB) {
+		load_blob(device, id, resource);
+		return;
+	}
 	uint32_t resource_id = resource->args.id;
 	const struct rect rect = top_left(resource);
 	struct image *image = renderer_image(resource->home->slot->renderer, resource_id);
@@ -160,6 +182,18 @@ static void load(struct gpu_device *device, uint32_t id, struct gpu_resource *re
 		read_back(device, id, resource);
 }
 
+static bool may_be_cursor(const struct gpu_resource *resource)
+{
+	return resource->kind == GPU_RESOURCE_BLOB ? gpu_blob_has_room(resource, &blob_layout)
+						   : gpu_resource_flat(resource);
+}
+
+/* Whether there is a picture of it now. */
+static bool has_picture(const struct gpu_resource *resource)
+{
+	return resource->home || (resource->kind == GPU_RESOURCE_BLOB && resource->backing.spans);
+}
+
 uint32_t gpu_cursor_update(struct gpu_device *device, const struct virtio_gpu_update_cursor *update)
 {
 	uint32_t id = update->pos.scanout_id;
@@ -167,14 +201,14 @@ uint32_t gpu_cursor_update(struct gpu_device *device, const struct virtio_gpu_up
 	struct gpu_resource *resource = gpu_resource_find(device, update->resource_id);
 	if (update->resource_id && !resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	if (resource && !gpu_resource_flat(resource))
+	if (resource && !may_be_cursor(resource))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	outdate(cursor);
 	cursor->x = update->pos.x;
 	cursor->y = update->pos.y;
 	cursor->hot_x = update->hot_x;
 	cursor->hot_y = update->hot_y;
-	if (!resource || !resource->home) {
+	if (!resource || !has_picture(resource)) {
 		hide(device, id);
 		return VIRTIO_GPU_RESP_OK_NODATA;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * Cursors (virtio 1.4, 5.7.6.10), one for each scanout. The image is copied when UPDATE_CURSOR
- * comes; where the resource lives in another process it is read back, which the command does not
- * wait for.
+ * comes (of a blob, its first bytes as 64 x 64 pixels of B8G8R8A8 without gaps); where the
+ * resource lives in another process it is read back, which the command does not wait for.
  */
 #pragma once
 

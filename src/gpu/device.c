@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gpu/blob.h"
 #include "gpu/commands.h"
 #include "gpu/context.h"
 #include "gpu/queues.h"
@@ -53,7 +54,8 @@ static void set_memory(struct gpu_device *device, struct vhost_memory *memory)
 
 static uint64_t impl_features(void *data)
 {
-	uint64_t features = gpu_command_features() | FEATURE(VIRTIO_GPU_F_CONTEXT_INIT);
+	uint64_t features = gpu_command_features() | FEATURE(VIRTIO_GPU_F_CONTEXT_INIT) |
+		FEATURE(VIRTIO_GPU_F_BLOB_ALIGNMENT);
 	if (gpu_capset_count(data) == 0)
 		features &= ~(FEATURE(VIRTIO_GPU_F_VIRGL) | FEATURE(VIRTIO_GPU_F_CONTEXT_INIT));
 	return features;
@@ -77,6 +79,7 @@ static void impl_read_config(void *data, uint8_t *bytes)
 		.events_read = gpu_events_read(device),
 		.num_scanouts = device->args.scanouts,
 		.num_capsets = gpu_capset_count(device),
+		.blob_alignment = gpu_blob_alignment(),
 	};
 	memcpy(bytes, &config, sizeof(config));
 }

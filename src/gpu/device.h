@@ -18,6 +18,7 @@ struct loop;
 /* What a guest may take of the host; over a limit its command gets ERR_OUT_OF_MEMORY. */
 struct gpu_limits {
 	uint32_t resources;
+	uint32_t blobs; /* of the resources */
 	uint32_t contexts;
 	uint32_t attachments; /* of resources to contexts */
 	uint32_t fences; /* fenced commands that are not answered yet */
@@ -31,6 +32,7 @@ struct gpu_limits {
 #define GPU_LIMITS_DEFAULT                                                                         \
 	((struct gpu_limits){                                                                      \
 		.resources = 16384,                                                                \
+		.blobs = 4096,                                                                     \
 		.contexts = 256,                                                                   \
 		.attachments = 131072,                                                             \
 		.fences = 16384,                                                                   \

@@ -150,6 +150,13 @@ void gpu_outputs_set(struct gpu_device *device, enum gpu_display_owner owner, in
 	display_destroy(old);
 }
 
+void gpu_outputs_release_memory(struct gpu_device *device, const void *owner)
+{
+	for (uint32_t i = 0; i < GPU_DISPLAY_OWNERS; i++)
+		if (device->outputs.places[i].display)
+			display_release_memory(device->outputs.places[i].display, owner);
+}
+
 static uint32_t answer_info(struct gpu_command *command)
 {
 	struct display_mode modes[DISPLAY_MAX_SCANOUTS];

@@ -44,6 +44,9 @@ void gpu_outputs_finish(struct gpu_device *device);
 /* Puts a display with this socket (taken; -1: none) in the place of the owner's. */
 void gpu_outputs_set(struct gpu_device *device, enum gpu_display_owner owner, int sock);
 
+/* See display_release_memory(). */
+void gpu_outputs_release_memory(struct gpu_device *device, const void *owner);
+
 /* Answer the command, now or later. */
 uint32_t gpu_outputs_get_info(struct gpu_command *command);
 uint32_t gpu_outputs_get_edid(struct gpu_command *command);

@@ -121,6 +121,19 @@ static struct gpu_realisation *realisation_new(
 	return realisation;
 }
 
+static void create(struct gpu_realisation *realisation)
+{
+	struct gpu_resource *resource = realisation->resource;
+	struct renderer *renderer = realisation->slot->renderer;
+	if (resource->kind == GPU_RESOURCE_BLOB) {
+		renderer_resource_create_blob(renderer, &resource->blob, &realisation->create_call);
+		return;
+	}
+	if (resource->kind == GPU_RESOURCE_2D || !resource->home)
+		resource->home = realisation;
+	renderer_resource_create(renderer, &resource->args, &realisation->create_call);
+}
+
 int gpu_realise(struct gpu_resource *resource, struct gpu_slot *slot, struct gpu_command *creator)
 {
 	struct gpu_realisation *realisation = realisation_new(resource, slot, creator);
@@ -130,16 +143,21 @@ int gpu_realise(struct gpu_resource *resource, struct gpu_slot *slot, struct gpu
 		gpu_command_hold(creator, slot);
 	/* One call is for us here: the other may be finished at once, with failure. */
 	realisation->calls = 2;
-	if (!resource->is_3d || !resource->home)
-		resource->home = realisation;
-	renderer_resource_create(slot->renderer, &resource->args, &realisation->create_call);
+	create(realisation);
 	if (realisation->resource && resource->backing.spans)
 		realisation->pin =
 			gpu_pin_create(slot, resource->args.id, resource->backing.spans, NULL);
-	if (realisation->resource && !resource->is_3d)
+	if (realisation->resource && resource->kind == GPU_RESOURCE_2D)
 		gpu_realisation_upload(realisation);
+	/* A renderer can do nothing with a blob that has no memory. */
+	bool bare =
+		realisation->resource && resource->kind == GPU_RESOURCE_BLOB && !realisation->pin;
+	if (bare) {
+		renderer_resource_unref(slot->renderer, resource->args.id, NULL);
+		gpu_realisation_drop(realisation);
+	}
 	call_closed(realisation);
-	return 0;
+	return bare ? -ENOMEM : 0;
 }
 
 void gpu_realisation_upload(struct gpu_realisation *realisation)
@@ -172,7 +190,7 @@ void gpu_realisation_lost(struct gpu_realisation *realisation)
 	struct gpu_resource *resource = realisation->resource;
 	bool was_home = resource->home == realisation;
 	gpu_realisation_drop(realisation);
-	if (!was_home || resource->is_3d)
+	if (!was_home || resource->kind != GPU_RESOURCE_2D)
 		return;
 	gpu_realisation_upload(resource->home);
 	gpu_scanouts_damage(resource->device, resource, NULL);

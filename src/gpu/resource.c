@@ -21,13 +21,20 @@ bool gpu_resource_flat(const struct gpu_resource *resource)
 		args->depth == 1 && args->array_size == 1 && args->nr_samples <= 1;
 }
 
+static bool too_many(const struct gpu_device *device, enum gpu_resource_kind kind)
+{
+	const struct gpu_limits *limits = &device->args.limits;
+	return !gpu_limit_allows(device->resource_count, 1, limits->resources, "max-resources") ||
+		(kind == GPU_RESOURCE_BLOB &&
+			!gpu_limit_allows(device->blob_count, 1, limits->blobs, "max-blobs"));
+}
+
 uint32_t gpu_resource_create(struct gpu_device *device, const struct renderer_resource_args *args,
-	bool is_3d, struct gpu_resource **ret_resource)
+	enum gpu_resource_kind kind, struct gpu_resource **ret_resource)
 {
 	if (args->id == 0 || gpu_resource_find(device, args->id))
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	if (!gpu_limit_allows(
-		    device->resource_count, 1, device->args.limits.resources, "max-resources"))
+	if (too_many(device, kind))
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 	struct gpu_resource *resource = calloc(1, sizeof(*resource));
 	if (!resource)
@@ -40,11 +47,12 @@ uint32_t gpu_resource_create(struct gpu_device *device, const struct renderer_re
 	resource->listed = true;
 	resource->device = device;
 	resource->args = *args;
-	resource->is_3d = is_3d;
+	resource->kind = kind;
 	list_init(&resource->realisations);
 	list_init(&resource->attachments);
 	list_append(&device->resource_list, &resource->link);
 	device->resource_count++;
+	device->blob_count += kind == GPU_RESOURCE_BLOB;
 	*ret_resource = resource;
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
@@ -67,7 +75,7 @@ uint32_t gpu_resource_create_2d(struct gpu_device *device,
 		create->height > IMAGE_MAX_SIDE || !software_format_fourcc(create->format))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	struct gpu_resource *resource;
-	uint32_t result = gpu_resource_create(device, &args, false, &resource);
+	uint32_t result = gpu_resource_create(device, &args, GPU_RESOURCE_2D, &resource);
 	if (result != VIRTIO_GPU_RESP_OK_NODATA)
 		return result;
 	/* Without a command that would be told, one that could not be realised is still there. */
@@ -100,6 +108,7 @@ static void unlist(struct gpu_resource *resource)
 	idmap_remove(&device->resources, resource->args.id);
 	list_remove(&resource->link);
 	device->resource_count--;
+	device->blob_count -= resource->kind == GPU_RESOURCE_BLOB;
 	gpu_scanouts_off(device, resource);
 	gpu_cursors_forget(device, resource->args.id);
 }

@@ -10,7 +10,7 @@
  * Home is the realisation that has the current picture. Once a 2D resource is realised in a
  * context's renderer home is there. When that renderer is lost, home is the software renderer
  * again, filled from the backing; a 3D resource then has no home until it is attached to another
- * context.
+ * context. A blob never has one: it is nothing but its backing, and read from there (blob.h).
  */
 #pragma once
 
@@ -44,6 +44,12 @@ enum gpu_target {
 
 #define GPU_BIND_RENDER_TARGET (1u << 1) /* what virtio's 2D resources are bound as */
 
+enum gpu_resource_kind {
+	GPU_RESOURCE_2D,
+	GPU_RESOURCE_3D,
+	GPU_RESOURCE_BLOB,
+};
+
 struct gpu_realisation {
 	struct list resource_link; /* gpu_resource::realisations */
 	struct list slot_link; /* gpu_slot::realisations */
@@ -63,8 +69,9 @@ struct gpu_resource {
 	bool listed; /* the guest's id means this one */
 	struct list link; /* gpu_device::resource_list */
 	struct gpu_device *device;
-	struct renderer_resource_args args;
-	bool is_3d;
+	enum gpu_resource_kind kind;
+	struct renderer_resource_args args; /* of a blob: only the id */
+	struct renderer_blob_args blob; /* of a blob; else 0 */
 	struct gpu_backing backing;
 	struct list realisations;
 	struct gpu_realisation *home; /* may be NULL */
@@ -80,7 +87,7 @@ bool gpu_resource_flat(const struct gpu_resource *resource);
 /* Registers a resource; it is not realised anywhere yet. Returns VIRTIO_GPU_RESP_…: id 0 or in use,
  * too many, no memory. */
 uint32_t gpu_resource_create(struct gpu_device *device, const struct renderer_resource_args *args,
-	bool is_3d, struct gpu_resource **ret_resource);
+	enum gpu_resource_kind kind, struct gpu_resource **ret_resource);
 
 /* Registers a 2D resource (the header of `create` does not count) and realises it in the software
  * renderer, at once. Returns VIRTIO_GPU_RESP_…; with a command (may be NULL) for which this is done,
@@ -98,10 +105,11 @@ void gpu_resource_destroy(struct gpu_resource *resource, struct gpu_command *com
 /* Forgets a resource whose renderers have been told to reset. */
 void gpu_resource_forget(struct gpu_resource *resource);
 
-/* Realises a resource in a slot that has a renderer, with its backing, and uploads a 2D one. Home
- * is then there. creator (may be NULL) is held until the renderer has created it; if it cannot the
- * resource is destroyed, without a creator it just loses the realisation. Either may have happened
- * on return. 0, or -ENOMEM (also when there is too much in renderers already): nothing was done. */
+/* Realises a resource in a slot that has a renderer, with its backing (a blob must have memory),
+ * and uploads a 2D one. Home is then there, unless it is a blob. creator (may be NULL) is held
+ * until the renderer has created it; if it cannot the resource is destroyed, without a creator it
+ * just loses the realisation. Either may have happened on return. 0, or -ENOMEM (also when there is
+ * too much in renderers already): nothing was done. */
 int gpu_realise(struct gpu_resource *resource, struct gpu_slot *slot, struct gpu_command *creator);
 
 /* Starts the transfer of all of a 2D resource from its backing, if it has one. */

@@ -10,6 +10,8 @@
 #include "gpu/resource.h"
 #include "gpu/state.h"
 #include "loop/loop.h"
+#include "renderer/software.h"
+#include "util/checked.h"
 #include "util/log.h"
 
 struct gpu_scanout_read {
@@ -172,18 +174,36 @@ static void push_read_back(struct gpu_scanout *scanout, struct display *display,
 	gpu_frame_read_back(read->frame, &args, &read->call);
 }
 
-static void push(struct gpu_device *device, uint32_t id)
+static void push_blob(struct gpu_scanout *scanout, struct display *display, uint32_t id)
 {
-	struct gpu_scanout *scanout = &device->scanouts[id];
-	struct display *display = device->outputs.active;
-	struct gpu_realisation *home = scanout->resource ? scanout->resource->home : NULL;
-	if (!home || rect_empty(&scanout->damage))
+	if (!scanout->view)
+		scanout->view = gpu_blob_view(scanout->resource, &scanout->layout);
+	if (scanout->view)
+		push_pixels(scanout, display, id, scanout->view);
+}
+
+static void push_realised(struct gpu_scanout *scanout, struct display *display, uint32_t id)
+{
+	struct gpu_realisation *home = scanout->resource->home;
+	if (!home)
 		return;
 	struct image *image = renderer_image(home->slot->renderer, scanout->resource->args.id);
 	if (image)
 		push_pixels(scanout, display, id, image);
 	else if (!push_dmabuf(scanout, display, id))
 		push_read_back(scanout, display, id);
+}
+
+static void push(struct gpu_device *device, uint32_t id)
+{
+	struct gpu_scanout *scanout = &device->scanouts[id];
+	struct display *display = device->outputs.active;
+	if (!scanout->resource || rect_empty(&scanout->damage))
+		return;
+	if (scanout->resource->kind == GPU_RESOURCE_BLOB)
+		push_blob(scanout, display, id);
+	else
+		push_realised(scanout, display, id);
 }
 
 static void push_all(void *data)
@@ -220,12 +240,19 @@ static void switch_off(struct gpu_scanout *scanout, struct display *display, uin
 	set_told(scanout, GPU_TOLD_NOTHING);
 }
 
+static void drop_view(struct gpu_scanout *scanout)
+{
+	image_unref(scanout->view);
+	scanout->view = NULL;
+}
+
 static void forget(struct gpu_scanout *scanout)
 {
 	if (scanout->read)
 		scanout->read->stale = true;
 	if (scanout->resource)
 		gpu_resource_unref(scanout->resource);
+	drop_view(scanout);
 	scanout->resource = NULL;
 	scanout->no_dmabuf = false;
 	scanout->damage = (struct rect){ 0 };
@@ -237,9 +264,18 @@ static void drop_frame(struct gpu_scanout *scanout)
 	scanout->frame = NULL;
 }
 
-void gpu_scanout_set(struct gpu_device *device, uint32_t id, struct gpu_resource *resource,
-	const struct rect *rect)
+static bool same_layout(const struct gpu_blob_layout *a, const struct gpu_blob_layout *b)
 {
+	return a->width == b->width && a->height == b->height && a->fourcc == b->fourcc &&
+		a->stride == b->stride && a->offset == b->offset;
+}
+
+void gpu_scanout_set(struct gpu_device *device, uint32_t id, struct gpu_resource *resource,
+	const struct rect *rect, const struct gpu_blob_layout *layout)
+{
+	static const struct gpu_blob_layout no_layout = { 0 };
+	if (!layout)
+		layout = &no_layout;
 	struct gpu_scanout *scanout = &device->scanouts[id];
 	if (!resource) {
 		forget(scanout);
@@ -247,7 +283,8 @@ void gpu_scanout_set(struct gpu_device *device, uint32_t id, struct gpu_resource
 		switch_off(scanout, device->outputs.active, id);
 		return;
 	}
-	if (scanout->resource == resource && same_rect(&scanout->rect, rect))
+	if (scanout->resource == resource && same_rect(&scanout->rect, rect) &&
+		same_layout(&scanout->layout, layout))
 		return;
 	gpu_resource_ref(resource);
 	forget(scanout);
@@ -255,6 +292,7 @@ void gpu_scanout_set(struct gpu_device *device, uint32_t id, struct gpu_resource
 		drop_frame(scanout);
 	scanout->resource = resource;
 	scanout->rect = *rect;
+	scanout->layout = *layout;
 	damage_all(scanout);
 	gpu_scanouts_push(device);
 }
@@ -265,7 +303,7 @@ uint32_t gpu_scanout_show(struct gpu_device *device, const struct virtio_gpu_set
 	if (set->scanout_id >= VIRTIO_GPU_MAX_SCANOUTS)
 		return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
 	if (set->resource_id == 0) {
-		gpu_scanout_set(device, set->scanout_id, NULL, NULL);
+		gpu_scanout_set(device, set->scanout_id, NULL, NULL, NULL);
 		return VIRTIO_GPU_RESP_OK_NODATA;
 	}
 	struct gpu_resource *resource = gpu_resource_find(device, set->resource_id);
@@ -274,8 +312,69 @@ uint32_t gpu_scanout_show(struct gpu_device *device, const struct virtio_gpu_set
 	if (!gpu_resource_flat(resource) ||
 		!rect_inside(&rect, resource->args.width, resource->args.height))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	gpu_scanout_set(device, set->scanout_id, resource, &rect);
+	gpu_scanout_set(device, set->scanout_id, resource, &rect, NULL);
 	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+/* All formats have one plane: what is said of others is not looked at. */
+static bool read_layout(
+	const struct virtio_gpu_set_scanout_blob *set, struct gpu_blob_layout *ret_layout)
+{
+	*ret_layout = (struct gpu_blob_layout){
+		.width = set->width,
+		.height = set->height,
+		.fourcc = software_format_fourcc(set->format),
+		.stride = set->strides[0],
+		.offset = set->offsets[0],
+	};
+	return set->width >= 1 && set->width <= IMAGE_MAX_SIDE && set->height >= 1 &&
+		set->height <= IMAGE_MAX_SIDE && ret_layout->fourcc &&
+		set->strides[0] >= set->width * 4;
+}
+
+uint32_t gpu_scanout_show_blob(
+	struct gpu_device *device, const struct virtio_gpu_set_scanout_blob *set)
+{
+	const struct rect rect = { set->r.x, set->r.y, set->r.width, set->r.height };
+	struct gpu_blob_layout layout;
+	if (set->scanout_id >= VIRTIO_GPU_MAX_SCANOUTS)
+		return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
+	if (set->resource_id == 0) {
+		gpu_scanout_set(device, set->scanout_id, NULL, NULL, NULL);
+		return VIRTIO_GPU_RESP_OK_NODATA;
+	}
+	struct gpu_resource *resource = gpu_resource_find(device, set->resource_id);
+	if (!resource)
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	if (resource->kind != GPU_RESOURCE_BLOB || !read_layout(set, &layout) ||
+		!rect_inside(&rect, layout.width, layout.height) ||
+		!gpu_blob_has_room(resource, &layout))
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	gpu_scanout_set(device, set->scanout_id, resource, &rect, &layout);
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+bool gpu_scanouts_may_flush(
+	const struct gpu_device *device, const struct gpu_resource *blob, const struct rect *rect)
+{
+	bool shown = false;
+	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
+		const struct gpu_scanout *scanout = &device->scanouts[i];
+		if (scanout->resource != blob)
+			continue;
+		if (range_inside(rect->x, rect->w, scanout->layout.width) &&
+			range_inside(rect->y, rect->h, scanout->layout.height))
+			return true;
+		shown = true;
+	}
+	return !shown;
+}
+
+void gpu_scanouts_let_go(struct gpu_device *device, const struct gpu_resource *blob)
+{
+	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++)
+		if (device->scanouts[i].resource == blob)
+			drop_view(&device->scanouts[i]);
 }
 
 void gpu_scanouts_damage(
@@ -300,7 +399,7 @@ void gpu_scanouts_off(struct gpu_device *device, const struct gpu_resource *reso
 	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
 		struct gpu_scanout *scanout = &device->scanouts[i];
 		if (scanout->resource && (!resource || scanout->resource == resource))
-			gpu_scanout_set(device, i, NULL, NULL);
+			gpu_scanout_set(device, i, NULL, NULL, NULL);
 	}
 }
 

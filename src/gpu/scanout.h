@@ -4,16 +4,17 @@
  *
  * RESOURCE_FLUSH and SET_SCANOUT only add to the damage of scanouts. At the end of a round,
  * whenever the display can take an update, the damage goes out: straight from the pixels of a
- * resource whose home is in this process, as a dma-buf where renderer and display can do that, else
- * by a read back of just the damage into a shared frame. There is one update or read back under way
- * on each scanout; what is flushed meanwhile is gathered for the next. Without a display it is only
- * gathered.
+ * blob or of a resource whose home is in this process, as a dma-buf where renderer and display
+ * can do that, else by a read back of just the damage into a shared frame. There is one update or
+ * read back under way on each scanout; what is flushed meanwhile is gathered for the next.
+ * Without a display it is only gathered.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "gpu/blob.h"
 #include "gpu/protocol.h"
 #include "util/image.h"
 
@@ -31,7 +32,9 @@ enum gpu_scanout_told {
 
 struct gpu_scanout {
 	struct gpu_resource *resource; /* a reference; NULL: off */
-	struct rect rect; /* of the resource */
+	struct rect rect; /* of the resource; of the picture in a blob */
+	struct gpu_blob_layout layout; /* of that picture */
+	struct image *view; /* a reference: that picture; may be NULL */
 	struct rect damage; /* of the scanout: (0, 0) is rect's corner */
 	struct gpu_frame *frame; /* a reference; of rect's size; may be NULL */
 	struct gpu_scanout_read *read; /* under way, maybe for what was shown before; may be NULL */
@@ -49,12 +52,24 @@ int gpu_scanouts_init(struct gpu_device *device);
 /* All scanouts must be off (asserted). */
 void gpu_scanouts_finish(struct gpu_device *device);
 
-/* Shows rect of resource (which covers it) on scanout id, or switches it off: resource NULL. */
+/* Shows rect of resource (which covers it) on scanout id, or switches it off: resource NULL.
+ * layout is for blobs only, has rect inside it, and room in the blob. */
 void gpu_scanout_set(struct gpu_device *device, uint32_t id, struct gpu_resource *resource,
-	const struct rect *rect);
+	const struct rect *rect, const struct gpu_blob_layout *layout);
+
+/* True unless the blob is shown, but nowhere in a picture that has rect in it. */
+bool gpu_scanouts_may_flush(
+	const struct gpu_device *device, const struct gpu_resource *blob, const struct rect *rect);
+
+/* Stops to read the blob's memory. Where it is shown the last picture stays. */
+void gpu_scanouts_let_go(struct gpu_device *device, const struct gpu_resource *blob);
 
 /* The same as SET_SCANOUT asks for it (the header does not count). Returns VIRTIO_GPU_RESP_…. */
 uint32_t gpu_scanout_show(struct gpu_device *device, const struct virtio_gpu_set_scanout *set);
+
+/* The same of a picture in a blob, as SET_SCANOUT_BLOB asks for it. */
+uint32_t gpu_scanout_show_blob(
+	struct gpu_device *device, const struct virtio_gpu_set_scanout_blob *set);
 
 /* Damages rect (of the resource, not empty) wherever the resource is shown; NULL: all of it. */
 void gpu_scanouts_damage(

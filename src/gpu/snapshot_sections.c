@@ -171,7 +171,7 @@ static const struct gpu_resource *next_2d(struct gpu_sections *sections)
 	while ((link = link->next) != head) {
 		const struct gpu_resource *resource = container_of(link, struct gpu_resource, link);
 		sections->link = link;
-		if (!resource->is_3d)
+		if (resource->kind == GPU_RESOURCE_2D)
 			return resource;
 	}
 	return NULL;
@@ -379,8 +379,10 @@ const char *gpu_sections_unsaved(const struct gpu_device *device)
 		return "the guest has 3D contexts";
 	list_for_each (link, &device->resource_list) {
 		const struct gpu_resource *resource = container_of(link, struct gpu_resource, link);
-		if (resource->is_3d)
+		if (resource->kind == GPU_RESOURCE_3D)
 			return "the guest has 3D resources";
+		if (resource->kind == GPU_RESOURCE_BLOB)
+			return "the guest has blobs";
 		if (!resource->home || resource->home->slot != software)
 			return "a renderer has pictures of the guest";
 	}

@@ -43,6 +43,7 @@ struct gpu_device {
 	struct idmap resources; /* resource.c: id → struct gpu_resource */
 	struct list resource_list; /* gpu_resource::link */
 	uint32_t resource_count;
+	uint32_t blob_count; /* of these */
 	uint64_t backing_entries; /* backing.c: of all resources together */
 	uint64_t renderer_bytes; /* realisation.c: of all that is in renderer processes */
 

@@ -183,7 +183,8 @@ struct renderer_impl {
 
 	void (*resource_create)(struct renderer *renderer,
 		const struct renderer_resource_args *args, struct renderer_call *call);
-	/* Optional. Its backing, of at least its size, is set before anything else is done with it. */
+	/* Optional. Its backing, of at least its size, is set before anything else is done with
+	 * it. */
 	void (*resource_create_blob)(struct renderer *renderer,
 		const struct renderer_blob_args *args, struct renderer_call *call);
 	void (*resource_unref)(

@@ -103,8 +103,9 @@ static inline bool image_readable(const struct image *image)
 	return image->kind != IMAGE_DMABUF;
 }
 
-/* Where the byte lies that is `offset` bytes behind the first one of a readable image. *size is how many
- * are wanted from there (not 0, and inside the image); it becomes how many of them follow each other. */
+/* Where the byte lies that is `offset` bytes behind the first one of a readable image. *size is
+ * how many are wanted from there (not 0, and inside the image); it becomes how many of them
+ * follow each other. */
 const uint8_t *image_at(const struct image *image, uint64_t offset, size_t *size);
 
 /* True for the formats that image_copy() knows: the eight orders of 8-bit red, green, blue and

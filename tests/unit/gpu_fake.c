@@ -210,6 +210,15 @@ static void resource_create(struct renderer *renderer, const struct renderer_res
 	open_call(renderer, op, call);
 }
 
+static void resource_create_blob(struct renderer *renderer, const struct renderer_blob_args *args,
+	struct renderer_call *call)
+{
+	struct fake_op *op = add(renderer, FAKE_RESOURCE_CREATE_BLOB);
+	op->resource = args->id;
+	op->blob_args = *args;
+	open_call(renderer, op, call);
+}
+
 static void resource_unref(struct renderer *renderer, uint32_t resource, struct renderer_call *call)
 {
 	struct fake_op *op = add(renderer, FAKE_RESOURCE_UNREF);
@@ -287,6 +296,7 @@ static const struct renderer_impl fake_impl = {
 	.submit_buffer = submit_buffer,
 	.submit = submit,
 	.resource_create = resource_create,
+	.resource_create_blob = resource_create_blob,
 	.resource_unref = resource_unref,
 	.resource_set_backing = set_backing,
 	.transfer = transfer,

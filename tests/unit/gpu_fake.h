@@ -22,6 +22,7 @@ enum fake_type {
 	FAKE_CONTEXT_DETACH,
 	FAKE_SUBMIT,
 	FAKE_RESOURCE_CREATE,
+	FAKE_RESOURCE_CREATE_BLOB,
 	FAKE_RESOURCE_UNREF,
 	FAKE_SET_BACKING,
 	FAKE_TRANSFER,
@@ -42,6 +43,7 @@ struct fake_op {
 	uint32_t word; /* SUBMIT: the first one */
 	struct renderer_context_args context_args;
 	struct renderer_resource_args resource_args;
+	struct renderer_blob_args blob_args;
 	struct renderer_transfer_args transfer;
 	struct renderer_read_back_args read_back;
 };

@@ -23,10 +23,16 @@
 #define REQUEST_ROOM 1024u
 #define ANSWER_ROOM  4096u
 
+#define RIG_MAX_ENTRIES 60u /* of a blob that is created with them: what a request has room for */
+
 #define FEATURE_BIT(bit) (UINT64_C(1) << (bit))
 #define FEATURES_2D      FEATURE_BIT(VIRTIO_GPU_F_EDID)
+#define FEATURES_BLOB    (FEATURES_2D | FEATURE_BIT(VIRTIO_GPU_F_RESOURCE_BLOB))
 #define FEATURES_3D                                                                                \
 	(FEATURES_2D | FEATURE_BIT(VIRTIO_GPU_F_VIRGL) | FEATURE_BIT(VIRTIO_GPU_F_CONTEXT_INIT))
+
+/* What a device offers whatever its renderers can do. */
+#define FEATURES_ALWAYS (FEATURES_BLOB | FEATURE_BIT(VIRTIO_GPU_F_BLOB_ALIGNMENT))
 
 struct gpu_rig {
 	struct loop *loop;
@@ -108,6 +114,17 @@ uint32_t gpu_rig_ctx_attach(struct gpu_rig *rig, uint32_t ctx, uint32_t id);
 uint32_t gpu_rig_ctx_detach(struct gpu_rig *rig, uint32_t ctx, uint32_t id);
 uint32_t gpu_rig_submit(struct gpu_rig *rig, uint32_t ctx, uint32_t word);
 uint32_t gpu_rig_transfer_3d(struct gpu_rig *rig, uint32_t type, uint32_t ctx, uint32_t id);
+
+/* A blob of guest memory: in one piece from address on (0: without memory), or in these. */
+uint32_t gpu_rig_create_blob(struct gpu_rig *rig, uint32_t id, uint64_t size, uint64_t address);
+uint32_t gpu_rig_create_blob_of(struct gpu_rig *rig, uint32_t id, uint64_t size,
+	const struct virtio_gpu_mem_entry *entries, uint32_t count);
+
+/* A picture of X8R8G8B8 in a blob, of these sides, from offset on. */
+struct virtio_gpu_set_scanout_blob gpu_rig_picture(
+	uint32_t id, uint32_t w, uint32_t h, uint32_t stride, uint32_t offset);
+uint32_t gpu_rig_set_scanout_blob(
+	struct gpu_rig *rig, uint32_t scanout, const struct virtio_gpu_set_scanout_blob *picture);
 
 /* The same without waiting for the answer; fenced on the global timeline when fence is not 0. */
 uint16_t gpu_rig_begin_submit(struct gpu_rig *rig, uint32_t ctx, uint64_t fence);

@@ -98,6 +98,54 @@ uint32_t gpu_rig_flush(struct gpu_rig *rig, uint32_t id, const struct rect *rect
 	return gpu_rig_do(rig, &request, sizeof(request));
 }
 
+uint32_t gpu_rig_create_blob_of(struct gpu_rig *rig, uint32_t id, uint64_t size,
+	const struct virtio_gpu_mem_entry *entries, uint32_t count)
+{
+	struct {
+		struct virtio_gpu_resource_create_blob create;
+		struct virtio_gpu_mem_entry entries[RIG_MAX_ENTRIES];
+	} request = {
+		.create.hdr.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB,
+		.create.resource_id = id,
+		.create.blob_mem = VIRTIO_GPU_BLOB_MEM_GUEST,
+		.create.nr_entries = count,
+		.create.size = size,
+	};
+	CHECK(count <= RIG_MAX_ENTRIES);
+	if (count)
+		memcpy(request.entries, entries, count * sizeof(*entries));
+	return gpu_rig_do(rig, &request, sizeof(request.create) + count * sizeof(*entries));
+}
+
+uint32_t gpu_rig_create_blob(struct gpu_rig *rig, uint32_t id, uint64_t size, uint64_t address)
+{
+	const struct virtio_gpu_mem_entry entry = { .addr = address, .length = (uint32_t)size };
+	return gpu_rig_create_blob_of(rig, id, size, &entry, address ? 1 : 0);
+}
+
+struct virtio_gpu_set_scanout_blob gpu_rig_picture(
+	uint32_t id, uint32_t w, uint32_t h, uint32_t stride, uint32_t offset)
+{
+	return (struct virtio_gpu_set_scanout_blob){
+		.hdr.type = VIRTIO_GPU_CMD_SET_SCANOUT_BLOB,
+		.r = { .width = w, .height = h },
+		.resource_id = id,
+		.width = w,
+		.height = h,
+		.format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM,
+		.strides = { stride },
+		.offsets = { offset },
+	};
+}
+
+uint32_t gpu_rig_set_scanout_blob(
+	struct gpu_rig *rig, uint32_t scanout, const struct virtio_gpu_set_scanout_blob *picture)
+{
+	struct virtio_gpu_set_scanout_blob request = *picture;
+	request.scanout_id = scanout;
+	return gpu_rig_do(rig, &request, sizeof(request));
+}
+
 uint32_t gpu_rig_ctx_create(struct gpu_rig *rig, uint32_t ctx, uint32_t capset)
 {
 	const struct virtio_gpu_ctx_create request = {

@@ -19,7 +19,7 @@ static void start_2d(void)
 static void start_3d(void)
 {
 	gpu_rig_prepare(&rig, 1);
-	gpu_rig_start(&rig, FEATURES_3D);
+	gpu_rig_start(&rig, FEATURES_ALWAYS | FEATURES_3D);
 }
 
 /* Sends as it is said and returns the answer's length; its type goes to *ret_type. */
@@ -102,7 +102,7 @@ static void refuses_unknown_types(void)
 		}
 		CHECK_INT(gpu_rig_do(&rig, &header, sizeof(header)), VIRTIO_GPU_RESP_ERR_UNSPEC);
 	}
-	CHECK_INT(known, 21);
+	CHECK_INT(known, 23);
 	struct virtio_gpu_ctrl_hdr header = { .type = UINT32_MAX };
 	CHECK_INT(gpu_rig_do(&rig, &header, sizeof(header)), VIRTIO_GPU_RESP_ERR_UNSPEC);
 	gpu_rig_finish(&rig);

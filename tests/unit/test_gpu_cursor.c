@@ -12,7 +12,7 @@ static struct gpu_rig rig;
 static void start(uint32_t renderers, bool with_display)
 {
 	gpu_rig_prepare(&rig, renderers);
-	gpu_rig_start(&rig, renderers ? FEATURES_3D : FEATURES_2D);
+	gpu_rig_start(&rig, renderers ? FEATURES_3D : FEATURES_BLOB);
 	if (!with_display)
 		return;
 	gpu_rig_show(&rig, DISPLAY_OF_SESSION);
@@ -163,6 +163,39 @@ static void keeps_its_own_image(void)
 	gpu_rig_finish(&rig);
 }
 
+/* The first bytes of a blob are the image, whatever else is in it. */
+static void takes_it_from_blobs(void)
+{
+	const struct virtio_gpu_mem_entry entries[] = {
+		{ .addr = GUEST_PAGES + 20003, .length = 4097 },
+		{ .addr = GUEST_PAGES, .length = 20000 },
+	};
+	uint32_t pixels[SIDE * SIDE];
+	for (uint32_t i = 0; i < SIDE * SIDE; i++)
+		pixels[i] = 0x40302010 + i;
+	start(0, true);
+	memcpy(rig.guest + entries[0].addr, pixels, 4097);
+	memcpy(rig.guest + entries[1].addr, (uint8_t *)pixels + 4097, sizeof(pixels) - 4097);
+	CHECK_INT(gpu_rig_create_blob_of(&rig, 1, 24000, entries, 2), OK);
+	CHECK_INT(update(0, 10, 1), OK);
+	CHECK_MEM(expect_update(0, 10)->data, pixels, sizeof(pixels));
+	/* It is copied: what the guest does to it is not seen until the next update. */
+	memset(rig.guest + GUEST_PAGES, 0, 20000);
+	CHECK_INT(move(0, 20, 0), OK);
+	expect_position(VHOST_USER_GPU_CURSOR_POS, 20);
+	CHECK_INT(gpu_rig_detach_backing(&rig, 1), OK);
+	peer_expect_nothing(&rig.display);
+	CHECK_INT(update(0, 30, 1), OK);
+	expect_position(VHOST_USER_GPU_CURSOR_POS_HIDE, 30);
+
+	CHECK_INT(gpu_rig_create_blob(&rig, 2, sizeof(pixels) - 1, GUEST_PAGES), OK);
+	CHECK_INT(update(0, 10, 2), VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER);
+	CHECK_INT(gpu_rig_create_blob(&rig, 3, sizeof(pixels), GUEST_PAGES), OK);
+	CHECK_INT(update(0, 10, 3), OK);
+	CHECK_INT(expect_update(0, 10)->data[SIDE], 0);
+	gpu_rig_finish(&rig);
+}
+
 static void reads_3d_back_without_waiting(void)
 {
 	start(1, true);
@@ -241,6 +274,7 @@ int main(int argc, char **argv)
 		TEST_CASE(cuts_and_pads_other_sizes),
 		TEST_CASE(converts_formats),
 		TEST_CASE(keeps_its_own_image),
+		TEST_CASE(takes_it_from_blobs),
 		TEST_CASE(reads_3d_back_without_waiting),
 		TEST_CASE(forgets_a_read_back_when_hidden),
 		TEST_CASE(survives_the_loss_of_its_renderer),

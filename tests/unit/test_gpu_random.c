@@ -62,6 +62,8 @@ static const uint32_t types[] = {
 	VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING,
 	VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING,
 	VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING,
+	VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB,
+	VIRTIO_GPU_CMD_SET_SCANOUT_BLOB,
 	VIRTIO_GPU_CMD_GET_CAPSET_INFO,
 	VIRTIO_GPU_CMD_GET_CAPSET,
 	VIRTIO_GPU_CMD_CTX_CREATE,
@@ -110,6 +112,26 @@ static void fill_2d(union gpu_request *request, uint32_t type)
 	}
 }
 
+static void fill_blob(union gpu_request *request, uint32_t type)
+{
+	if (type == VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB) {
+		request->create_blob.resource_id = number(9);
+		request->create_blob.blob_mem = random_below(10) ? 1 : number(4);
+		request->create_blob.blob_flags = number(4);
+		request->create_blob.nr_entries = number(5);
+		request->create_blob.size = random_below(4) ? 4096 : number(20000);
+	} else {
+		request->set_scanout_blob.r = rectangle();
+		request->set_scanout_blob.scanout_id = number(3);
+		request->set_scanout_blob.resource_id = number(9);
+		request->set_scanout_blob.width = random_below(20) ? 32 : number(100);
+		request->set_scanout_blob.height = random_below(20) ? 30 : number(100);
+		request->set_scanout_blob.format = 1 + number(4);
+		request->set_scanout_blob.strides[0] = 128 + number(3);
+		request->set_scanout_blob.offsets[0] = number(200);
+	}
+}
+
 static void fill_3d(union gpu_request *request, uint32_t type)
 {
 	if (type == VIRTIO_GPU_CMD_CTX_CREATE) {
@@ -140,7 +162,9 @@ static size_t make_request(uint32_t type, uint8_t *bytes)
 		uint32_t id = number(9);
 		memcpy((uint8_t *)&request + spec->resource_field, &id, sizeof(id));
 	}
-	if (spec->feature == VIRTIO_GPU_F_VIRGL && type != VIRTIO_GPU_CMD_CTX_DESTROY &&
+	if (spec->feature == VIRTIO_GPU_F_RESOURCE_BLOB)
+		fill_blob(&request, type);
+	else if (spec->feature == VIRTIO_GPU_F_VIRGL && type != VIRTIO_GPU_CMD_CTX_DESTROY &&
 		spec->request_size > sizeof(struct virtio_gpu_ctx_resource))
 		fill_3d(&request, type);
 	else if (spec->request_size > sizeof(struct virtio_gpu_ctx_resource))
@@ -336,6 +360,7 @@ static void check_all_answered(void)
 	gpu_device_impl.reset(rig.device);
 	gpu_rig_run(&rig);
 	CHECK_INT(rig.device->resource_count, 0);
+	CHECK_INT(rig.device->blob_count, 0);
 	CHECK_INT(rig.device->context_count, 0);
 	CHECK_INT(rig.device->attachment_count, 0);
 	CHECK_INT(rig.device->backing_entries, 0);
@@ -362,7 +387,7 @@ static void survive_with(uint64_t seed, uint32_t renderers, uint64_t features)
 
 static void survive(uint64_t seed, uint32_t renderers)
 {
-	survive_with(seed, renderers, FEATURES_3D);
+	survive_with(seed, renderers, FEATURES_3D | FEATURES_BLOB);
 }
 
 static void survives_with_two_renderers(void)

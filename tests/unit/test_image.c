@@ -172,8 +172,8 @@ static struct image *create_odd(uint32_t fourcc, size_t offset, size_t padding)
 	return image_create_foreign(&like, NULL, NULL);
 }
 
-/* The same pixels in pieces of such lengths, in turn, which lie apart and the wrong way round; the first
- * pixel is a few bytes behind the start. */
+/* The same pixels in pieces of such lengths, in turn, which lie apart and the wrong way round;
+ * the first pixel is a few bytes behind the start. */
 static struct image *scatter(const struct image *image, const size_t *lengths, size_t count)
 {
 	static uint8_t memory[64 * 64 * 16];

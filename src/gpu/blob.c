@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "gpu/blob.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "gpu/context.h"
+#include "gpu/resource.h"
+#include "gpu/state.h"
+#include "util/checked.h"
+
+uint32_t gpu_blob_alignment(void)
+{
+	return (uint32_t)sysconf(_SC_PAGESIZE);
+}
+
+static bool create_valid(
+	const struct gpu_device *device, const struct virtio_gpu_resource_create_blob *create)
+{
+	uint32_t flags = VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE | VIRTIO_GPU_BLOB_FLAG_USE_SHAREABLE;
+	bool aligned = gpu_device_has(device, VIRTIO_GPU_F_BLOB_ALIGNMENT);
+	if (gpu_device_has(device, VIRTIO_GPU_F_RESOURCE_UUID))
+		flags |= VIRTIO_GPU_BLOB_FLAG_USE_CROSS_DEVICE;
+	return !(create->blob_flags & ~flags) && create->size > 0 &&
+		(!aligned || create->size % gpu_blob_alignment() == 0);
+}
+
+uint32_t gpu_blob_create(struct gpu_device *device,
+	const struct virtio_gpu_resource_create_blob *create, struct gpu_resource **ret_resource)
+{
+	const struct renderer_resource_args args = { .id = create->resource_id };
+	struct gpu_resource *resource;
+	if (!create_valid(device, create))
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	uint32_t result = gpu_resource_create(device, &args, GPU_RESOURCE_BLOB, &resource);
+	if (result != VIRTIO_GPU_RESP_OK_NODATA)
+		return result;
+	resource->blob = (struct renderer_blob_args){
+		.id = create->resource_id,
+		.flags = create->blob_flags,
+		.size = create->size,
+	};
+	*ret_resource = resource;
+	return VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+/* From the first pixel to the last. */
+static uint64_t picture_size(const struct gpu_blob_layout *layout)
+{
+	return (uint64_t)layout->stride * (layout->height - 1) + (uint64_t)layout->width * 4;
+}
+
+bool gpu_blob_has_room(const struct gpu_resource *blob, const struct gpu_blob_layout *layout)
+{
+	return range_inside(layout->offset, picture_size(layout), blob->blob.size);
+}
+
+static uint8_t *span_base(const struct gpu_spans *spans, const struct renderer_span *span)
+{
+	uint32_t i = 0;
+	while (spans->regions[i].id != span->region)
+		i++;
+	return spans->regions[i].region->base + span->offset;
+}
+
+/* Cuts size bytes from offset on into pieces (NULL: only counts them). */
+static uint32_t cut(
+	const struct gpu_spans *spans, uint64_t offset, uint64_t size, struct image_piece *pieces)
+{
+	uint32_t count = 0;
+	uint64_t done = 0;
+	for (uint32_t i = 0; done < size; i++) {
+		assert(i < spans->count);
+		const struct renderer_span *span = &spans->spans[i];
+		if (offset >= span->length) {
+			offset -= span->length;
+			continue;
+		}
+		if (pieces)
+			pieces[count] = (struct image_piece){
+				.start = done,
+				.base = span_base(spans, span) + offset,
+			};
+		count++;
+		done += min_u64(span->length - offset, size - done);
+		offset = 0;
+	}
+	return count;
+}
+
+static void release_view(struct image *image)
+{
+	gpu_spans_unref(image->owner);
+	free((void *)(uintptr_t)image->pieces);
+}
+
+struct image *gpu_blob_view(const struct gpu_resource *blob, const struct gpu_blob_layout *layout)
+{
+	struct gpu_spans *spans = blob->backing.spans;
+	uint64_t size = picture_size(layout);
+	if (!spans)
+		return NULL;
+	uint32_t count = cut(spans, layout->offset, size, NULL);
+	struct image_piece *pieces = reallocarray(NULL, count, sizeof(*pieces));
+	if (!pieces)
+		return NULL;
+	cut(spans, layout->offset, size, pieces);
+	const struct image like = {
+		.kind = count == 1 ? IMAGE_PIXELS : IMAGE_SCATTERED,
+		.width = layout->width,
+		.height = layout->height,
+		.fourcc = layout->fourcc,
+		.pixels = count == 1 ? pieces[0].base : NULL,
+		.stride = layout->stride,
+		.pieces = pieces,
+		.piece_count = count,
+		.pieces_size = size,
+	};
+	struct image *view = image_create_foreign(&like, release_view, gpu_spans_ref(spans));
+	if (!view) {
+		gpu_spans_unref(spans);
+		free(pieces);
+	}
+	return view;
+}
+
+void gpu_blob_let_go(struct gpu_resource *resource)
+{
+	struct gpu_device *device = resource->device;
+	if (resource->kind != GPU_RESOURCE_BLOB || !resource->backing.spans)
+		return;
+	gpu_scanouts_let_go(device, resource);
+	gpu_outputs_release_memory(device, resource->backing.spans);
+}
+
+void gpu_blob_backed(struct gpu_resource *resource)
+{
+	if (resource->kind != GPU_RESOURCE_BLOB)
+		return;
+	gpu_attachments_backed(resource);
+	gpu_scanouts_damage(resource->device, resource, NULL);
+}

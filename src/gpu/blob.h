@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Blobs of guest memory (virtio 1.4, RESOURCE_CREATE_BLOB): bytes of the guest without any meaning
+ * but what a command gives them. There is no copy of them. A picture in a blob is read where the
+ * guest keeps it, whenever it is shown, so what the guest has written is seen with the next flush.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gpu/protocol.h"
+
+struct gpu_device;
+struct gpu_resource;
+struct image;
+
+/* How a picture lies in a blob. */
+struct gpu_blob_layout {
+	uint32_t width, height; /* 1..IMAGE_MAX_SIDE */
+	uint32_t fourcc;
+	uint32_t stride; /* bytes; at least 4 * width */
+	uint32_t offset; /* of the first pixel */
+};
+
+/* What blob sizes are a multiple of (VIRTIO_GPU_F_BLOB_ALIGNMENT): a page of ours. */
+uint32_t gpu_blob_alignment(void);
+
+/* Registers a blob of guest memory that has none yet (the header, blob_mem, blob_id and nr_entries of
+ * `create` do not count). Returns VIRTIO_GPU_RESP_…. */
+uint32_t gpu_blob_create(struct gpu_device *device,
+	const struct virtio_gpu_resource_create_blob *create, struct gpu_resource **ret_resource);
+
+/* True when all pixels of the picture lie inside of the blob. */
+bool gpu_blob_has_room(const struct gpu_resource *blob, const struct gpu_blob_layout *layout);
+
+/* A picture that the blob has room for, as a readable image of the guest's own memory; one
+ * reference is the caller's. NULL when the blob has no memory now, or there is none for the
+ * image. */
+struct image *gpu_blob_view(const struct gpu_resource *blob, const struct gpu_blob_layout *layout);
+
+/* For backing.c; do nothing for other resources. The first: its spans are about to go, nothing may
+ * read there any more. The second: it has spans now. */
+void gpu_blob_let_go(struct gpu_resource *resource);
+void gpu_blob_backed(struct gpu_resource *resource);
