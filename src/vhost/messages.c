@@ -374,6 +374,22 @@ static int set_config(struct vhost_session *session, struct vhost_message *messa
 	return HANDLED;
 }
 
+/* Some VMMs leave the UUID out: they get the same as when there is no such object. */
+static int get_shared_object(struct vhost_session *session, struct vhost_message *message)
+{
+	struct vhost_user_shared shared;
+	int fd = -1;
+	if (message->header.size > 0 && message->header.size != sizeof(shared))
+		return vhost_session_violation(
+			session, "%u bytes of payload", message->header.size);
+	if (message->header.size > 0) {
+		memcpy(&shared, message->payload, sizeof(shared));
+		fd = session->impl->shared_object(session->device, shared.uuid);
+	}
+	vhost_session_reply_fd(session, VHOST_USER_GET_SHARED_OBJECT, fd);
+	return HANDLED;
+}
+
 static int gpu_set_socket(struct vhost_session *session, struct vhost_message *message)
 {
 	if (!is_socket(message->fds[0]))
@@ -402,6 +418,8 @@ static int reset_device(struct vhost_session *session, struct vhost_message *mes
 	sizeof(struct vhost_user_config_header),                                                   \
 		sizeof(struct vhost_user_config_header) + VHOST_USER_MAX_CONFIG_SIZE
 
+#define UUID 0, sizeof(struct vhost_user_shared)
+
 #define NO_FD  EXACTLY(0)
 #define ONE_FD EXACTLY(1)
 #define AN_FD  0, 1 /* perhaps */
@@ -414,6 +432,7 @@ static int reset_device(struct vhost_session *session, struct vhost_message *mes
 #define F_RESET   VHOST_BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE)
 #define F_SLOTS   VHOST_BIT(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS)
 #define F_STATE   VHOST_BIT(VHOST_USER_PROTOCOL_F_DEVICE_STATE)
+#define F_SHARED  VHOST_BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT)
 
 #define ROW(request, ...) [VHOST_USER_##request] = { #request, __VA_ARGS__ }
 
@@ -453,6 +472,7 @@ static const struct vhost_message_spec specs[VHOST_USER_REQUEST_MAX] = {
 		vhost_handle_set_device_state_fd),
 	ROW(CHECK_DEVICE_STATE,    EMPTY,       NO_FD,  F_STATE,   REPLY_OWN,
 		vhost_handle_check_device_state),
+	ROW(GET_SHARED_OBJECT,     UUID,        NO_FD,  F_SHARED,  REPLY_OWN,  get_shared_object),
 };
 /* clang-format on */
 

@@ -162,6 +162,11 @@ struct vhost_user_config_header {
 	uint32_t flags;
 };
 
+/* GET_SHARED_OBJECT and the backend's SHARED_OBJECT_… requests. */
+struct vhost_user_shared {
+	uint8_t uuid[16];
+};
+
 struct vhost_user_shmem_config {
 	uint32_t nregions;
 	uint32_t padding;

@@ -35,16 +35,28 @@ int vhost_session_refusal(struct vhost_session *session, int error, const char *
 	return -error;
 }
 
-void vhost_session_reply(struct vhost_session *session, enum vhost_user_request request,
-	const void *payload, size_t size)
+static struct vhost_user_header reply_header(enum vhost_user_request request, size_t size)
 {
-	const struct vhost_user_header header = {
+	return (struct vhost_user_header){
 		.request = request,
 		.flags = VHOST_USER_VERSION | VHOST_USER_REPLY_MASK,
 		.size = (uint32_t)size,
 	};
+}
+
+void vhost_session_reply(struct vhost_session *session, enum vhost_user_request request,
+	const void *payload, size_t size)
+{
+	const struct vhost_user_header header = reply_header(request, size);
 	if (session->connection)
 		vhost_connection_send(session->connection, &header, payload, NULL, 0);
+}
+
+void vhost_session_reply_fd(struct vhost_session *session, enum vhost_user_request request, int fd)
+{
+	const struct vhost_user_header header = reply_header(request, 0);
+	if (session->connection)
+		vhost_connection_send(session->connection, &header, NULL, &fd, fd >= 0);
 }
 
 /* Everything stops; the device hears of it last. Once. */

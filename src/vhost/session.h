@@ -76,7 +76,7 @@ struct vhost_state_impl {
 };
 
 /* What a device gives the transport. All are called on the loop's thread; all are required but
- * `state`. */
+ * `state`, and what says otherwise. */
 struct vhost_device_impl {
 	uint32_t queues; /* how many, at most VHOST_MAX_QUEUES */
 	uint32_t config_size; /* bytes of configuration space, at most VHOST_USER_MAX_CONFIG_SIZE */
@@ -104,6 +104,9 @@ struct vhost_device_impl {
 	void (*memory_changed)(void *device, struct vhost_memory *memory);
 	/* GPU_SET_SOCKET: takes sock. */
 	void (*set_gpu_socket)(void *device, int sock);
+	/* GET_SHARED_OBJECT: a descriptor of what the device shares under this UUID, which stays the
+	 * device's, or -ENOENT. Required of devices that offer SHARED_OBJECT. */
+	int (*shared_object)(void *device, const uint8_t uuid[16]);
 	/* Device reset (RESET_DEVICE, or a restart that shows one took place): all state of the
 	 * guest is dropped; features, memory and GPU socket stay in force until they are set
 	 * again. No request is in flight then. */

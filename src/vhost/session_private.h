@@ -76,6 +76,9 @@ int vhost_session_refusal(struct vhost_session *session, int error, const char *
 void vhost_session_reply(struct vhost_session *session, enum vhost_user_request request,
 	const void *payload, size_t size);
 
+/* An answer without payload; fd (-1: none) stays the caller's. */
+void vhost_session_reply_fd(struct vhost_session *session, enum vhost_user_request request, int fd);
+
 /* session_queues.c */
 
 bool vhost_session_any_started(const struct vhost_session *session);

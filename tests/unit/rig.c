@@ -24,7 +24,7 @@ static void device_set_features(void *data, uint64_t features)
 
 static uint64_t device_protocol_features(void *data)
 {
-	return 0;
+	return rig.shares ? VHOST_BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT) : 0;
 }
 
 static void device_read_config(void *data, uint8_t *config)
@@ -108,6 +108,14 @@ static void device_set_gpu_socket(void *data, int sock)
 	device->gpu_socket = sock;
 }
 
+static int device_shared_object(void *data, const uint8_t uuid[16])
+{
+	const struct rig_device *device = data;
+	if (device->shared_fd < 0 || memcmp(uuid, RIG_UUID, 16) != 0)
+		return -ENOENT;
+	return device->shared_fd;
+}
+
 static void device_reset(void *data)
 {
 	struct rig_device *device = data;
@@ -135,6 +143,7 @@ static const struct vhost_device_impl impl = {
 	.queue_stop = device_queue_stop,
 	.memory_changed = device_memory_changed,
 	.set_gpu_socket = device_set_gpu_socket,
+	.shared_object = device_shared_object,
 	.reset = device_reset,
 	.closed = device_closed,
 };
@@ -165,12 +174,13 @@ static void setup_memory(void)
 void rig_setup(void)
 {
 	rig = (struct rig){ .memory_slots = rig.memory_slots,
+		.shares = rig.shares,
 		.state = rig.state,
 		.packed = rig.packed,
 		.impl = impl };
 	rig.impl.state = rig.state;
 	rig.fds_before = test_open_fds();
-	rig.device.gpu_socket = -1;
+	rig.device.gpu_socket = rig.device.shared_fd = -1;
 	list_init(&rig.device.held);
 	setup_memory();
 	rig.loop = loop_create();

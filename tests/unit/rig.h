@@ -21,6 +21,7 @@
 #define RIG_MEMORY   UINT64_C(0x100000)
 #define RIG_DATA     UINT64_C(0x80000) /* offset of buffers in it */
 #define RIG_FEATURES UINT64_C(7) /* of the device */
+#define RIG_UUID     "sixteen letters!" /* what it shares */
 
 /* What was said and done to the device. */
 struct rig_device {
@@ -29,6 +30,7 @@ struct rig_device {
 	uint32_t resets_before_ready; /* resets at the time of the first queue_ready */
 	uint8_t config[RIG_CONFIG];
 	int gpu_socket;
+	int shared_fd; /* what it shares as RIG_UUID; -1: nothing */
 	bool hold; /* keeps what it pops */
 	bool backwards; /* completes what it has kept from the last to the first */
 	bool lazy; /* does not even hurry */
@@ -55,6 +57,7 @@ struct rig {
 	bool memory_slots;
 	bool packed;
 	const struct vhost_state_impl *state; /* NULL: the device's state cannot be transferred */
+	bool shares;
 };
 
 extern struct rig rig;

@@ -24,8 +24,10 @@ struct sample {
 	uint32_t size;
 	uint64_t words[6];
 	enum kind fd;
-	uint32_t answer; /* bytes of its own answer, 0: none */
+	uint32_t answer; /* bytes of its own answer, or BARE: it has none; 0: it has no answer */
 };
+
+#define BARE UINT32_MAX
 
 /* two numbers of 32 bits */
 #define PAIR(low, high) (NUM(low) | NUM(high) << 32)
@@ -58,6 +60,7 @@ static const struct sample samples[] = {
 	{ VHOST_USER_REM_MEM_REG, 40, { 0, RIG_GUEST, RIG_MEMORY, RIG_USER, 0 }, NO_FD, 0 },
 	{ VHOST_USER_SET_DEVICE_STATE_FD, 8, { PAIR(0, 0) }, FILE_FD, 8 },
 	{ VHOST_USER_CHECK_DEVICE_STATE, 0, { 0 }, NO_FD, 8 },
+	{ VHOST_USER_GET_SHARED_OBJECT, 16, { 1, 2 }, NO_FD, BARE },
 };
 
 static int make_fd(enum kind kind)
@@ -83,7 +86,7 @@ static int make_fd(enum kind kind)
 /* Everything is negotiated and queue 1 could start. */
 static void setup(void)
 {
-	rig.memory_slots = true;
+	rig.memory_slots = rig.shares = true;
 	transfer_setup(1000);
 	rig_share_memory();
 	rig_set_queue(1, 0);
@@ -105,6 +108,11 @@ static void send_sample(const struct sample *sample, uint32_t flags, size_t size
 	rig_run();
 }
 
+static size_t own_size(const struct sample *sample)
+{
+	return sample->answer == BARE ? 0 : sample->answer;
+}
+
 static void serves_every_request(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
@@ -114,7 +122,7 @@ static void serves_every_request(void)
 		CHECK(!rig.ended);
 		uint8_t answer[VHOST_USER_MAX_PAYLOAD];
 		if (sample->answer)
-			rig_answer(sample->request, answer, sample->answer);
+			rig_answer(sample->request, answer, own_size(sample));
 		CHECK(rig_silent());
 		rig_teardown();
 	}
@@ -127,7 +135,7 @@ static void acknowledges_every_request(void)
 		setup();
 		send_sample(sample, VHOST_USER_NEED_REPLY_MASK, sample->size, sample->fd != NO_FD);
 		uint64_t status[3] = { 0 };
-		rig_answer(sample->request, status, sample->answer ? sample->answer : 8);
+		rig_answer(sample->request, status, sample->answer ? own_size(sample) : 8);
 		if (!sample->answer)
 			CHECK_INT(status[0], 0);
 		CHECK(rig_silent());
@@ -154,7 +162,8 @@ static void refuses_wrong_sizes(void)
 		const size_t wrong[] = { 0, 1, sample->size - 1, sample->size + 1, sample->size + 8,
 			VHOST_USER_MAX_PAYLOAD };
 		for (size_t j = 0; j < ARRAY_SIZE(wrong); j++) {
-			if (wrong[j] == sample->size || wrong[j] > VHOST_USER_MAX_PAYLOAD)
+			if (wrong[j] == sample->size || wrong[j] > VHOST_USER_MAX_PAYLOAD ||
+				(sample->answer == BARE && wrong[j] == 0))
 				continue;
 			setup();
 			int log = rig_log_begin();
@@ -200,7 +209,7 @@ static void refuses_what_was_not_negotiated(void)
 	static const uint32_t requests[] = { VHOST_USER_GET_QUEUE_NUM,
 		VHOST_USER_SET_BACKEND_REQ_FD, VHOST_USER_GET_CONFIG, VHOST_USER_SET_CONFIG,
 		VHOST_USER_RESET_DEVICE, VHOST_USER_GET_MAX_MEM_SLOTS, VHOST_USER_ADD_MEM_REG,
-		VHOST_USER_REM_MEM_REG };
+		VHOST_USER_REM_MEM_REG, VHOST_USER_GET_SHARED_OBJECT };
 	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
 		for (size_t j = 0; j < ARRAY_SIZE(requests); j++) {
 			if (samples[i].request != requests[j])

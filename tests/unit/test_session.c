@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -437,6 +438,40 @@ static void talks_back(void)
 	rig_teardown();
 }
 
+static int ask_shared_object(const void *uuid, size_t size)
+{
+	struct peer_message message;
+	rig_send(VHOST_USER_GET_SHARED_OBJECT, uuid, size);
+	CHECK(peer_receive(rig.peer, &message));
+	CHECK_INT(message.header.request, VHOST_USER_GET_SHARED_OBJECT);
+	CHECK_INT(message.header.flags, VHOST_USER_VERSION | VHOST_USER_REPLY_MASK);
+	CHECK_INT(message.header.size, 0);
+	return message.fd;
+}
+
+static void hands_out_shared_objects(void)
+{
+	static const uint8_t other[16] = { 1, 2, 3 };
+	rig.shares = true;
+	rig_setup();
+	rig_negotiate();
+	CHECK_INT(ask_shared_object(RIG_UUID, 16), -1);
+	rig.device.shared_fd = rig.memory_fd;
+	for (int i = 0; i < 3; i++) {
+		int fd = ask_shared_object(RIG_UUID, 16);
+		struct stat theirs, ours;
+		CHECK(fd >= 0 && fstat(fd, &theirs) == 0 && fstat(rig.memory_fd, &ours) == 0);
+		CHECK_INT(theirs.st_ino, ours.st_ino);
+		fd_close(&fd);
+		CHECK_INT(ask_shared_object(other, sizeof(other)), -1);
+		/* Without a UUID, too, there is nothing to be had. */
+		CHECK_INT(ask_shared_object(NULL, 0), -1);
+	}
+	CHECK(!rig.ended);
+	rig_teardown();
+	rig.shares = false;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
@@ -463,6 +498,7 @@ int main(int argc, char **argv)
 		TEST_CASE(refuses_a_kick_that_cannot_be_watched),
 		TEST_CASE(gives_the_device_its_display),
 		TEST_CASE(talks_back),
+		TEST_CASE(hands_out_shared_objects),
 	};
 	return test_main(argc, argv, cases, ARRAY_SIZE(cases));
 }
