@@ -38,6 +38,7 @@ union gpu_request {
 	struct virtio_gpu_resource_detach_backing detach_backing;
 	struct virtio_gpu_get_capset_info get_capset_info;
 	struct virtio_gpu_get_capset get_capset;
+	struct virtio_gpu_resource_assign_uuid assign_uuid;
 	struct virtio_gpu_resource_create_blob create_blob;
 	struct virtio_gpu_set_scanout_blob set_scanout_blob;
 	struct virtio_gpu_ctx_create ctx_create;

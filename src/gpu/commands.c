@@ -118,6 +118,16 @@ static const struct gpu_command_spec specs[] = {
 		.handle = gpu_handle_get_edid,
 	},
 	{
+		.type = VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID,
+		.name = "RESOURCE_ASSIGN_UUID",
+		.request_size = sizeof(struct virtio_gpu_resource_assign_uuid),
+		.response_size = sizeof(struct virtio_gpu_resp_resource_uuid),
+		.feature = VIRTIO_GPU_F_RESOURCE_UUID,
+		.queues = CONTROL,
+		.resource_field = offsetof(struct virtio_gpu_resource_assign_uuid, resource_id),
+		.handle = gpu_handle_assign_uuid,
+	},
+	{
 		.type = VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB,
 		.name = "RESOURCE_CREATE_BLOB",
 		.request_size = sizeof(struct virtio_gpu_resource_create_blob),

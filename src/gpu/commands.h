@@ -20,6 +20,7 @@ uint32_t gpu_handle_unref(struct gpu_command *command);
 uint32_t gpu_handle_transfer_2d(struct gpu_command *command);
 uint32_t gpu_handle_attach_backing(struct gpu_command *command);
 uint32_t gpu_handle_detach_backing(struct gpu_command *command);
+uint32_t gpu_handle_assign_uuid(struct gpu_command *command);
 
 /* commands_blob.c */
 uint32_t gpu_handle_create_blob(struct gpu_command *command);

@@ -70,3 +70,12 @@ uint32_t gpu_handle_detach_backing(struct gpu_command *command)
 	gpu_backing_detach(resource, command);
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
+
+uint32_t gpu_handle_assign_uuid(struct gpu_command *command)
+{
+	struct gpu_resource *resource =
+		gpu_resource_find(command->device, command->fixed.assign_uuid.resource_id);
+	if (!resource)
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	return gpu_shared_assign(resource, command);
+}

@@ -69,7 +69,7 @@ static void impl_set_features(void *data, uint64_t features)
 
 static uint64_t impl_protocol_features(void *data)
 {
-	return 0;
+	return VHOST_BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT);
 }
 
 static void impl_read_config(void *data, uint8_t *bytes)
@@ -100,6 +100,7 @@ static void impl_queue_ready(void *data, struct virtqueue *queue)
 static void impl_queue_stop(void *data, struct virtqueue *queue, bool hurry)
 {
 	gpu_queues_stop(data, queue->index);
+	gpu_shares_hurry(data);
 	if (hurry)
 		gpu_commands_abort(data, queue->index);
 }
@@ -114,6 +115,11 @@ static void impl_set_gpu_socket(void *data, int sock)
 	struct gpu_device *device = data;
 	device->outputs.session_shows = true;
 	gpu_outputs_set(device, GPU_DISPLAY_SESSION, sock);
+}
+
+static int impl_shared_object(void *data, const uint8_t uuid[16])
+{
+	return gpu_shares_find(data, uuid);
 }
 
 static void impl_reset(void *data)
@@ -145,6 +151,7 @@ const struct vhost_device_impl gpu_device_impl = {
 	.queue_stop = impl_queue_stop,
 	.memory_changed = impl_memory_changed,
 	.set_gpu_socket = impl_set_gpu_socket,
+	.shared_object = impl_shared_object,
 	.reset = impl_reset,
 	.closed = impl_closed,
 	.state = &gpu_snapshot_impl,
@@ -164,6 +171,7 @@ struct gpu_device *gpu_device_create(const struct gpu_device_args *args)
 	idmap_init(&device->contexts);
 	list_init(&device->resource_list);
 	list_init(&device->context_list);
+	gpu_shares_init(&device->shares);
 	if (gpu_outputs_init(device) < 0)
 		goto fail_outputs;
 	if (gpu_queues_init(device) < 0)
@@ -190,6 +198,7 @@ void gpu_device_destroy(struct gpu_device *device)
 	if (!device)
 		return;
 	device_reset(device);
+	assert(list_empty(&device->shares.all)); /* no session is open that would know of any */
 	/* These finish what is under way, for which the rest has to be there still. */
 	for (uint32_t i = 0; i < GPU_DISPLAY_OWNERS; i++)
 		gpu_outputs_set(device, (enum gpu_display_owner)i, -1);

@@ -39,6 +39,7 @@ void gpu_realisation_drop(struct gpu_realisation *realisation)
 		resource->home = next_home(resource);
 	if (realisation->calls == 0)
 		free(realisation);
+	gpu_shared_update(resource);
 }
 
 static void drop_attachments(struct gpu_resource *resource, const struct gpu_slot *slot)
@@ -92,6 +93,7 @@ static void export_done(struct renderer_call *call, int status, const struct ren
 		else
 			realisation->export_failed = true;
 		gpu_scanouts_push(realisation->resource->device);
+		gpu_shared_update(realisation->resource);
 	}
 	call_closed(realisation);
 }
@@ -149,6 +151,8 @@ int gpu_realise(struct gpu_resource *resource, struct gpu_slot *slot, struct gpu
 			gpu_pin_create(slot, resource->args.id, resource->backing.spans, NULL);
 	if (realisation->resource && resource->kind == GPU_RESOURCE_2D)
 		gpu_realisation_upload(realisation);
+	if (realisation->resource)
+		gpu_shared_update(resource);
 	/* A renderer can do nothing with a blob that has no memory. */
 	bool bare =
 		realisation->resource && resource->kind == GPU_RESOURCE_BLOB && !realisation->pin;

@@ -109,6 +109,7 @@ static void unlist(struct gpu_resource *resource)
 	list_remove(&resource->link);
 	device->resource_count--;
 	device->blob_count -= resource->kind == GPU_RESOURCE_BLOB;
+	gpu_shared_drop(resource);
 	gpu_scanouts_off(device, resource);
 	gpu_cursors_forget(device, resource->args.id);
 }

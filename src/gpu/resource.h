@@ -26,6 +26,7 @@
 struct gpu_command;
 struct gpu_device;
 struct gpu_resource;
+struct gpu_shared;
 struct gpu_slot;
 
 /* Gallium's numbers of texture targets, as in RESOURCE_CREATE_3D. */
@@ -76,6 +77,7 @@ struct gpu_resource {
 	struct list realisations;
 	struct gpu_realisation *home; /* may be NULL */
 	struct list attachments; /* gpu_attachment::resource_link */
+	struct gpu_shared *shared; /* shared.c: its UUID; may be NULL */
 };
 
 /* The resource with this id, or NULL. */
@@ -126,5 +128,5 @@ void gpu_realisation_lost(struct gpu_realisation *realisation);
 void gpu_realisation_drop(struct gpu_realisation *realisation);
 
 /* Asks for a dma-buf of it, unless that is under way, done or known to fail. When it is there, the
- * scanouts that show the resource are pushed. */
+ * scanouts that show the resource are pushed, and the VMM may be told. */
 void gpu_realisation_export(struct gpu_realisation *realisation);

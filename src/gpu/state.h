@@ -16,6 +16,7 @@
 #include "gpu/output.h"
 #include "gpu/renderers.h"
 #include "gpu/scanout.h"
+#include "gpu/shared.h"
 #include "util/idmap.h"
 #include "util/list.h"
 
@@ -44,6 +45,7 @@ struct gpu_device {
 	struct list resource_list; /* gpu_resource::link */
 	uint32_t resource_count;
 	uint32_t blob_count; /* of these */
+	struct gpu_shares shares; /* shared.c */
 	uint64_t backing_entries; /* backing.c: of all resources together */
 	uint64_t renderer_bytes; /* realisation.c: of all that is in renderer processes */
 

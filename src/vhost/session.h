@@ -104,8 +104,8 @@ struct vhost_device_impl {
 	void (*memory_changed)(void *device, struct vhost_memory *memory);
 	/* GPU_SET_SOCKET: takes sock. */
 	void (*set_gpu_socket)(void *device, int sock);
-	/* GET_SHARED_OBJECT: a descriptor of what the device shares under this UUID, which stays the
-	 * device's, or -ENOENT. Required of devices that offer SHARED_OBJECT. */
+	/* GET_SHARED_OBJECT: a descriptor of what the device shares under this UUID, which stays
+	 * the device's, or -ENOENT. Required of devices that offer SHARED_OBJECT. */
 	int (*shared_object)(void *device, const uint8_t uuid[16]);
 	/* Device reset (RESET_DEVICE, or a restart that shows one took place): all state of the
 	 * guest is dropped; features, memory and GPU socket stay in force until they are set

@@ -32,7 +32,9 @@
 	(FEATURES_2D | FEATURE_BIT(VIRTIO_GPU_F_VIRGL) | FEATURE_BIT(VIRTIO_GPU_F_CONTEXT_INIT))
 
 /* What a device offers whatever its renderers can do. */
-#define FEATURES_ALWAYS (FEATURES_BLOB | FEATURE_BIT(VIRTIO_GPU_F_BLOB_ALIGNMENT))
+#define FEATURES_ALWAYS                                                                            \
+	(FEATURES_BLOB | FEATURE_BIT(VIRTIO_GPU_F_BLOB_ALIGNMENT) |                                \
+		FEATURE_BIT(VIRTIO_GPU_F_RESOURCE_UUID))
 
 struct gpu_rig {
 	struct loop *loop;

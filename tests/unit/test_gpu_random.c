@@ -62,6 +62,7 @@ static const uint32_t types[] = {
 	VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING,
 	VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING,
 	VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING,
+	VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID,
 	VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB,
 	VIRTIO_GPU_CMD_SET_SCANOUT_BLOB,
 	VIRTIO_GPU_CMD_GET_CAPSET_INFO,
@@ -387,7 +388,8 @@ static void survive_with(uint64_t seed, uint32_t renderers, uint64_t features)
 
 static void survive(uint64_t seed, uint32_t renderers)
 {
-	survive_with(seed, renderers, FEATURES_3D | FEATURES_BLOB);
+	survive_with(seed, renderers,
+		FEATURES_3D | FEATURES_BLOB | FEATURE_BIT(VIRTIO_GPU_F_RESOURCE_UUID));
 }
 
 static void survives_with_two_renderers(void)

@@ -118,7 +118,9 @@ static void break_message(
 	struct kit_message message;
 	snprintf(what, sizeof(what), "%s with %s", spec->name, mutation->name);
 	compose(m, spec->request, &message);
-	if ((mutation->needs_payload && message.header.size == 0) ||
+	/* QEMU asks for shared objects without saying which. */
+	bool meant = spec->request == VHOST_USER_GET_SHARED_OBJECT && mutation->apply == no_payload;
+	if (meant || (mutation->needs_payload && message.header.size == 0) ||
 		(mutation->needs_fd && message.fd_count == 0)) {
 		kit_message_finish(&message);
 		return;

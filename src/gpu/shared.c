@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "gpu/shared.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "gpu/resource.h"
+#include "gpu/state.h"
+#include "util/image.h"
+#include "util/log.h"
+#include "vhost/backend_channel.h"
+
+#define DUE(link) container_of((link), struct gpu_shared, due_link)
+#define ALL(link) container_of((link), struct gpu_shared, link)
+
+void gpu_shares_init(struct gpu_shares *shares)
+{
+	list_init(&shares->all);
+	list_init(&shares->due);
+}
+
+static struct backend_channel *find_channel(const struct gpu_device *device)
+{
+	uint64_t needed = VHOST_BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT);
+	struct vhost_session *session = device->session;
+	if (!session || !(vhost_session_protocol_features(session) & needed))
+		return NULL;
+	return vhost_session_backend_channel(session);
+}
+
+/* Takes one of the places for exports, if it has none yet. */
+static bool may_export(struct gpu_shared *shared)
+{
+	struct gpu_shares *shares = &shared->device->shares;
+	if (shared->exports || shares->exports == GPU_MAX_SHARED)
+		return shared->exports;
+	shared->exports = true;
+	shares->exports++;
+	return true;
+}
+
+/* The dma-buf that there is now; one that there is not may come later. */
+static struct image *find_image(struct gpu_shared *shared)
+{
+	struct gpu_realisation *home = shared->resource ? shared->resource->home : NULL;
+	const struct renderer *renderer = home ? home->slot->renderer : NULL;
+	if (!renderer || !renderer->can_export || !find_channel(shared->device) ||
+		!may_export(shared))
+		return NULL;
+	gpu_realisation_export(home);
+	return home->exported;
+}
+
+static void set_image(struct gpu_shared *shared, struct image *image)
+{
+	if (image)
+		image_ref(image);
+	image_unref(shared->image);
+	shared->image = image;
+}
+
+static bool is_due(const struct gpu_shared *shared)
+{
+	bool wanted = shared->image && !shared->refused;
+	return shared->told != wanted;
+}
+
+static void stop_waiting(struct gpu_shared *shared)
+{
+	struct gpu_command *waiter = shared->waiter;
+	shared->waiter = NULL;
+	gpu_command_release(waiter, 0);
+}
+
+static void destroy(struct gpu_shared *shared)
+{
+	shared->device->shares.exports -= shared->exports;
+	list_remove(&shared->link);
+	list_remove(&shared->due_link);
+	free(shared);
+}
+
+/* Puts it in line, or ends what waits for it when there is nothing to be told. It may be gone
+ * afterwards. */
+static void settle(struct gpu_shared *shared)
+{
+	struct gpu_shares *shares = &shared->device->shares;
+	const struct gpu_resource *resource = shared->resource;
+	if (shares->asked == shared)
+		return;
+	list_remove(&shared->due_link);
+	/* What is taken back goes first: the VMM must not hand it out any more. */
+	if (is_due(shared))
+		list_insert(shared->told ? &shares->due : shares->due.prev, &shared->due_link);
+	else if (!resource)
+		destroy(shared);
+	else if (!shared->exports || !resource->home || !resource->home->exporting)
+		stop_waiting(shared);
+}
+
+static void answered(struct gpu_shared *shared, int status)
+{
+	/* Whether the VMM knows of what it was told last when its channel closed is not known: it
+	 * is taken back later in any case. */
+	if (shared->told)
+		shared->told = false;
+	else if (status == 0 || status == -ECONNRESET)
+		shared->told = true;
+	else
+		shared->refused = true;
+	if (shared->refused && shared->resource)
+		log_limited(LOG_DEBUG, "resource %u: the VMM does not take it: %d",
+			shared->resource->args.id, status);
+	settle(shared);
+}
+
+static void run(struct gpu_device *device);
+
+static void request_done(void *data, int status)
+{
+	struct gpu_device *device = data;
+	struct gpu_shared *shared = device->shares.asked;
+	device->shares.asked = NULL;
+	answered(shared, status);
+	run(device);
+}
+
+static void ask(struct gpu_shared *shared)
+{
+	struct gpu_device *device = shared->device;
+	struct backend_channel *channel = find_channel(device);
+	struct vhost_user_shared payload;
+	memcpy(payload.uuid, shared->uuid, sizeof(payload.uuid));
+	list_remove(&shared->due_link);
+	device->shares.asked = shared;
+	int ret = -ENOTCONN;
+	if (channel)
+		ret = backend_channel_request(channel,
+			shared->told ? VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE
+				     : VHOST_USER_BACKEND_SHARED_OBJECT_ADD,
+			&payload, sizeof(payload), -1, request_done, device);
+	if (ret < 0) {
+		device->shares.asked = NULL;
+		answered(shared, ret);
+	}
+}
+
+static void run(struct gpu_device *device)
+{
+	struct gpu_shares *shares = &device->shares;
+	while (!shares->asked && !list_empty(&shares->due))
+		ask(DUE(shares->due.next));
+}
+
+void gpu_shared_update(struct gpu_resource *resource)
+{
+	struct gpu_shared *shared = resource->shared;
+	if (!shared)
+		return;
+	set_image(shared, find_image(shared));
+	settle(shared);
+	run(resource->device);
+}
+
+void gpu_shared_drop(struct gpu_resource *resource)
+{
+	struct gpu_device *device = resource->device;
+	struct gpu_shared *shared = resource->shared;
+	if (!shared)
+		return;
+	resource->shared = NULL;
+	shared->resource = NULL;
+	set_image(shared, NULL);
+	stop_waiting(shared);
+	settle(shared);
+	run(device);
+}
+
+/* A random one (RFC 9562, version 4). */
+static int make_uuid(uint8_t uuid[GPU_UUID_SIZE])
+{
+	if (getrandom(uuid, GPU_UUID_SIZE, GRND_NONBLOCK) != GPU_UUID_SIZE)
+		return -EAGAIN;
+	uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x40);
+	uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
+	return 0;
+}
+
+static struct gpu_shared *create(struct gpu_resource *resource)
+{
+	struct gpu_device *device = resource->device;
+	struct gpu_shared *shared = calloc(1, sizeof(*shared));
+	if (!shared)
+		return NULL;
+	if (make_uuid(shared->uuid) < 0) {
+		free(shared);
+		return NULL;
+	}
+	shared->device = device;
+	shared->resource = resource;
+	resource->shared = shared;
+	list_append(&device->shares.all, &shared->link);
+	list_init(&shared->due_link);
+	return shared;
+}
+
+uint32_t gpu_shared_assign(struct gpu_resource *resource, struct gpu_command *command)
+{
+	bool known = resource->shared;
+	struct gpu_shared *shared = known ? resource->shared : create(resource);
+	if (!shared)
+		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+	uint32_t result = gpu_command_answer(
+		command, VIRTIO_GPU_RESP_OK_RESOURCE_UUID, shared->uuid, sizeof(shared->uuid));
+	if (known)
+		return result;
+	if (result != VIRTIO_GPU_RESP_OK_RESOURCE_UUID) {
+		gpu_shared_drop(resource);
+		return result;
+	}
+	shared->waiter = command;
+	gpu_command_hold(command, NULL);
+	gpu_shared_update(resource);
+	return result;
+}
+
+void gpu_shares_hurry(struct gpu_device *device)
+{
+	list_for_each (link, &device->shares.all)
+		stop_waiting(ALL(link));
+}
+
+int gpu_shares_find(const struct gpu_device *device, const uint8_t uuid[GPU_UUID_SIZE])
+{
+	list_for_each (link, &device->shares.all) {
+		const struct gpu_shared *shared = ALL(link);
+		if (shared->image && memcmp(shared->uuid, uuid, GPU_UUID_SIZE) == 0)
+			return shared->image->fds[0];
+	}
+	return -ENOENT;
+}
