@@ -178,6 +178,64 @@ static const char *map_out(struct kit_channel *channel, const struct vhost_user_
 	return "an unmap of what was not mapped";
 }
 
+/* --- shared objects ------------------------------------------------------------------------ */
+
+static uint32_t find_shared(const struct kit_channel *channel, const uint8_t uuid[16])
+{
+	uint32_t i = 0;
+	while (i < channel->shared_count && memcmp(channel->shared[i].uuid, uuid, 16) != 0)
+		i++;
+	return i;
+}
+
+bool kit_channel_shares(const struct kit_channel *channel, const uint8_t uuid[16])
+{
+	return find_shared(channel, uuid) < channel->shared_count;
+}
+
+static const char *share(
+	struct kit_channel *channel, const struct vhost_user_shared *shared, int fd)
+{
+	if (fd >= 0)
+		return "a shared object with a descriptor";
+	if (kit_channel_shares(channel, shared->uuid))
+		return "a shared object that is there already";
+	if (channel->shared_count == KIT_MAX_SHARED)
+		return "too many shared objects";
+	channel->shared[channel->shared_count++] = *shared;
+	return NULL;
+}
+
+static const char *unshare(struct kit_channel *channel, const struct vhost_user_shared *shared)
+{
+	uint32_t i = find_shared(channel, shared->uuid);
+	if (i == channel->shared_count)
+		return "the end of a shared object that is not there";
+	channel->shared[i] = channel->shared[--channel->shared_count];
+	return NULL;
+}
+
+struct shared_wait {
+	const struct kit_channel *channel;
+	uint32_t count;
+};
+
+static bool has_shared(void *data)
+{
+	const struct shared_wait *wait = data;
+	return wait->channel->shared_count == wait->count;
+}
+
+int kit_channel_wait_shared(struct kit_channel *channel, uint32_t count)
+{
+	struct shared_wait wait = { channel, count };
+	int ret = kit_wait(channel->kit, has_shared, &wait, -1);
+	if (ret == -ETIMEDOUT)
+		kit_fail(channel->kit, ETIMEDOUT, "%u objects are shared, not %u",
+			channel->shared_count, count);
+	return ret;
+}
+
 /* --- requests ------------------------------------------------------------------------------ */
 
 static int send_answer(
@@ -237,9 +295,18 @@ static const char *carry_out(
 		return map_in(channel, &request->mmap, fd);
 	case VHOST_USER_BACKEND_SHMEM_UNMAP:
 		return map_out(channel, &request->mmap);
+	case VHOST_USER_BACKEND_SHARED_OBJECT_ADD:
+		return share(channel, &request->shared, fd);
+	case VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE:
+		return unshare(channel, &request->shared);
 	default:
 		return "a request that a VMM does not know";
 	}
+}
+
+static bool is_about_memory(uint32_t request)
+{
+	return request == VHOST_USER_BACKEND_SHMEM_MAP || request == VHOST_USER_BACKEND_SHMEM_UNMAP;
 }
 
 static int handle(struct kit_channel *channel, const struct kit_channel_request *request, int fd)
@@ -254,7 +321,7 @@ static int handle(struct kit_channel *channel, const struct kit_channel_request 
 	if (channel->count < KIT_MAX_CHANNEL_REQUESTS)
 		channel->requests[channel->count] = *request;
 	channel->count++;
-	if (channel->before_answer && request->request != VHOST_USER_BACKEND_CONFIG_CHANGE_MSG)
+	if (channel->before_answer && is_about_memory(request->request))
 		channel->before_answer(channel->before_answer_data, request);
 	if (!(request->flags & VHOST_USER_NEED_REPLY_MASK) || channel->sock < 0)
 		return 0;
@@ -266,6 +333,17 @@ static int handle(struct kit_channel *channel, const struct kit_channel_request 
 	channel->source.events = 0;
 	kit_source_add(channel->kit, &channel->answer_source);
 	return 0;
+}
+
+static bool size_is_right(const struct vhost_user_header *header)
+{
+	switch (header->request) {
+	case VHOST_USER_BACKEND_SHARED_OBJECT_ADD:
+	case VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE:
+		return header->size == sizeof(struct vhost_user_shared);
+	default:
+		return true;
+	}
 }
 
 static int receive(struct kit_channel *channel)
@@ -287,11 +365,15 @@ static int receive(struct kit_channel *channel)
 			fd_count > 1))
 		ret = kit_fail(channel->kit, EPROTO, "backend channel: flags %#x, %u descriptors",
 			header.flags, fd_count);
+	if (ret == 0 && !size_is_right(&header))
+		ret = kit_fail(channel->kit, EPROTO, "backend channel: request %u of %u bytes",
+			header.request, header.size);
 	if (ret == 0) {
 		struct kit_channel_request request = {
 			.request = header.request, .flags = header.flags, .at_us = kit_now_us()
 		};
 		memcpy(&request.mmap, payload, sizeof(request.mmap));
+		memcpy(&request.shared, payload, sizeof(request.shared));
 		ret = handle(channel, &request, fd_count ? fds[0] : -1);
 	}
 	fd_close_all(fds, fd_count);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * The VMM's end of the backend channel: takes what the backend asks for (SHMEM_MAP, SHMEM_UNMAP,
- * CONFIG_CHANGE_MSG, …), maps shared memory where the guest would see it, and answers as it is
- * told. What it checks of a map is what QEMU 11.1 checks.
+ * CONFIG_CHANGE_MSG, SHARED_OBJECT_ADD, …), maps shared memory where the guest would see it,
+ * keeps the list of shared objects, and answers as it is told. What it checks of a map is what
+ * QEMU 11.1 checks.
  */
 #pragma once
 
@@ -11,6 +12,7 @@
 
 #define KIT_MAX_CHANNEL_REQUESTS 256u
 #define KIT_MAX_MAPS             512u
+#define KIT_MAX_SHARED           64u
 
 enum kit_channel_answer {
 	KIT_CHANNEL_GOOD,
@@ -26,6 +28,7 @@ struct kit_channel_request {
 	uint32_t request;
 	uint32_t flags;
 	struct vhost_user_mmap mmap; /* of SHMEM_MAP and SHMEM_UNMAP */
+	struct vhost_user_shared shared; /* of SHARED_OBJECT_ADD and SHARED_OBJECT_REMOVE */
 	uint64_t at_us; /* when it came */
 };
 
@@ -55,12 +58,15 @@ struct kit_channel {
 	struct kit_channel_request requests[KIT_MAX_CHANNEL_REQUESTS]; /* the first so many */
 	uint32_t count; /* of all */
 	uint32_t config_changes;
-	uint32_t refused; /* maps and unmaps that a VMM would refuse */
+	uint32_t refused; /* requests that a VMM would refuse */
 	char why_refused[128];
 
 	struct kit_shmem shmem[VHOST_USER_MAX_SHMEMS];
 	struct kit_map maps[KIT_MAX_MAPS];
 	uint32_t map_count;
+
+	struct vhost_user_shared shared[KIT_MAX_SHARED]; /* what was added and not removed */
+	uint32_t shared_count;
 
 	struct kit_source answer_source; /* the delayed answer */
 	struct vhost_user_header pending;
@@ -87,6 +93,12 @@ int kit_channel_set_shmem(
 /* The guest's view of mapped shared memory: NULL unless [offset, +length) lies in one map. */
 void *kit_channel_shmem(
 	struct kit_channel *channel, uint8_t shmid, uint64_t offset, uint64_t length);
+
+/* True when an object with this UUID is in the list. */
+bool kit_channel_shares(const struct kit_channel *channel, const uint8_t uuid[16]);
+
+/* Waits until there are so many objects in the list. 0, -ETIMEDOUT (with `why`), … */
+int kit_channel_wait_shared(struct kit_channel *channel, uint32_t count);
 
 /* Drops every map, as a VMM does when the guest resets. */
 void kit_channel_unmap_all(struct kit_channel *channel);

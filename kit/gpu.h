@@ -171,11 +171,13 @@ int kit_gpu_move_cursor(struct kit_gpu *gpu, uint32_t scanout, uint32_t x, uint3
 
 /* --- surfaces ------------------------------------------------------------------------------ */
 
-/* A 2D resource with backing of its own. */
+/* A 2D resource, or a picture in a blob, with backing of its own. */
 struct kit_surface {
 	struct kit_gpu *gpu;
 	uint32_t id, format, width, height;
-	uint64_t size; /* of the backing, rows without gaps */
+	bool blob;
+	uint32_t stride, offset; /* of the rows in the backing; stride 0: without gaps */
+	uint64_t size; /* of the backing */
 	struct virtio_gpu_mem_entry *entries;
 	uint32_t count;
 };
@@ -190,6 +192,15 @@ int kit_surface_create(struct kit_gpu *gpu, struct kit_surface *ret_surface,
 int kit_surface_back(struct kit_gpu *gpu, struct kit_surface *ret_surface, uint32_t id,
 	uint64_t size, uint32_t chunk);
 
+/* The same with a blob of whole pages, and a picture in it as `like` says: what SET_SCANOUT_BLOB
+ * has of resource, sides, format, stride (0: without gaps) and offset. */
+int kit_surface_create_blob(struct kit_gpu *gpu, struct kit_surface *ret_surface,
+	const struct virtio_gpu_set_scanout_blob *like, uint32_t chunk);
+
+/* SET_SCANOUT or, of a blob, SET_SCANOUT_BLOB. */
+int kit_surface_set_scanout(
+	const struct kit_surface *surface, uint32_t scanout, struct virtio_gpu_rect rect);
+
 /* Frees the backing; the resource is left to the test. NULL-safe on a zeroed one. */
 void kit_surface_finish(struct kit_surface *surface);
 
@@ -202,5 +213,6 @@ void kit_surface_write(
 void kit_surface_read(
 	const struct kit_surface *surface, uint64_t offset, void *ret_bytes, size_t size);
 
-/* TRANSFER_TO_HOST_2D of a rectangle, from where it lies in the backing, then RESOURCE_FLUSH. */
+/* TRANSFER_TO_HOST_2D of a rectangle, from where it lies in the backing (blobs need none), then
+ * RESOURCE_FLUSH. */
 int kit_surface_show(struct kit_surface *surface, struct virtio_gpu_rect rect);

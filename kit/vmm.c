@@ -254,6 +254,34 @@ static int take_ack(struct kit_vmm *vmm, uint32_t request)
 	return ret;
 }
 
+int kit_vmm_get_shared_object(struct kit_vmm *vmm, const uint8_t *uuid, int *ret_fd)
+{
+	struct kit_message message;
+	int ret = kit_vmm_compose(vmm, VHOST_USER_GET_SHARED_OBJECT, 0, 0, &message);
+	if (ret < 0)
+		return ret;
+	if (uuid)
+		memcpy(message.payload, uuid, sizeof(struct vhost_user_shared));
+	else
+		message.header.size = 0;
+	ret = kit_vmm_send_message(vmm, &message);
+	if (ret == 0)
+		ret = kit_vmm_receive_message(vmm, &message);
+	if (ret < 0)
+		return ret;
+	const struct vhost_user_header *header = &message.header;
+	*ret_fd = message.fd_count ? fd_steal(&message.fds[0]) : -1;
+	uint32_t fds = message.fd_count;
+	kit_message_finish(&message);
+	if (header->request == VHOST_USER_GET_SHARED_OBJECT && header->size == 0 && fds <= 1 &&
+		header->flags == (VHOST_USER_VERSION | VHOST_USER_REPLY_MASK))
+		return 0;
+	fd_close(ret_fd);
+	return kit_fail(vmm->kit, EPROTO,
+		"answer to GET_SHARED_OBJECT: request %u, flags %#x, %u bytes, %u fds",
+		header->request, header->flags, header->size, fds);
+}
+
 static int take_answer(struct kit_vmm *vmm, uint32_t request, uint32_t index, size_t size)
 {
 	struct kit_message answer;
@@ -263,6 +291,13 @@ static int take_answer(struct kit_vmm *vmm, uint32_t request, uint32_t index, si
 
 int kit_vmm_do(struct kit_vmm *vmm, uint32_t request, uint32_t index, uint64_t value)
 {
+	static const uint8_t no_uuid[16] = { 0 };
+	int fd = -1;
+	if (request == VHOST_USER_GET_SHARED_OBJECT) {
+		int status = kit_vmm_get_shared_object(vmm, no_uuid, &fd);
+		fd_close(&fd);
+		return status;
+	}
 	const struct kit_request_spec *spec = kit_request_spec(request);
 	size_t answer_size = spec ? spec->answer_size : 0;
 	if (request == VHOST_USER_GET_CONFIG)

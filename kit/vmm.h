@@ -128,6 +128,10 @@ int kit_vmm_set_state_fd(struct kit_vmm *vmm, uint32_t direction, int fd);
 int kit_vmm_read_config(struct kit_vmm *vmm, uint32_t offset, void *ret_bytes, uint32_t size);
 int kit_vmm_write_config(struct kit_vmm *vmm, uint32_t offset, const void *bytes, uint32_t size);
 
+/* GET_SHARED_OBJECT, with a UUID or, as QEMU asks, without (NULL). *ret_fd is the caller's, or -1:
+ * there is none. 0 or -errno. */
+int kit_vmm_get_shared_object(struct kit_vmm *vmm, const uint8_t *uuid, int *ret_fd);
+
 /* What is known of a request. */
 struct kit_request_spec {
 	uint32_t request;

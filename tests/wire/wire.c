@@ -142,6 +142,26 @@ struct kit_surface wire_surface(
 	return wire_surface_chunked(machine, &like, 0);
 }
 
+struct kit_surface wire_blob(
+	struct kit_machine *machine, const struct virtio_gpu_set_scanout_blob *like, uint32_t chunk)
+{
+	struct kit_surface surface = { 0 };
+	CHECK_GOOD(machine, kit_surface_create_blob(&machine->gpu, &surface, like, chunk));
+	return surface;
+}
+
+static bool is_off(void *data)
+{
+	const struct kit_scanout *scanout = data;
+	return !scanout->picture;
+}
+
+void wire_wait_off(struct kit_machine *machine, uint32_t scanout)
+{
+	if (kit_wait(&machine->kit, is_off, &machine->display.scanouts[scanout], -1) < 0)
+		test_fail(__FILE__, __LINE__, "scanout %u is still on", scanout);
+}
+
 struct kit_picture *wire_pattern(uint32_t width, uint32_t height, uint32_t seed)
 {
 	struct kit_picture *picture = kit_picture_create(width, height);

@@ -60,6 +60,13 @@ struct kit_surface wire_surface(
 struct kit_surface wire_surface_chunked(struct kit_machine *machine,
 	const struct virtio_gpu_resource_create_2d *like, uint32_t chunk);
 
+/* The same with a blob (kit_surface_create_blob()). */
+struct kit_surface wire_blob(struct kit_machine *machine,
+	const struct virtio_gpu_set_scanout_blob *like, uint32_t chunk);
+
+/* Waits until a scanout is switched off. */
+void wire_wait_off(struct kit_machine *machine, uint32_t scanout);
+
 /* A pattern of this size. */
 struct kit_picture *wire_pattern(uint32_t width, uint32_t height, uint32_t seed);
 
