@@ -69,6 +69,16 @@ static uint32_t pin_all(struct gpu_resource *resource, struct gpu_command *comma
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
+/* Whether they come to what the resource needs: a blob all of its size, others nothing. */
+static bool suffice(const struct gpu_resource *resource, const struct virtio_gpu_mem_entry *entries,
+	uint32_t count)
+{
+	uint64_t length = 0;
+	for (uint32_t i = 0; i < count; i++)
+		length += entries[i].length;
+	return length >= resource->blob.size;
+}
+
 static void keep_entries(
 	struct gpu_resource *resource, struct virtio_gpu_mem_entry *entries, uint32_t count)
 {
@@ -85,17 +95,16 @@ uint32_t gpu_backing_attach(
 	uint32_t result = read_entries(command, nr_entries, &entries);
 	if (result != VIRTIO_GPU_RESP_OK_NODATA)
 		return result;
-	int ret = gpu_spans_create(resource->device, entries, nr_entries, &backing->spans);
+	int ret = -EINVAL;
+	if (suffice(resource, entries, nr_entries))
+		ret = gpu_spans_create(resource->device, entries, nr_entries, &backing->spans);
 	if (ret < 0) {
 		free(entries);
 		return ret == -ENOMEM || ret == -ENOSPC ? VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY
 							: VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	}
 	keep_entries(resource, entries, nr_entries);
-	if (backing->spans->length < resource->blob.size)
-		result = VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	else
-		result = pin_all(resource, command);
+	result = pin_all(resource, command);
 	if (result == VIRTIO_GPU_RESP_OK_NODATA)
 		gpu_blob_backed(resource);
 	else
@@ -156,11 +165,16 @@ static void resolve(struct gpu_resource *resource)
 		gpu_blob_backed(resource);
 }
 
-void gpu_backing_restore(
+uint32_t gpu_backing_restore(
 	struct gpu_resource *resource, struct virtio_gpu_mem_entry *entries, uint32_t nr_entries)
 {
+	if (!suffice(resource, entries, nr_entries)) {
+		free(entries);
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+	}
 	keep_entries(resource, entries, nr_entries);
 	resolve(resource);
+	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
 void gpu_backings_resolve(struct gpu_device *device)

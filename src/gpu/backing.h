@@ -30,9 +30,9 @@ uint32_t gpu_backing_judge(const struct gpu_device *device, uint32_t nr_entries)
 uint32_t gpu_backing_attach(
 	struct gpu_resource *resource, struct gpu_command *command, uint32_t nr_entries);
 
-/* Attaches entries (taken, judged) that a resource had in another process. They need not be in the
- * memory table now. The resource must have none. */
-void gpu_backing_restore(
+/* Attaches entries (taken) that a resource had in another process. They need not be in the memory
+ * table now. The resource must have none. Returns VIRTIO_GPU_RESP_…. */
+uint32_t gpu_backing_restore(
 	struct gpu_resource *resource, struct virtio_gpu_mem_entry *entries, uint32_t nr_entries);
 
 /* Takes the backing away. The command is held until nobody uses the memory. */

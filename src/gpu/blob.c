@@ -8,6 +8,7 @@
 #include "gpu/context.h"
 #include "gpu/resource.h"
 #include "gpu/state.h"
+#include "renderer/software.h"
 #include "util/checked.h"
 
 uint32_t gpu_blob_alignment(void)
@@ -15,23 +16,22 @@ uint32_t gpu_blob_alignment(void)
 	return (uint32_t)sysconf(_SC_PAGESIZE);
 }
 
-static bool create_valid(
-	const struct gpu_device *device, const struct virtio_gpu_resource_create_blob *create)
+static bool create_valid(uint64_t features, const struct virtio_gpu_resource_create_blob *create)
 {
 	uint32_t flags = VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE | VIRTIO_GPU_BLOB_FLAG_USE_SHAREABLE;
-	bool aligned = gpu_device_has(device, VIRTIO_GPU_F_BLOB_ALIGNMENT);
-	if (gpu_device_has(device, VIRTIO_GPU_F_RESOURCE_UUID))
+	bool aligned = features >> VIRTIO_GPU_F_BLOB_ALIGNMENT & 1;
+	if (features >> VIRTIO_GPU_F_RESOURCE_UUID & 1)
 		flags |= VIRTIO_GPU_BLOB_FLAG_USE_CROSS_DEVICE;
 	return !(create->blob_flags & ~flags) && create->size > 0 &&
 		(!aligned || create->size % gpu_blob_alignment() == 0);
 }
 
-uint32_t gpu_blob_create(struct gpu_device *device,
+uint32_t gpu_blob_create(struct gpu_device *device, uint64_t features,
 	const struct virtio_gpu_resource_create_blob *create, struct gpu_resource **ret_resource)
 {
 	const struct renderer_resource_args args = { .id = create->resource_id };
 	struct gpu_resource *resource;
-	if (!create_valid(device, create))
+	if (!create_valid(features, create))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	uint32_t result = gpu_resource_create(device, &args, GPU_RESOURCE_BLOB, &resource);
 	if (result != VIRTIO_GPU_RESP_OK_NODATA)
@@ -110,7 +110,7 @@ struct image *gpu_blob_view(const struct gpu_resource *blob, const struct gpu_bl
 		.kind = count == 1 ? IMAGE_PIXELS : IMAGE_SCATTERED,
 		.width = layout->width,
 		.height = layout->height,
-		.fourcc = layout->fourcc,
+		.fourcc = software_format_fourcc(layout->format),
 		.pixels = count == 1 ? pieces[0].base : NULL,
 		.stride = layout->stride,
 		.pieces = pieces,

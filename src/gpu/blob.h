@@ -18,7 +18,7 @@ struct image;
 /* How a picture lies in a blob. */
 struct gpu_blob_layout {
 	uint32_t width, height; /* 1..IMAGE_MAX_SIDE */
-	uint32_t fourcc;
+	uint32_t format; /* one of virtio's eight */
 	uint32_t stride; /* bytes; at least 4 * width */
 	uint32_t offset; /* of the first pixel */
 };
@@ -26,9 +26,10 @@ struct gpu_blob_layout {
 /* What blob sizes are a multiple of (VIRTIO_GPU_F_BLOB_ALIGNMENT): a page of ours. */
 uint32_t gpu_blob_alignment(void);
 
-/* Registers a blob of guest memory that has none yet (the header, blob_mem, blob_id and nr_entries of
- * `create` do not count). Returns VIRTIO_GPU_RESP_…. */
-uint32_t gpu_blob_create(struct gpu_device *device,
+/* Registers a blob of guest memory that has none yet (the header, blob_mem, blob_id and
+ * nr_entries of `create` do not count), for a driver that chose these features. Returns
+ * VIRTIO_GPU_RESP_…. */
+uint32_t gpu_blob_create(struct gpu_device *device, uint64_t features,
 	const struct virtio_gpu_resource_create_blob *create, struct gpu_resource **ret_resource);
 
 /* True when all pixels of the picture lie inside of the blob. */

@@ -11,7 +11,8 @@ static uint32_t create_of_guest_memory(struct gpu_command *command)
 {
 	const struct virtio_gpu_resource_create_blob *create = &command->fixed.create_blob;
 	struct gpu_resource *resource;
-	uint32_t result = gpu_blob_create(command->device, create, &resource);
+	uint32_t result =
+		gpu_blob_create(command->device, command->device->features, create, &resource);
 	if (result != VIRTIO_GPU_RESP_OK_NODATA || create->nr_entries == 0)
 		return result;
 	result = gpu_backing_attach(resource, command, create->nr_entries);

@@ -151,7 +151,7 @@ static void outdate(struct gpu_cursor *cursor)
 static const struct gpu_blob_layout blob_layout = {
 	.width = SIDE,
 	.height = SIDE,
-	.fourcc = FOURCC_ARGB8888,
+	.format = VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM,
 	.stride = SIDE * 4,
 };
 

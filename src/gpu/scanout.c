@@ -266,7 +266,7 @@ static void drop_frame(struct gpu_scanout *scanout)
 
 static bool same_layout(const struct gpu_blob_layout *a, const struct gpu_blob_layout *b)
 {
-	return a->width == b->width && a->height == b->height && a->fourcc == b->fourcc &&
+	return a->width == b->width && a->height == b->height && a->format == b->format &&
 		a->stride == b->stride && a->offset == b->offset;
 }
 
@@ -323,12 +323,12 @@ static bool read_layout(
 	*ret_layout = (struct gpu_blob_layout){
 		.width = set->width,
 		.height = set->height,
-		.fourcc = software_format_fourcc(set->format),
+		.format = set->format,
 		.stride = set->strides[0],
 		.offset = set->offsets[0],
 	};
 	return set->width >= 1 && set->width <= IMAGE_MAX_SIDE && set->height >= 1 &&
-		set->height <= IMAGE_MAX_SIDE && ret_layout->fourcc &&
+		set->height <= IMAGE_MAX_SIDE && software_format_fourcc(set->format) &&
 		set->strides[0] >= set->width * 4;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 #include "gpu/shared.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -188,16 +189,13 @@ static int make_uuid(uint8_t uuid[GPU_UUID_SIZE])
 	return 0;
 }
 
-static struct gpu_shared *create(struct gpu_resource *resource)
+static struct gpu_shared *create(struct gpu_resource *resource, const uint8_t uuid[GPU_UUID_SIZE])
 {
 	struct gpu_device *device = resource->device;
 	struct gpu_shared *shared = calloc(1, sizeof(*shared));
 	if (!shared)
 		return NULL;
-	if (make_uuid(shared->uuid) < 0) {
-		free(shared);
-		return NULL;
-	}
+	memcpy(shared->uuid, uuid, GPU_UUID_SIZE);
 	shared->device = device;
 	shared->resource = resource;
 	resource->shared = shared;
@@ -208,8 +206,11 @@ static struct gpu_shared *create(struct gpu_resource *resource)
 
 uint32_t gpu_shared_assign(struct gpu_resource *resource, struct gpu_command *command)
 {
+	uint8_t uuid[GPU_UUID_SIZE];
 	bool known = resource->shared;
-	struct gpu_shared *shared = known ? resource->shared : create(resource);
+	struct gpu_shared *shared = resource->shared;
+	if (!known && make_uuid(uuid) == 0)
+		shared = create(resource, uuid);
 	if (!shared)
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 	uint32_t result = gpu_command_answer(
@@ -224,6 +225,15 @@ uint32_t gpu_shared_assign(struct gpu_resource *resource, struct gpu_command *co
 	gpu_command_hold(command, NULL);
 	gpu_shared_update(resource);
 	return result;
+}
+
+int gpu_shared_restore(struct gpu_resource *resource, const uint8_t uuid[GPU_UUID_SIZE])
+{
+	assert(!resource->shared);
+	if (!create(resource, uuid))
+		return -ENOMEM;
+	gpu_shared_update(resource);
+	return 0;
 }
 
 void gpu_shares_hurry(struct gpu_device *device)

@@ -50,6 +50,9 @@ void gpu_shares_init(struct gpu_shares *shares);
  * Returns what a handler returns. */
 uint32_t gpu_shared_assign(struct gpu_resource *resource, struct gpu_command *command);
 
+/* Gives a resource that has none the UUID it had in another process. 0 or -ENOMEM. */
+int gpu_shared_restore(struct gpu_resource *resource, const uint8_t uuid[GPU_UUID_SIZE]);
+
 /* What there is to be shared of the resource may have changed. */
 void gpu_shared_update(struct gpu_resource *resource);
 

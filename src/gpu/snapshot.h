@@ -5,9 +5,9 @@
  *
  * There is no 3D in it: as long as the guest has contexts or 3D resources, or a renderer has the
  * picture of a 2D one, nothing can be saved. All else that a guest can see of the device is the same
- * afterwards: features, queue positions, resources with their pixels and backing, scanouts, cursors,
- * events. Not part of it are options of the program; a device whose options promise less than what
- * the guest was told does not load the state.
+ * afterwards: features, queue positions, resources with their pixels, backing and UUIDs, scanouts,
+ * cursors, events. Not part of it are options of the program; a device whose options promise less
+ * than what the guest was told does not load the state.
  *
  * Format, version 1. All numbers are little-endian, without gaps but for the `zero` members:
  *
@@ -46,7 +46,14 @@ enum gpu_snapshot_type {
 	/* struct gpu_snapshot_resource_2d, then `entries` of struct virtio_gpu_mem_entry, then the
 	 * pixels as virtio orders their bytes, row after row. In the order of their creation. */
 	GPU_SNAPSHOT_RESOURCE_2D = 0x300,
+	/* struct gpu_snapshot_blob, then `entries` of struct virtio_gpu_mem_entry. In the order
+	 * of their creation. */
+	GPU_SNAPSHOT_BLOB = 0x310,
+	/* struct gpu_snapshot_uuid: of a resource above, in the same order. */
+	GPU_SNAPSHOT_UUID = 0x380,
 	GPU_SNAPSHOT_SCANOUT = 0x400, /* struct gpu_snapshot_scanout; by their ids */
+	/* struct gpu_snapshot_scanout_blob; by their ids, which no section above has */
+	GPU_SNAPSHOT_SCANOUT_BLOB = 0x410,
 	/* struct gpu_snapshot_cursor, then the image if there is one: a8r8g8b8, side x side pixels of
 	 * the display protocol. By the ids of their scanouts. */
 	GPU_SNAPSHOT_CURSOR = 0x500,
@@ -96,6 +103,34 @@ struct gpu_snapshot_scanout {
 	struct virtio_gpu_rect rect;
 };
 static_assert(sizeof(struct gpu_snapshot_scanout) == 24, "format");
+
+/* Of guest memory, whose bytes are not part of the state. */
+struct gpu_snapshot_blob {
+	uint32_t id;
+	uint32_t flags;
+	uint64_t size;
+	uint32_t entries; /* 0: no backing is attached */
+	uint32_t zero;
+};
+static_assert(sizeof(struct gpu_snapshot_blob) == 24, "format");
+
+struct gpu_snapshot_uuid {
+	uint32_t resource;
+	uint32_t zero;
+	uint8_t uuid[16];
+};
+static_assert(sizeof(struct gpu_snapshot_uuid) == 24, "format");
+
+struct gpu_snapshot_scanout_blob {
+	uint32_t scanout;
+	uint32_t resource;
+	struct virtio_gpu_rect rect;
+	uint32_t width, height;
+	uint32_t format;
+	uint32_t stride, offset;
+	uint32_t zero;
+};
+static_assert(sizeof(struct gpu_snapshot_scanout_blob) == 48, "format");
 
 struct gpu_snapshot_cursor {
 	uint32_t scanout;

@@ -163,15 +163,16 @@ static struct gpu_section_block pixels_of(struct gpu_device *device, uint32_t id
 	return (struct gpu_section_block){ image->pixels, image->stride * image->height };
 }
 
-/* The next 2D resource, or NULL. */
-static const struct gpu_resource *next_2d(struct gpu_sections *sections)
+/* The next resource of this kind, or NULL. */
+static const struct gpu_resource *next_resource(
+	struct gpu_sections *sections, enum gpu_resource_kind kind)
 {
 	struct list *head = &sections->device->resource_list;
 	struct list *link = sections->link ? sections->link : head;
 	while ((link = link->next) != head) {
 		const struct gpu_resource *resource = container_of(link, struct gpu_resource, link);
 		sections->link = link;
-		if (resource->kind == GPU_RESOURCE_2D)
+		if (resource->kind == kind)
 			return resource;
 	}
 	return NULL;
@@ -179,7 +180,7 @@ static const struct gpu_resource *next_2d(struct gpu_sections *sections)
 
 static bool resource_2d_save(struct gpu_sections *sections, struct gpu_section *section)
 {
-	const struct gpu_resource *resource = next_2d(sections);
+	const struct gpu_resource *resource = next_resource(sections, GPU_RESOURCE_2D);
 	if (!resource)
 		return false;
 	const struct gpu_backing *backing = &resource->backing;
@@ -227,15 +228,109 @@ static const char *resource_2d_load(struct gpu_sections *sections, struct gpu_se
 	return NULL;
 }
 
+/* Gives a resource the entries that have come, if any. */
+static const char *restore_backing(struct gpu_sections *sections, uint32_t id, uint32_t count)
+{
+	struct gpu_resource *resource = gpu_resource_find(sections->device, id);
+	struct virtio_gpu_mem_entry *entries = sections->entries;
+	assert(resource);
+	sections->entries = NULL;
+	return entries ? result_fault(gpu_backing_restore(resource, entries, count)) : NULL;
+}
+
 static const char *resource_2d_loaded(struct gpu_sections *sections, struct gpu_section *section)
 {
 	const struct gpu_snapshot_resource_2d *fixed = &section->fixed.resource_2d;
-	struct gpu_resource *resource = gpu_resource_find(sections->device, fixed->id);
-	assert(resource);
-	if (sections->entries)
-		gpu_backing_restore(resource, sections->entries, fixed->entries);
-	sections->entries = NULL;
+	return restore_backing(sections, fixed->id, fixed->entries);
+}
+
+/* --- BLOB ----------------------------------------------------------------------------------- */
+
+static bool blob_save(struct gpu_sections *sections, struct gpu_section *section)
+{
+	const struct gpu_resource *resource = next_resource(sections, GPU_RESOURCE_BLOB);
+	if (!resource)
+		return false;
+	const struct gpu_backing *backing = &resource->backing;
+	section->fixed.blob = (struct gpu_snapshot_blob){
+		.id = resource->args.id,
+		.flags = resource->blob.flags,
+		.size = resource->blob.size,
+		.entries = backing->count,
+	};
+	section->blocks[0].bytes = (uint8_t *)backing->entries;
+	section->blocks[0].size = backing->count * sizeof(*backing->entries);
+	return true;
+}
+
+static const char *chosen(const struct gpu_sections *sections, uint32_t feature)
+{
+	bool has = sections->session.features >> feature & 1;
+	return has ? NULL : "the driver did not choose the feature that it needs";
+}
+
+static const char *blob_load(struct gpu_sections *sections, struct gpu_section *section)
+{
+	const struct gpu_snapshot_blob *fixed = &section->fixed.blob;
+	const struct virtio_gpu_resource_create_blob create = {
+		.resource_id = fixed->id,
+		.blob_flags = fixed->flags,
+		.size = fixed->size,
+	};
+	struct gpu_resource *resource;
+	const char *fault = chosen(sections, VIRTIO_GPU_F_RESOURCE_BLOB);
+	if (!fault)
+		fault = zero(fixed->zero);
+	if (!fault)
+		fault = result_fault(gpu_blob_create(
+			sections->device, sections->session.features, &create, &resource));
+	if (!fault && fixed->entries)
+		fault = make_entries(sections, fixed->entries);
+	if (fault)
+		return fault;
+	section->blocks[0].bytes = (uint8_t *)sections->entries;
+	section->blocks[0].size = fixed->entries * sizeof(*sections->entries);
 	return NULL;
+}
+
+static const char *blob_loaded(struct gpu_sections *sections, struct gpu_section *section)
+{
+	const struct gpu_snapshot_blob *fixed = &section->fixed.blob;
+	return restore_backing(sections, fixed->id, fixed->entries);
+}
+
+/* --- UUID ----------------------------------------------------------------------------------- */
+
+static bool uuid_save(struct gpu_sections *sections, struct gpu_section *section)
+{
+	static const enum gpu_resource_kind kinds[] = { GPU_RESOURCE_2D, GPU_RESOURCE_BLOB };
+	while (sections->position < ARRAY_SIZE(kinds)) {
+		const struct gpu_resource *resource =
+			next_resource(sections, kinds[sections->position]);
+		if (!resource) {
+			sections->position++;
+			sections->link = NULL;
+		} else if (resource->shared) {
+			section->fixed.uuid.resource = resource->args.id;
+			memcpy(section->fixed.uuid.uuid, resource->shared->uuid, GPU_UUID_SIZE);
+			return true;
+		}
+	}
+	return false;
+}
+
+static const char *uuid_load(struct gpu_sections *sections, struct gpu_section *section)
+{
+	const struct gpu_snapshot_uuid *fixed = &section->fixed.uuid;
+	struct gpu_resource *resource = gpu_resource_find(sections->device, fixed->resource);
+	const char *fault = chosen(sections, VIRTIO_GPU_F_RESOURCE_UUID);
+	if (!fault)
+		fault = zero(fixed->zero);
+	if (!fault && (!resource || resource->shared))
+		fault = result_fault(VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
+	if (!fault && gpu_shared_restore(resource, fixed->uuid) < 0)
+		fault = "there is no memory";
+	return fault;
 }
 
 /* --- SCANOUT -------------------------------------------------------------------------------- */
@@ -246,7 +341,7 @@ static bool scanout_save(struct gpu_sections *sections, struct gpu_section *sect
 		uint32_t id = sections->position++;
 		const struct gpu_scanout *scanout = &sections->device->scanouts[id];
 		const struct rect *rect = &scanout->rect;
-		if (!scanout->resource)
+		if (!scanout->resource || scanout->resource->kind == GPU_RESOURCE_BLOB)
 			continue;
 		section->fixed.scanout = (struct gpu_snapshot_scanout){
 			.scanout = id,
@@ -279,6 +374,55 @@ static const char *scanout_load(struct gpu_sections *sections, struct gpu_sectio
 	if (!fault && fixed->resource == 0)
 		fault = result_fault(VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
 	return fault ? fault : result_fault(gpu_scanout_show(sections->device, &set));
+}
+
+/* --- SCANOUT_BLOB --------------------------------------------------------------------------- */
+
+static bool scanout_blob_save(struct gpu_sections *sections, struct gpu_section *section)
+{
+	while (sections->position < VIRTIO_GPU_MAX_SCANOUTS) {
+		uint32_t id = sections->position++;
+		const struct gpu_scanout *scanout = &sections->device->scanouts[id];
+		const struct rect *rect = &scanout->rect;
+		const struct gpu_blob_layout *layout = &scanout->layout;
+		if (!scanout->resource || scanout->resource->kind != GPU_RESOURCE_BLOB)
+			continue;
+		section->fixed.scanout_blob = (struct gpu_snapshot_scanout_blob){
+			.scanout = id,
+			.resource = scanout->resource->args.id,
+			.rect = { rect->x, rect->y, rect->w, rect->h },
+			.width = layout->width,
+			.height = layout->height,
+			.format = layout->format,
+			.stride = layout->stride,
+			.offset = layout->offset,
+		};
+		return true;
+	}
+	return false;
+}
+
+static const char *scanout_blob_load(struct gpu_sections *sections, struct gpu_section *section)
+{
+	const struct gpu_snapshot_scanout_blob *fixed = &section->fixed.scanout_blob;
+	const struct virtio_gpu_set_scanout_blob set = {
+		.r = fixed->rect,
+		.scanout_id = fixed->scanout,
+		.resource_id = fixed->resource,
+		.width = fixed->width,
+		.height = fixed->height,
+		.format = fixed->format,
+		.strides = { fixed->stride },
+		.offsets = { fixed->offset },
+	};
+	const char *fault = next_id(sections, fixed->scanout);
+	if (!fault && sections->device->scanouts[fixed->scanout].resource)
+		fault = result_fault(VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID);
+	if (!fault)
+		fault = zero(fixed->zero);
+	if (!fault && fixed->resource == 0)
+		fault = result_fault(VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
+	return fault ? fault : result_fault(gpu_scanout_show_blob(sections->device, &set));
 }
 
 /* --- CURSOR --------------------------------------------------------------------------------- */
@@ -364,8 +508,12 @@ const struct gpu_section_spec gpu_section_specs[] = {
 	{ GPU_SNAPSHOT_DEVICE, "device", ONCE, FIXED(device), device_save, device_load, NULL },
 	{ GPU_SNAPSHOT_RESOURCE_2D, "2D resource", OFTEN, FIXED(resource_2d), resource_2d_save,
 		resource_2d_load, resource_2d_loaded },
+	{ GPU_SNAPSHOT_BLOB, "blob", OFTEN, FIXED(blob), blob_save, blob_load, blob_loaded },
+	{ GPU_SNAPSHOT_UUID, "UUID", OFTEN, FIXED(uuid), uuid_save, uuid_load, NULL },
 	{ GPU_SNAPSHOT_SCANOUT, "scanout", OFTEN, FIXED(scanout), scanout_save, scanout_load,
 		NULL },
+	{ GPU_SNAPSHOT_SCANOUT_BLOB, "scanout of a blob", OFTEN, FIXED(scanout_blob),
+		scanout_blob_save, scanout_blob_load, NULL },
 	{ GPU_SNAPSHOT_CURSOR, "cursor", OFTEN, FIXED(cursor), cursor_save, cursor_load,
 		cursor_loaded },
 	{ GPU_SNAPSHOT_END, "end", ONCE, 0, end_save, end_load, NULL },
@@ -382,7 +530,7 @@ const char *gpu_sections_unsaved(const struct gpu_device *device)
 		if (resource->kind == GPU_RESOURCE_3D)
 			return "the guest has 3D resources";
 		if (resource->kind == GPU_RESOURCE_BLOB)
-			return "the guest has blobs";
+			continue;
 		if (!resource->home || resource->home->slot != software)
 			return "a renderer has pictures of the guest";
 	}

@@ -23,7 +23,10 @@ struct gpu_section {
 		struct gpu_snapshot_session session;
 		struct gpu_snapshot_device device;
 		struct gpu_snapshot_resource_2d resource_2d;
+		struct gpu_snapshot_blob blob;
+		struct gpu_snapshot_uuid uuid;
 		struct gpu_snapshot_scanout scanout;
+		struct gpu_snapshot_scanout_blob scanout_blob;
 		struct gpu_snapshot_cursor cursor;
 	} fixed;
 	struct gpu_section_block {

@@ -258,7 +258,7 @@ static void drain_display(void)
 /* The device is saved and loaded again, which it does not notice. */
 static void save_and_load(void)
 {
-	struct vhost_session_state session = { 0 };
+	struct vhost_session_state session = { .features = rig.device->features };
 	struct gpu_rig_state first = { NULL, 0 }, second = { NULL, 0 };
 	for (uint32_t i = 0; i < VIRTIO_GPU_QUEUES; i++)
 		gpu_device_impl.queue_stop(rig.device, &rig.queues[i], true);
@@ -422,7 +422,7 @@ static void survives_without_renderers(void)
 static void survives_in_2d(void)
 {
 	snapshots = 0;
-	survive_with(401, 0, FEATURES_2D);
+	survive_with(401, 0, FEATURES_BLOB | FEATURE_BIT(VIRTIO_GPU_F_RESOURCE_UUID));
 	CHECK(snapshots > 20);
 }
 

@@ -98,6 +98,37 @@ static void pictures_are_the_same(void)
 	}
 }
 
+/* A blob's pictures are the guest's memory, which comes along by itself. */
+static void blobs_are_the_same(void)
+{
+	uint8_t uuid[16], again[16];
+	struct kit_machine *m = machine(&kit_profile_qemu_gpu_all);
+	struct kit_picture *picture = wire_pattern(100, 80, 1);
+	const struct virtio_gpu_set_scanout_blob like = { .resource_id = 1,
+		.width = 100,
+		.height = 80,
+		.format = ARGB,
+		.strides = { 411 },
+		.offsets = { 9 } };
+	struct kit_surface s = wire_blob(m, &like, 1000);
+	CHECK_GOOD(m, kit_surface_set_scanout(&s, 0, kit_rect(0, 0, 100, 80)));
+	CHECK_TYPE(m, kit_gpu_assign_uuid(&m->gpu, 1, uuid), VIRTIO_GPU_RESP_OK_RESOURCE_UUID);
+	for (uint32_t round = 0; round < 3; round++) {
+		kit_picture_pattern(picture, kit_rect(0, 0, 100, 80), round);
+		wire_show(m, &s, picture);
+		CHECK_PICTURE(m, 0, picture);
+		m = move(m);
+		s.gpu = &m->gpu;
+		CHECK_PICTURE(m, 0, picture);
+		CHECK_TYPE(m, kit_gpu_assign_uuid(&m->gpu, 1, again),
+			VIRTIO_GPU_RESP_OK_RESOURCE_UUID);
+		CHECK_MEM(again, uuid, 16);
+	}
+	kit_surface_finish(&s);
+	kit_picture_destroy(picture);
+	wire_end(m);
+}
+
 static void every_number_of_scanouts(void)
 {
 	for (uint32_t count = 1; count <= KIT_MAX_SCANOUTS; count++) {
@@ -327,6 +358,7 @@ int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
 		TEST_CASE(pictures_are_the_same),
+		TEST_CASE(blobs_are_the_same),
 		TEST_CASE(every_number_of_scanouts),
 		TEST_CASE(scanouts_of_parts),
 		TEST_CASE(cursor_is_the_same),
