@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "gpu/udmabuf.h"
 #include "loop/loop.h"
 #include "process.h"
 #include "renderer/remote.h"
@@ -148,6 +149,7 @@ int check_host_run(const struct config *config)
 {
 	printf("2D: works\n");
 	report_nodes();
+	report_node(GPU_UDMABUF_PATH, "blobs of the guest's memory become dma-bufs");
 	_cleanup_fd_ int render_node = open_given_node(config);
 	bool good = !config->render_node || render_node >= 0;
 	if (!good)

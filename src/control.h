@@ -13,6 +13,7 @@ enum control_type {
 	CONTROL_SPARE = 1, /* fd: the device's end of a socket to renderer `index`'s next process */
 	CONTROL_SESSION, /* fd: a VMM's connection */
 	CONTROL_VIEWER, /* fd: a viewer's display socket */
+	CONTROL_UDMABUF, /* fd: /dev/udmabuf; once, before the device process is started */
 
 	/* Device to launcher */
 	CONTROL_READY, /* renderers have said what they can do: sessions may come */

@@ -32,6 +32,7 @@ struct device_process {
 	struct gpu_device *gpu;
 	struct vhost_session *session; /* may be NULL */
 	int spares[GPU_MAX_RENDERERS]; /* owned, per renderer of the configuration; -1: none */
+	int udmabuf; /* owned; the device's once there is one; -1: none */
 };
 
 static void tell_launcher(struct device_process *process, enum control_type type, uint32_t index)
@@ -119,6 +120,10 @@ static void handle_packet(
 	case CONTROL_VIEWER:
 		gpu_device_set_viewer(process->gpu, fd_steal(fd));
 		break;
+	case CONTROL_UDMABUF:
+		fd_close(&process->udmabuf);
+		process->udmabuf = fd_steal(fd);
+		break;
 	case CONTROL_READY:
 	case CONTROL_SESSION_ENDED:
 	case CONTROL_START_RENDERER:
@@ -141,6 +146,9 @@ static void packet_lost(struct device_process *process, const struct control_pac
 		break;
 	case CONTROL_VIEWER:
 		log_limited(LOG_ERROR, "out of descriptors: the viewer is turned away");
+		break;
+	case CONTROL_UDMABUF:
+		log_limited(LOG_ERROR, "out of descriptors: no dma-bufs of guest memory");
 		break;
 	case CONTROL_READY:
 	case CONTROL_SESSION_ENDED:
@@ -211,7 +219,10 @@ static int create(struct device_process *process)
 	};
 	memcpy(args.renderers, process->config->renderers, sizeof(args.renderers));
 	process->gpu = gpu_device_create(&args);
-	return process->gpu ? 0 : -ENOMEM;
+	if (!process->gpu)
+		return -ENOMEM;
+	gpu_device_set_udmabuf(process->gpu, fd_steal(&process->udmabuf));
+	return 0;
 }
 
 static void finish(struct device_process *process)
@@ -221,6 +232,7 @@ static void finish(struct device_process *process)
 		gpu_device_set_session(process->gpu, NULL);
 	gpu_device_destroy(process->gpu);
 	fd_close_all(process->spares, GPU_MAX_RENDERERS);
+	fd_close(&process->udmabuf);
 	loop_source_destroy(process->control_source);
 	fd_close(&process->control);
 	loop_destroy(process->loop);
@@ -240,6 +252,7 @@ int device_process_run(const struct config *config, int control)
 		.config = config,
 		.control = control,
 		.spares = { -1, -1, -1, -1 },
+		.udmabuf = -1,
 	};
 	int ret = create(&process);
 	int status = EXIT_FAILED;

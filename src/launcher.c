@@ -23,6 +23,7 @@
 #include "config.h"
 #include "control.h"
 #include "device_process.h"
+#include "gpu/udmabuf.h"
 #include "listener.h"
 #include "loop/loop.h"
 #include "process.h"
@@ -41,6 +42,7 @@ struct launcher {
 	int connection; /* owned: of a VMM, until a device process can have it; -1: none */
 	int display_fd; /* owned; -1: none */
 	int render_node; /* owned; -1: none */
+	int udmabuf; /* owned; -1: none */
 	struct loop_source *listen_source; /* may be NULL */
 	struct loop_source *display_source; /* may be NULL */
 
@@ -257,6 +259,8 @@ static int start_device(struct launcher *launcher)
 	launcher->session_open = false;
 	for (uint32_t i = 0; i < launcher->config->renderer_count; i++)
 		make_spare(launcher, i);
+	if (launcher->udmabuf >= 0)
+		send_device(launcher, CONTROL_UDMABUF, 0, launcher->udmabuf);
 
 	pid_t parent = getpid();
 	launcher->device_pid = fork();
@@ -328,6 +332,14 @@ static int open_render_node(struct launcher *launcher)
 	log_error("cannot open the render node %s: %s%s", path, strerror(-ret),
 		ret == -EACCES ? "; is this user in the group that owns it (render)?" : "");
 	return ret;
+}
+
+/* The device process does without it. */
+static void open_udmabuf(struct launcher *launcher)
+{
+	launcher->udmabuf = open(GPU_UDMABUF_PATH, O_RDWR | O_CLOEXEC);
+	if (launcher->udmabuf < 0)
+		log_debug("%s: %s; no dma-bufs of guest memory", GPU_UDMABUF_PATH, strerror(errno));
 }
 
 static int get_option(int fd, int option, int *ret_value)
@@ -430,6 +442,7 @@ static int create(struct launcher *launcher)
 	int ret = open_render_node(launcher);
 	if (ret < 0)
 		return ret;
+	open_udmabuf(launcher);
 	launcher->loop = loop_create();
 	if (!launcher->loop)
 		return -ENOMEM;
@@ -476,6 +489,7 @@ static void finish(struct launcher *launcher)
 	fd_close(&launcher->connection);
 	fd_close(&launcher->display_fd);
 	fd_close(&launcher->render_node);
+	fd_close(&launcher->udmabuf);
 	loop_destroy(launcher->loop);
 }
 
@@ -487,6 +501,7 @@ int launcher_run(const struct config *config)
 		.connection = -1,
 		.display_fd = -1,
 		.render_node = -1,
+		.udmabuf = -1,
 		.control = -1,
 	};
 	for (uint32_t i = 0; i < GPU_MAX_RENDERERS; i++)

@@ -112,6 +112,14 @@ uint32_t gpu_backing_attach(
 	return result;
 }
 
+static void drop_spans(struct gpu_resource *resource)
+{
+	struct gpu_spans *spans = resource->backing.spans;
+	resource->backing.spans = NULL;
+	gpu_blob_let_go(resource, spans);
+	gpu_spans_unref(spans);
+}
+
 void gpu_backing_detach(struct gpu_resource *resource, struct gpu_command *command)
 {
 	unpin_all(resource, command);
@@ -121,9 +129,8 @@ void gpu_backing_detach(struct gpu_resource *resource, struct gpu_command *comma
 void gpu_backing_finish(struct gpu_resource *resource)
 {
 	struct gpu_backing *backing = &resource->backing;
-	gpu_blob_let_go(resource);
+	drop_spans(resource);
 	resource->device->backing_entries -= backing->count;
-	gpu_spans_unref(backing->spans);
 	free(backing->entries);
 	*backing = (struct gpu_backing){ 0 };
 }
@@ -158,8 +165,7 @@ static void resolve(struct gpu_resource *resource)
 		list_for_each (link, &resource->realisations)
 			pin_again(REALISATION(link), spans);
 	}
-	gpu_blob_let_go(resource);
-	gpu_spans_unref(backing->spans);
+	drop_spans(resource);
 	backing->spans = spans;
 	if (spans)
 		gpu_blob_backed(resource);

@@ -7,18 +7,22 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "gpu/memory.h"
 
 struct gpu_device;
 struct gpu_resource;
+struct image;
 struct vq_request;
 
 struct gpu_backing {
 	struct virtio_gpu_mem_entry *entries; /* owned; NULL: nothing is attached */
 	uint32_t count;
 	struct gpu_spans *spans; /* a reference; NULL: see above */
+	struct image *dmabuf; /* blob.c: of a blob's spans; a reference; may be NULL */
+	bool no_dmabuf; /* there cannot be one of these spans */
 };
 
 /* Whether a further backing may have so many entries. Returns VIRTIO_GPU_RESP_…. */

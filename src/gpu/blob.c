@@ -3,13 +3,18 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "gpu/context.h"
 #include "gpu/resource.h"
 #include "gpu/state.h"
+#include "gpu/udmabuf.h"
 #include "renderer/software.h"
 #include "util/checked.h"
+#include "util/fd.h"
+#include "util/fourcc.h"
+#include "util/log.h"
 
 uint32_t gpu_blob_alignment(void)
 {
@@ -125,13 +130,77 @@ struct image *gpu_blob_view(const struct gpu_resource *blob, const struct gpu_bl
 	return view;
 }
 
-void gpu_blob_let_go(struct gpu_resource *resource)
+static struct image *import(struct gpu_resource *blob)
+{
+	const struct gpu_device *device = blob->device;
+	struct image like = {
+		.kind = IMAGE_DMABUF,
+		.fds = { gpu_udmabuf_create(
+			device->udmabuf, blob->backing.spans, blob->blob.size) },
+		.planes = 1,
+		.modifier = FOURCC_MOD_LINEAR,
+	};
+	if (like.fds[0] < 0) {
+		log_limited(LOG_DEBUG, "blob %u: no dma-buf of it: %s", blob->args.id,
+			strerror(-like.fds[0]));
+		return NULL;
+	}
+	struct image *image = image_create_foreign(&like, NULL, NULL);
+	if (!image)
+		fd_close(&like.fds[0]);
+	return image;
+}
+
+struct image *gpu_blob_dmabuf(struct gpu_resource *blob)
+{
+	struct gpu_device *device = blob->device;
+	struct gpu_backing *backing = &blob->backing;
+	if (backing->dmabuf || backing->no_dmabuf || !backing->spans || device->udmabuf < 0 ||
+		device->blob_dmabufs == GPU_MAX_BLOB_DMABUFS)
+		return backing->dmabuf;
+	backing->dmabuf = import(blob);
+	backing->no_dmabuf = !backing->dmabuf;
+	device->blob_dmabufs += backing->dmabuf != NULL;
+	return backing->dmabuf;
+}
+
+struct image *gpu_blob_dmabuf_view(struct gpu_resource *blob, const struct gpu_blob_layout *layout)
+{
+	const struct image *all = gpu_blob_dmabuf(blob);
+	if (!all)
+		return NULL;
+	struct image like = *all;
+	like.width = layout->width;
+	like.height = layout->height;
+	like.fourcc = software_format_fourcc(layout->format);
+	like.strides[0] = layout->stride;
+	like.offsets[0] = layout->offset;
+	like.fds[0] = fd_dup(all->fds[0]);
+	if (like.fds[0] < 0)
+		return NULL;
+	struct image *view = image_create_foreign(&like, NULL, NULL);
+	if (!view)
+		fd_close(&like.fds[0]);
+	return view;
+}
+
+static void drop_dmabuf(struct gpu_resource *blob)
+{
+	blob->device->blob_dmabufs -= blob->backing.dmabuf != NULL;
+	image_unref(blob->backing.dmabuf);
+	blob->backing.dmabuf = NULL;
+	blob->backing.no_dmabuf = false;
+}
+
+void gpu_blob_let_go(struct gpu_resource *resource, struct gpu_spans *spans)
 {
 	struct gpu_device *device = resource->device;
-	if (resource->kind != GPU_RESOURCE_BLOB || !resource->backing.spans)
+	if (resource->kind != GPU_RESOURCE_BLOB || !spans)
 		return;
+	drop_dmabuf(resource);
 	gpu_scanouts_let_go(device, resource);
-	gpu_outputs_release_memory(device, resource->backing.spans);
+	gpu_outputs_release_memory(device, spans);
+	gpu_shared_update(resource);
 }
 
 void gpu_blob_backed(struct gpu_resource *resource)
@@ -140,4 +209,5 @@ void gpu_blob_backed(struct gpu_resource *resource)
 		return;
 	gpu_attachments_backed(resource);
 	gpu_scanouts_damage(resource->device, resource, NULL);
+	gpu_shared_update(resource);
 }

@@ -13,7 +13,10 @@
 
 struct gpu_device;
 struct gpu_resource;
+struct gpu_spans;
 struct image;
+
+#define GPU_MAX_BLOB_DMABUFS 256u /* blobs that there is a dma-buf of at a time */
 
 /* How a picture lies in a blob. */
 struct gpu_blob_layout {
@@ -40,7 +43,14 @@ bool gpu_blob_has_room(const struct gpu_resource *blob, const struct gpu_blob_la
  * image. */
 struct image *gpu_blob_view(const struct gpu_resource *blob, const struct gpu_blob_layout *layout);
 
-/* For backing.c; do nothing for other resources. The first: its spans are about to go, nothing may
- * read there any more. The second: it has spans now. */
-void gpu_blob_let_go(struct gpu_resource *resource);
+/* A dma-buf of all of the blob's pages; not a new reference, and of no sides. NULL when there
+ * cannot be one now. */
+struct image *gpu_blob_dmabuf(struct gpu_resource *blob);
+
+/* A picture in it, as a dma-buf; one reference is the caller's. NULL likewise. */
+struct image *gpu_blob_dmabuf_view(struct gpu_resource *blob, const struct gpu_blob_layout *layout);
+
+/* For backing.c; do nothing for other resources. The first: it has these spans (may be NULL) no
+ * more, which are about to go: nothing may read there. The second: it has spans now. */
+void gpu_blob_let_go(struct gpu_resource *resource, struct gpu_spans *spans);
 void gpu_blob_backed(struct gpu_resource *resource);

@@ -165,6 +165,7 @@ struct gpu_device *gpu_device_create(const struct gpu_device_args *args)
 		return NULL;
 	device->loop = args->loop;
 	device->args = *args;
+	device->udmabuf = -1;
 	gpu_commands_init(&device->commands);
 	gpu_timeline_init(&device->global);
 	idmap_init(&device->resources);
@@ -210,12 +211,19 @@ void gpu_device_destroy(struct gpu_device *device)
 	idmap_finish(&device->resources);
 	idmap_finish(&device->contexts);
 	vhost_memory_unref(device->memory);
+	fd_close(&device->udmabuf);
 	free(device);
 }
 
 void gpu_device_set_session(struct gpu_device *device, struct vhost_session *session)
 {
 	device->session = session;
+}
+
+void gpu_device_set_udmabuf(struct gpu_device *device, int fd)
+{
+	fd_close(&device->udmabuf);
+	device->udmabuf = fd;
 }
 
 void gpu_device_set_viewer(struct gpu_device *device, int sock)

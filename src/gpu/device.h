@@ -92,5 +92,8 @@ extern const struct vhost_device_impl gpu_device_impl;
  * NULL when it has ended (impl->closed has been called before). */
 void gpu_device_set_session(struct gpu_device *device, struct vhost_session *session);
 
+/* The kernel's means to make dma-bufs of guest memory: /dev/udmabuf. Takes fd. */
+void gpu_device_set_udmabuf(struct gpu_device *device, int fd);
+
 /* A display for all sessions that bring none of their own: a viewer's socket. Takes sock. */
 void gpu_device_set_viewer(struct gpu_device *device, int sock);

@@ -84,16 +84,11 @@ static bool tell_dmabuf(
 	return true;
 }
 
-/* True when the damage has gone this way, or will when the renderer has exported the image. */
-static bool push_dmabuf(struct gpu_scanout *scanout, struct display *display, uint32_t id)
+/* True when the damage has gone this way, or will when the display is ready. */
+static bool push_dmabuf(
+	struct gpu_scanout *scanout, struct display *display, uint32_t id, struct image *image)
 {
-	struct gpu_realisation *home = scanout->resource->home;
-	if (scanout->no_dmabuf || !home->slot->renderer->can_export)
-		return false;
-	gpu_realisation_export(home);
-	if (home->exporting)
-		return true;
-	if (!home->exported || !tell_dmabuf(scanout, display, id, home->exported))
+	if (!image || !tell_dmabuf(scanout, display, id, image))
 		return false;
 	if (!display_scanout_ready(display, id))
 		return true;
@@ -174,8 +169,22 @@ static void push_read_back(struct gpu_scanout *scanout, struct display *display,
 	gpu_frame_read_back(read->frame, &args, &read->call);
 }
 
+/* The same when the renderer has to export the image first. */
+static bool push_exported(struct gpu_scanout *scanout, struct display *display, uint32_t id)
+{
+	struct gpu_realisation *home = scanout->resource->home;
+	if (scanout->no_dmabuf || !home->slot->renderer->can_export)
+		return false;
+	gpu_realisation_export(home);
+	return home->exporting || push_dmabuf(scanout, display, id, home->exported);
+}
+
 static void push_blob(struct gpu_scanout *scanout, struct display *display, uint32_t id)
 {
+	if (!scanout->no_dmabuf && !scanout->dmabuf)
+		scanout->dmabuf = gpu_blob_dmabuf_view(scanout->resource, &scanout->layout);
+	if (!scanout->no_dmabuf && push_dmabuf(scanout, display, id, scanout->dmabuf))
+		return;
 	if (!scanout->view)
 		scanout->view = gpu_blob_view(scanout->resource, &scanout->layout);
 	if (scanout->view)
@@ -190,7 +199,7 @@ static void push_realised(struct gpu_scanout *scanout, struct display *display, 
 	struct image *image = renderer_image(home->slot->renderer, scanout->resource->args.id);
 	if (image)
 		push_pixels(scanout, display, id, image);
-	else if (!push_dmabuf(scanout, display, id))
+	else if (!push_exported(scanout, display, id))
 		push_read_back(scanout, display, id);
 }
 
@@ -244,6 +253,8 @@ static void drop_view(struct gpu_scanout *scanout)
 {
 	image_unref(scanout->view);
 	scanout->view = NULL;
+	image_unref(scanout->dmabuf);
+	scanout->dmabuf = NULL;
 }
 
 static void forget(struct gpu_scanout *scanout)
@@ -372,9 +383,15 @@ bool gpu_scanouts_may_flush(
 
 void gpu_scanouts_let_go(struct gpu_device *device, const struct gpu_resource *blob)
 {
-	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++)
-		if (device->scanouts[i].resource == blob)
-			drop_view(&device->scanouts[i]);
+	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
+		struct gpu_scanout *scanout = &device->scanouts[i];
+		if (scanout->resource != blob)
+			continue;
+		/* The display would go on to look at pages that are not the blob's any more. */
+		if (scanout->told == GPU_TOLD_DMABUF && scanout->told_image == scanout->dmabuf)
+			switch_off(scanout, device->outputs.active, i);
+		drop_view(scanout);
+	}
 }
 
 void gpu_scanouts_damage(

@@ -35,6 +35,7 @@ struct gpu_scanout {
 	struct rect rect; /* of the resource; of the picture in a blob */
 	struct gpu_blob_layout layout; /* of that picture */
 	struct image *view; /* a reference: that picture; may be NULL */
+	struct image *dmabuf; /* likewise, as a dma-buf */
 	struct rect damage; /* of the scanout: (0, 0) is rect's corner */
 	struct gpu_frame *frame; /* a reference; of rect's size; may be NULL */
 	struct gpu_scanout_read *read; /* under way, maybe for what was shown before; may be NULL */
@@ -61,7 +62,8 @@ void gpu_scanout_set(struct gpu_device *device, uint32_t id, struct gpu_resource
 bool gpu_scanouts_may_flush(
 	const struct gpu_device *device, const struct gpu_resource *blob, const struct rect *rect);
 
-/* Stops to read the blob's memory. Where it is shown the last picture stays. */
+/* Stops to read the blob's memory. Where it is shown the last picture stays, unless the display
+ * reads it from there. */
 void gpu_scanouts_let_go(struct gpu_device *device, const struct gpu_resource *blob);
 
 /* The same as SET_SCANOUT asks for it (the header does not count). Returns VIRTIO_GPU_RESP_…. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "gpu/blob.h"
 #include "gpu/resource.h"
 #include "gpu/state.h"
 #include "util/image.h"
@@ -42,16 +43,23 @@ static bool may_export(struct gpu_shared *shared)
 	return true;
 }
 
-/* The dma-buf that there is now; one that there is not may come later. */
-static struct image *find_image(struct gpu_shared *shared)
+static struct image *find_exported(struct gpu_shared *shared)
 {
-	struct gpu_realisation *home = shared->resource ? shared->resource->home : NULL;
+	struct gpu_realisation *home = shared->resource->home;
 	const struct renderer *renderer = home ? home->slot->renderer : NULL;
-	if (!renderer || !renderer->can_export || !find_channel(shared->device) ||
-		!may_export(shared))
+	if (!renderer || !renderer->can_export || !may_export(shared))
 		return NULL;
 	gpu_realisation_export(home);
 	return home->exported;
+}
+
+/* The dma-buf that there is now; one that there is not may come later. */
+static struct image *find_image(struct gpu_shared *shared)
+{
+	if (!find_channel(shared->device))
+		return NULL;
+	return shared->resource->kind == GPU_RESOURCE_BLOB ? gpu_blob_dmabuf(shared->resource)
+							   : find_exported(shared);
 }
 
 static void set_image(struct gpu_shared *shared, struct image *image)

@@ -45,6 +45,8 @@ struct gpu_device {
 	struct list resource_list; /* gpu_resource::link */
 	uint32_t resource_count;
 	uint32_t blob_count; /* of these */
+	int udmabuf; /* owned: /dev/udmabuf; -1: there is none */
+	uint32_t blob_dmabufs; /* blob.c: how many there are */
 	struct gpu_shares shares; /* shared.c */
 	uint64_t backing_entries; /* backing.c: of all resources together */
 	uint64_t renderer_bytes; /* realisation.c: of all that is in renderer processes */
