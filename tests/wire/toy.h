@@ -41,6 +41,7 @@ struct queue {
 	uint16_t next_available, next_used;
 	bool enabled;
 	bool kicked; /* there may be something in it */
+	uint16_t stopped_at; /* a start from elsewhere is another driver's */
 	bool broken; /* by the driver, until it is started again */
 	int kick, call, err;
 };
@@ -83,6 +84,7 @@ struct screen {
 	uint32_t question; /* 0: none */
 	uint32_t question_scanout;
 	bool question_due; /* not sent yet */
+	bool late; /* nobody waits for the answer any more */
 	bool features_due; /* SET_PROTOCOL_FEATURES is to be sent */
 	uint8_t *out; /* NULL: nothing under way */
 	size_t out_size, out_sent;
@@ -102,6 +104,7 @@ struct toy {
 	struct cursor cursors[SCANOUTS];
 	struct screen screen;
 	struct request *waiting; /* for the display's answer; the control queue waits, too */
+	uint64_t waiting_until; /* in ms; the display may have stopped reading */
 	struct virtio_gpu_resp_display_info modes; /* what the display said last */
 	const char *why; /* the session is to end */
 	bool extras; /* those of toy_extras.c are on offer */
@@ -187,6 +190,9 @@ void toy_reset(struct toy *toy);
 
 /* Takes sock (-1: none), tells it everything. */
 void toy_display_set(struct toy *toy, int sock);
+
+/* The one that waits has waited long enough. */
+void toy_display_give_up(struct toy *toy);
 
 /* For poll(): what to wait for, and what came. */
 short toy_display_events(const struct toy *toy);

@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "toy.h"
@@ -63,7 +64,15 @@ static bool write_all(int fd, const void *data, size_t size)
 
 /* --- queues -------------------------------------------------------------------------------- */
 
-#define TURN 16u /* commands of the control queue before others have a turn */
+#define TURN    16u /* commands of the control queue before others have a turn */
+#define WAIT_MS 1000 /* for an answer of the display */
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
 
 /* An answer that is held back, to do wrong to it. */
 static struct {
@@ -114,10 +123,12 @@ static bool serve_one(struct toy *toy, struct queue *queue)
 		return false;
 	}
 	size_t size = toy_command(toy, request, answer);
-	if (size)
+	if (size) {
 		push(toy, queue, request, answer, size);
-	else
+	} else {
 		toy->waiting = request;
+		toy->waiting_until = now_ms() + WAIT_MS;
+	}
 	return true;
 }
 
@@ -219,6 +230,12 @@ static bool set_mem_table(struct toy *toy, struct message *message)
 	return true;
 }
 
+static void reset(struct toy *toy)
+{
+	if (!toy_has(FAULT_KEEPS_OVER_RESET))
+		toy_reset(toy);
+}
+
 /* Nothing of the queue is under way any more. */
 static bool stop_ring(struct toy *toy, const struct message *message, uint32_t index)
 {
@@ -230,6 +247,7 @@ static bool stop_ring(struct toy *toy, const struct message *message, uint32_t i
 			toy_reset(toy);
 	}
 	close_fd(&queue->kick);
+	queue->stopped_at = queue->next_available;
 	struct vhost_user_vring_state state = { index, queue->next_available };
 	if (toy_has(FAULT_VRING_BASE))
 		state.num++;
@@ -250,6 +268,9 @@ static bool vring_message(struct toy *toy, struct message *message)
 		queue->size = state.num;
 		return true;
 	case VHOST_USER_SET_VRING_BASE:
+		/* not all VMMs say that there was a reset */
+		if (state.num != queue->stopped_at && state.index == VIRTIO_GPU_QUEUE_CONTROL)
+			reset(toy);
 		queue->next_available = (uint16_t)state.num;
 		return true;
 	case VHOST_USER_SET_VRING_ENABLE:
@@ -347,8 +368,15 @@ static bool socket_message(struct toy *toy, struct message *message)
 
 static bool plain_message(struct toy *toy, struct message *message)
 {
-	if (message->header.request == VHOST_USER_RESET_DEVICE && !toy_has(FAULT_KEEPS_OVER_RESET))
-		toy_reset(toy);
+	if (message->header.request != VHOST_USER_RESET_DEVICE)
+		return true;
+	toy_drop(toy->waiting);
+	toy->waiting = NULL;
+	for (uint32_t i = 0; i < QUEUES; i++) {
+		close_fd(&toy->queues[i].kick);
+		toy->queues[i].stopped_at = 0;
+	}
+	reset(toy);
 	return true;
 }
 
@@ -456,7 +484,7 @@ static bool serve_round(struct toy *toy)
 	};
 	for (uint32_t i = 0; i < QUEUES; i++)
 		polls[KICKS + i] = (struct pollfd){ toy->queues[i].kick, POLLIN, 0 };
-	poll(polls, ARRAY_SIZE(polls), has_work(toy) ? 0 : -1);
+	poll(polls, ARRAY_SIZE(polls), has_work(toy) ? 0 : toy->waiting ? WAIT_MS / 10 : -1);
 	for (uint32_t i = 0; i < QUEUES; i++) {
 		uint64_t kicks;
 		if (polls[KICKS + i].revents &&
@@ -465,6 +493,8 @@ static bool serve_round(struct toy *toy)
 	}
 	serve_queues(toy);
 	toy_display_ready(toy, polls[DISPLAY].revents);
+	if (toy->waiting && now_ms() >= toy->waiting_until)
+		toy_display_give_up(toy);
 	return !polls[VMM].revents || serve_message(toy);
 }
 

@@ -222,8 +222,15 @@ static void take_answer(struct toy *toy)
 	struct screen *screen = &toy->screen;
 	const void *payload = screen->in + PAD + HEADER;
 	uint32_t question = screen->question;
+	bool late = screen->late;
 	screen->question = 0;
+	screen->late = false;
 	screen->in_got = 0;
+	if (late && question != VHOST_USER_GPU_GET_PROTOCOL_FEATURES) {
+		if (toy->waiting)
+			toy_display_ask(toy, VHOST_USER_GPU_GET_DISPLAY_INFO, 0);
+		return;
+	}
 	if (question == VHOST_USER_GPU_GET_PROTOCOL_FEATURES)
 		take_features(toy, payload);
 	else if (question == VHOST_USER_GPU_GET_DISPLAY_INFO)
@@ -272,6 +279,7 @@ static void tell_everything(struct toy *toy)
 		scanout->damage = scanout->rect;
 		if (toy_has(FAULT_SHOWS_ONCE))
 			scanout->damage.width = 0;
+		toy->cursors[i].image_due = toy->cursors[i].visible;
 	}
 }
 
@@ -284,6 +292,12 @@ void toy_display_set(struct toy *toy, int sock)
 	tell_everything(toy);
 	toy_display_ask(toy, VHOST_USER_GPU_GET_PROTOCOL_FEATURES, 0);
 	speak(toy);
+}
+
+void toy_display_give_up(struct toy *toy)
+{
+	toy->screen.late = toy->screen.question;
+	toy_answered(toy, NULL);
 }
 
 short toy_display_events(const struct toy *toy)
@@ -303,7 +317,7 @@ bool toy_display_ask(struct toy *toy, uint32_t question, uint32_t scanout)
 	struct screen *screen = &toy->screen;
 	if (screen->sock < 0)
 		return false;
-	/* the answer to the one for its features comes first, and asks for the rest */
+	/* the answer to the one that is open comes first, and asks for the rest */
 	if (screen->question)
 		return true;
 	screen->question = question;
