@@ -16,6 +16,7 @@
 #include "loop/loop.h"
 #include "process.h"
 #include "renderer/remote.h"
+#include "renderer/ring.h"
 #include "util/fd.h"
 
 #define TRY_MS 20000u
@@ -98,6 +99,7 @@ static bool try_renderer(
 	struct remote_args args = {
 		.loop = loop,
 		.sock = ends[0],
+		.memory = ring_memory(),
 		.name = name,
 		.events = &trial_events,
 		.ready = trial_ready,

@@ -2,7 +2,7 @@
 /*
  * What the launcher and the device process say to each other on a SEQPACKET socket. Everything that
  * needs a path, a privilege or a new process is done by the launcher and handed over here, so that the
- * device process opens and starts nothing itself. The launcher does not trust what it reads.
+ * device process opens, makes and starts nothing itself. The launcher does not trust what it reads.
  */
 #pragma once
 
@@ -10,7 +10,10 @@
 
 enum control_type {
 	/* Launcher to device */
-	CONTROL_SPARE = 1, /* fd: the device's end of a socket to renderer `index`'s next process */
+	CONTROL_SPARE =
+		1, /* fds: the device's end of a socket to renderer `index`'s next process, and
+			    * memory for their ring */
+	CONTROL_MEMORY, /* fd: memory for one frame, of gpu_frame_bytes_max() bytes */
 	CONTROL_SESSION, /* fd: a VMM's connection */
 	CONTROL_VIEWER, /* fd: a viewer's display socket */
 	CONTROL_UDMABUF, /* fd: /dev/udmabuf; once, before the device process is started */
@@ -20,7 +23,15 @@ enum control_type {
 	CONTROL_SESSION_ENDED, /* the next one may come */
 	CONTROL_START_RENDERER, /* start renderer `index` at the other end of the spare */
 	CONTROL_SPARE_LOST, /* the spare of renderer `index` cannot be used: send another, not at once */
+	CONTROL_MEMORY_TAKEN, /* memory for a frame is in use: send other */
+	CONTROL_MEMORY_LOST, /* it cannot be used: send other, not at once */
 };
+
+/* The most descriptors that come with a packet. */
+#define CONTROL_MAX_FDS 2u
+
+/* How much memory for frames the device has in stock. It takes no more of the host than is written to. */
+#define CONTROL_MEMORY_STOCK 8u
 
 struct control_packet {
 	uint32_t type; /* enum control_type */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The launcher keeps one spare socket per renderer here, so that the next renderer process can be used
- * before it runs: what the device asks of it waits in the ring.
+ * The launcher keeps one spare socket per renderer here, with memory for a ring, so that the next renderer
+ * process can be used before it runs: what the device asks of it waits in the ring.
  */
 #include "device_process.h"
 
@@ -31,7 +31,11 @@ struct device_process {
 	struct loop_source *control_source;
 	struct gpu_device *gpu;
 	struct vhost_session *session; /* may be NULL */
-	int spares[GPU_MAX_RENDERERS]; /* owned, per renderer of the configuration; -1: none */
+	struct spare {
+		int sock, memory; /* owned; -1: none */
+	} spares[GPU_MAX_RENDERERS]; /* per renderer of the configuration */
+	int memory[CONTROL_MEMORY_STOCK]; /* owned: for frames */
+	uint32_t memory_count;
 	int udmabuf; /* owned; the device's once there is one; -1: none */
 };
 
@@ -53,13 +57,15 @@ static struct renderer *start_renderer(void *data, const char *name,
 		strcmp(process->config->renderers[index], name) != 0)
 		index++;
 	assert(index < process->config->renderer_count);
-	if (process->spares[index] < 0) {
+	struct spare *spare = &process->spares[index];
+	if (spare->sock < 0) {
 		log_limited(LOG_WARN, "renderer %s cannot be started again so soon", name);
 		return NULL;
 	}
 	struct remote_args args = {
 		.loop = process->loop,
-		.sock = fd_steal(&process->spares[index]),
+		.sock = fd_steal(&spare->sock),
+		.memory = fd_steal(&spare->memory),
 		.name = process->config->renderers[index],
 		.events = events,
 		.ready = ready,
@@ -68,6 +74,27 @@ static struct renderer *start_renderer(void *data, const char *name,
 	struct renderer *renderer = remote_renderer_create(&args);
 	tell_launcher(process, renderer ? CONTROL_START_RENDERER : CONTROL_SPARE_LOST, index);
 	return renderer;
+}
+
+static int take_memory(void *data, uint64_t size)
+{
+	struct device_process *process = data;
+	assert(size <= gpu_frame_bytes_max(&process->config->limits));
+	if (process->memory_count == 0)
+		return -EAGAIN;
+	tell_launcher(process, CONTROL_MEMORY_TAKEN, 0);
+	return process->memory[--process->memory_count];
+}
+
+static void memory_came(struct device_process *process, int fd)
+{
+	if (process->memory_count == CONTROL_MEMORY_STOCK) {
+		fd_close(&fd);
+		return;
+	}
+	process->memory[process->memory_count++] = fd;
+	if (process->gpu)
+		gpu_device_memory_came(process->gpu);
 }
 
 static void session_ended(void *data)
@@ -104,30 +131,44 @@ static void gpu_ready(void *data)
 	tell_launcher(data, CONTROL_READY, 0);
 }
 
+static void drop_spare(struct spare *spare)
+{
+	fd_close(&spare->sock);
+	fd_close(&spare->memory);
+}
+
 static void handle_packet(
-	struct device_process *process, const struct control_packet *packet, int *fd)
+	struct device_process *process, const struct control_packet *packet, int *fds)
 {
 	switch ((enum control_type)packet->type) {
 	case CONTROL_SPARE:
 		assert(packet->index < process->config->renderer_count);
-		fd_close(&process->spares[packet->index]);
-		process->spares[packet->index] = fd_steal(fd);
+		drop_spare(&process->spares[packet->index]);
+		process->spares[packet->index] = (struct spare){
+			.sock = fd_steal(&fds[0]),
+			.memory = fd_steal(&fds[1]),
+		};
+		break;
+	case CONTROL_MEMORY:
+		memory_came(process, fd_steal(&fds[0]));
 		break;
 	case CONTROL_SESSION:
 		assert(!process->session);
-		start_session(process, fd_steal(fd));
+		start_session(process, fd_steal(&fds[0]));
 		break;
 	case CONTROL_VIEWER:
-		gpu_device_set_viewer(process->gpu, fd_steal(fd));
+		gpu_device_set_viewer(process->gpu, fd_steal(&fds[0]));
 		break;
 	case CONTROL_UDMABUF:
 		fd_close(&process->udmabuf);
-		process->udmabuf = fd_steal(fd);
+		process->udmabuf = fd_steal(&fds[0]);
 		break;
 	case CONTROL_READY:
 	case CONTROL_SESSION_ENDED:
 	case CONTROL_START_RENDERER:
 	case CONTROL_SPARE_LOST:
+	case CONTROL_MEMORY_TAKEN:
+	case CONTROL_MEMORY_LOST:
 		assert(false && "a packet for the launcher");
 	}
 }
@@ -139,6 +180,10 @@ static void packet_lost(struct device_process *process, const struct control_pac
 	case CONTROL_SPARE:
 		log_limited(LOG_ERROR, "out of descriptors: a renderer cannot be started");
 		tell_launcher(process, CONTROL_SPARE_LOST, packet->index);
+		break;
+	case CONTROL_MEMORY:
+		log_limited(LOG_ERROR, "out of descriptors: frames cannot be read back");
+		tell_launcher(process, CONTROL_MEMORY_LOST, 0);
 		break;
 	case CONTROL_SESSION:
 		log_limited(LOG_ERROR, "out of descriptors: the VMM is turned away");
@@ -154,6 +199,8 @@ static void packet_lost(struct device_process *process, const struct control_pac
 	case CONTROL_SESSION_ENDED:
 	case CONTROL_START_RENDERER:
 	case CONTROL_SPARE_LOST:
+	case CONTROL_MEMORY_TAKEN:
+	case CONTROL_MEMORY_LOST:
 		assert(false && "a packet for the launcher");
 	}
 }
@@ -162,8 +209,9 @@ static void packet_lost(struct device_process *process, const struct control_pac
 static int read_packet(struct device_process *process)
 {
 	struct control_packet packet;
-	_cleanup_fd_ int fd = -1;
-	ssize_t size = fd_recv_packet(process->control, &packet, sizeof(packet), &fd, 1);
+	int fds[CONTROL_MAX_FDS];
+	ssize_t size =
+		fd_recv_packet(process->control, &packet, sizeof(packet), fds, CONTROL_MAX_FDS);
 	if (size == -EAGAIN)
 		return 0;
 	if (size == -EBADMSG) {
@@ -172,7 +220,8 @@ static int read_packet(struct device_process *process)
 	}
 	if (size != (ssize_t)sizeof(packet))
 		return size < 0 ? (int)size : -ECONNRESET;
-	handle_packet(process, &packet, &fd);
+	handle_packet(process, &packet, fds);
+	fd_close_all(fds, CONTROL_MAX_FDS);
 	return 1;
 }
 
@@ -211,7 +260,7 @@ static int create(struct device_process *process)
 		.width = process->config->width,
 		.height = process->config->height,
 		.capset_mask = process->config->capset_mask,
-		.factory = { .start = start_renderer, .data = process },
+		.factory = { .start = start_renderer, .memory = take_memory, .data = process },
 		.renderer_count = process->config->renderer_count,
 		.headless = process->config->headless,
 		.ready = gpu_ready,
@@ -231,7 +280,9 @@ static void finish(struct device_process *process)
 	if (process->gpu && process->session)
 		gpu_device_set_session(process->gpu, NULL);
 	gpu_device_destroy(process->gpu);
-	fd_close_all(process->spares, GPU_MAX_RENDERERS);
+	for (uint32_t i = 0; i < GPU_MAX_RENDERERS; i++)
+		drop_spare(&process->spares[i]);
+	fd_close_all(process->memory, process->memory_count);
 	fd_close(&process->udmabuf);
 	loop_source_destroy(process->control_source);
 	fd_close(&process->control);
@@ -251,9 +302,10 @@ int device_process_run(const struct config *config, int control)
 	struct device_process process = {
 		.config = config,
 		.control = control,
-		.spares = { -1, -1, -1, -1 },
 		.udmabuf = -1,
 	};
+	for (uint32_t i = 0; i < GPU_MAX_RENDERERS; i++)
+		process.spares[i] = (struct spare){ -1, -1 };
 	int ret = create(&process);
 	int status = EXIT_FAILED;
 	if (ret < 0)

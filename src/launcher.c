@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * For each renderer of the configuration there is a spare: a socket pair whose one end the device
- * process has. When the device asks for the renderer, a process is started at the other end and the
- * next spare made. At most one process of each renderer lives at a time.
+ * For each renderer of the configuration the device process has a spare socket (supplies.h). When it asks
+ * for the renderer, a process is started at the other end and the next spare made. At most one process of
+ * each renderer lives at a time.
  *
  * One VMM is served at a time; others wait in the listening socket's queue. A device process that
  * dies is a bug, but the next VMM can still be served: it is started again.
@@ -27,12 +27,12 @@
 #include "listener.h"
 #include "loop/loop.h"
 #include "process.h"
+#include "supplies.h"
 #include "util/checked.h"
 #include "util/fd.h"
 #include "util/log.h"
 
-#define SPARE_RETRY_MS 1000u
-#define DEVICE_FDS     65536u
+#define DEVICE_FDS 65536u
 
 struct launcher {
 	const struct config *config;
@@ -51,69 +51,34 @@ struct launcher {
 	struct loop_source *control_source;
 	bool device_ready, session_open;
 
-	struct loop_source *spare_timer; /* armed when a spare is missing */
+	struct supplies supplies;
 	struct launcher_renderer {
 		const struct renderer_type *type;
-		int spare; /* owned: the end for the next process; -1: none */
 		pid_t pid; /* 0: none */
 	} renderers[GPU_MAX_RENDERERS];
 };
 
-static int send_device(struct launcher *launcher, enum control_type type, uint32_t index, int fd)
+static int send_device(struct launcher *launcher, enum control_type type, int fd)
 {
-	struct control_packet packet = { .type = type, .index = index };
-	return fd_send_packet(launcher->control, &packet, sizeof(packet), &fd, fd >= 0);
-}
-
-static void make_spare(struct launcher *launcher, uint32_t index)
-{
-	int ends[2];
-	fd_close(&launcher->renderers[index].spare);
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0) {
-		log_limited(LOG_ERROR, "cannot make a socket for renderer %s: %s",
-			launcher->renderers[index].type->name, strerror(errno));
-		loop_timer_arm(launcher->spare_timer, SPARE_RETRY_MS);
-		return;
-	}
-	if (send_device(launcher, CONTROL_SPARE, index, ends[0]) == 0)
-		launcher->renderers[index].spare = fd_steal(&ends[1]);
-	else
-		loop_timer_arm(launcher->spare_timer, SPARE_RETRY_MS);
-	fd_close_all(ends, 2);
-}
-
-static void spare_lost(struct launcher *launcher, uint32_t index)
-{
-	if (index >= launcher->config->renderer_count)
-		return;
-	fd_close(&launcher->renderers[index].spare);
-	loop_timer_arm(launcher->spare_timer, SPARE_RETRY_MS);
-}
-
-static void make_missing_spares(void *data)
-{
-	struct launcher *launcher = data;
-	/* Without a device process there is none to give them to; the next one gets all. */
-	for (uint32_t i = 0; launcher->control_source && i < launcher->config->renderer_count; i++)
-		if (launcher->renderers[i].spare < 0)
-			make_spare(launcher, i);
+	const struct control_packet packet = { .type = type };
+	return fd_send_packet(launcher->control, &packet, sizeof(packet), &fd, 1);
 }
 
 static void start_renderer(struct launcher *launcher, uint32_t index)
 {
-	if (index >= launcher->config->renderer_count || launcher->renderers[index].spare < 0)
+	_cleanup_fd_ int spare = supplies_take(&launcher->supplies, index);
+	if (spare < 0)
 		return;
 	struct launcher_renderer *renderer = &launcher->renderers[index];
 	if (renderer->pid > 0)
 		kill(renderer->pid, SIGKILL);
-	pid_t pid = process_start_renderer(renderer->type, renderer->spare, launcher->render_node,
-		launcher->config->log_level);
 	/* The device sees the other end close when there is no process to hold it. */
-	fd_close(&renderer->spare);
+	pid_t pid = process_start_renderer(
+		renderer->type, spare, launcher->render_node, launcher->config->log_level);
 	renderer->pid = pid > 0 ? pid : 0;
 	if (pid > 0)
 		log_debug("renderer %s is process %d", renderer->type->name, (int)pid);
-	make_spare(launcher, index);
+	supplies_renew(&launcher->supplies, index);
 }
 
 static void watch_listeners(struct launcher *launcher)
@@ -128,7 +93,7 @@ static void watch_listeners(struct launcher *launcher)
 
 static void hand_over(struct launcher *launcher)
 {
-	int ret = send_device(launcher, CONTROL_SESSION, 0, launcher->connection);
+	int ret = send_device(launcher, CONTROL_SESSION, launcher->connection);
 	/* A device process that has died is started again, and the next one gets it. */
 	if (ret != -EPIPE && ret != -ECONNRESET && ret != -ECONNREFUSED && ret != -ENOTCONN)
 		fd_close(&launcher->connection);
@@ -156,7 +121,7 @@ static void accept_viewer(void *data, uint32_t events)
 	struct launcher *launcher = data;
 	_cleanup_fd_ int fd = listener_accept(launcher->display_fd);
 	if (fd >= 0)
-		send_device(launcher, CONTROL_VIEWER, 0, fd);
+		send_device(launcher, CONTROL_VIEWER, fd);
 	else if (fd != -EAGAIN)
 		log_limited(LOG_ERROR, "cannot accept a viewer's connection: %s", strerror(-fd));
 }
@@ -192,7 +157,13 @@ static void handle_packet(struct launcher *launcher, const struct control_packet
 		start_renderer(launcher, packet->index);
 		break;
 	case CONTROL_SPARE_LOST:
-		spare_lost(launcher, packet->index);
+		supplies_spare_lost(&launcher->supplies, packet->index);
+		break;
+	case CONTROL_MEMORY_TAKEN:
+		supplies_memory_taken(&launcher->supplies);
+		break;
+	case CONTROL_MEMORY_LOST:
+		supplies_memory_lost(&launcher->supplies);
 		break;
 	default:
 		log_limited(
@@ -257,8 +228,7 @@ static int start_device(struct launcher *launcher)
 	launcher->control = ends[0];
 	launcher->device_ready = false;
 	launcher->session_open = false;
-	for (uint32_t i = 0; i < launcher->config->renderer_count; i++)
-		make_spare(launcher, i);
+	supplies_deliver(&launcher->supplies, launcher->control);
 	if (launcher->udmabuf >= 0)
 		send_device(launcher, CONTROL_UDMABUF, 0, launcher->udmabuf);
 
@@ -284,6 +254,7 @@ static void device_died(struct launcher *launcher, int status)
 	launcher->device_pid = 0;
 	loop_source_destroy(launcher->control_source);
 	launcher->control_source = NULL;
+	supplies_deliver(&launcher->supplies, -1);
 	fd_close(&launcher->control);
 	/* One that dies before it is ready would die again. */
 	if (launcher->listen_fd < 0 || !was_ready || start_device(launcher) < 0)
@@ -378,9 +349,9 @@ static int check_fd(int fd, int *ret_listening)
 
 static int take_fd(struct launcher *launcher)
 {
-	int listening = 0;
+	bool listening;
 	int fd = launcher->config->fd;
-	int ret = check_fd(fd, &listening);
+	int ret = listener_check(fd, &listening);
 	if (ret < 0)
 		return ret;
 	ret = fd_set_nonblocking(fd);
@@ -446,9 +417,9 @@ static int create(struct launcher *launcher)
 	launcher->loop = loop_create();
 	if (!launcher->loop)
 		return -ENOMEM;
-	launcher->spare_timer = loop_add_timer(launcher->loop, make_missing_spares, launcher);
-	if (!launcher->spare_timer)
-		return -ENOMEM;
+	ret = supplies_init(&launcher->supplies, launcher->loop);
+	if (ret < 0)
+		return ret;
 	/* Before there is anything to leave behind: none is lost from here on. */
 	ret = add_signals(launcher);
 	if (ret < 0)
@@ -470,14 +441,12 @@ static void end_child(pid_t pid)
 static void finish(struct launcher *launcher)
 {
 	end_child(launcher->device_pid);
-	for (uint32_t i = 0; i < GPU_MAX_RENDERERS; i++) {
+	for (uint32_t i = 0; i < GPU_MAX_RENDERERS; i++)
 		end_child(launcher->renderers[i].pid);
-		fd_close(&launcher->renderers[i].spare);
-	}
+	supplies_finish(&launcher->supplies);
 	loop_source_destroy(launcher->control_source);
 	loop_source_destroy(launcher->listen_source);
 	loop_source_destroy(launcher->display_source);
-	loop_source_destroy(launcher->spare_timer);
 	for (size_t i = 0; i < ARRAY_SIZE(launcher->signals); i++)
 		loop_source_destroy(launcher->signals[i]);
 	if (launcher->listen_fd >= 0 && launcher->config->socket_path)
@@ -503,9 +472,14 @@ int launcher_run(const struct config *config)
 		.render_node = -1,
 		.udmabuf = -1,
 		.control = -1,
+		.supplies = {
+			.control = -1,
+			.renderer_count = config->renderer_count,
+			.renderers = config->renderers,
+			.memory_bytes = gpu_frame_bytes_max(&config->limits),
+			.spares = { -1, -1, -1, -1 },
+		},
 	};
-	for (uint32_t i = 0; i < GPU_MAX_RENDERERS; i++)
-		launcher.renderers[i].spare = -1;
 	int status = EXIT_FAILED;
 	if (create(&launcher) == 0)
 		status = loop_run(launcher.loop);

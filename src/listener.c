@@ -84,3 +84,36 @@ int listener_accept(int fd)
 	bool again = errno == EWOULDBLOCK || errno == ECONNABORTED || errno == EINTR;
 	return again ? -EAGAIN : -errno;
 }
+
+static int get_option(int fd, int option, int *ret_value)
+{
+	socklen_t size = sizeof(*ret_value);
+	return getsockopt(fd, SOL_SOCKET, option, ret_value, &size) < 0 ? -errno : 0;
+}
+
+int listener_check(int fd, bool *ret_listening)
+{
+	int domain = 0, type = 0, listening = 0;
+	int ret = get_option(fd, SO_DOMAIN, &domain);
+	if (ret == 0)
+		ret = get_option(fd, SO_TYPE, &type);
+	if (ret == 0)
+		ret = get_option(fd, SO_ACCEPTCONN, &listening);
+	if (ret < 0) {
+		log_error("--fd=%d is not a socket: %s", fd, strerror(-ret));
+		return ret;
+	}
+	if (domain != AF_UNIX || type != SOCK_STREAM) {
+		log_error("--fd=%d is not a UNIX stream socket", fd);
+		return -EPROTOTYPE;
+	}
+	struct sockaddr_storage peer;
+	socklen_t size = sizeof(peer);
+	if (!listening && getpeername(fd, (struct sockaddr *)&peer, &size) < 0) {
+		ret = -errno;
+		log_error("--fd=%d is neither listening nor connected: %s", fd, strerror(-ret));
+		return ret;
+	}
+	*ret_listening = listening != 0;
+	return 0;
+}

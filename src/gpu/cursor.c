@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 #include "gpu/cursor.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,6 +97,16 @@ static bool is_opaque(const struct gpu_resource *resource)
 
 static void read_back(struct gpu_device *device, uint32_t id, struct gpu_resource *resource);
 
+static void read_next(struct gpu_device *device, uint32_t id)
+{
+	struct gpu_cursor *cursor = &device->cursors[id];
+	struct gpu_resource *next =
+		cursor->next_resource ? gpu_resource_find(device, cursor->next_resource) : NULL;
+	cursor->next_resource = 0;
+	if (next && next->home)
+		read_back(device, id, next);
+}
+
 static void read_done(struct renderer_call *call, int status, const struct renderer_reply *reply)
 {
 	struct gpu_cursor_read *read = container_of(call, struct gpu_cursor_read, call);
@@ -107,11 +118,7 @@ static void read_done(struct renderer_call *call, int status, const struct rende
 		take_frame(device, read);
 	gpu_frame_unref(read->frame);
 	free(read);
-	struct gpu_resource *next =
-		cursor->next_resource ? gpu_resource_find(device, cursor->next_resource) : NULL;
-	cursor->next_resource = 0;
-	if (next && next->home)
-		read_back(device, id, next);
+	read_next(device, id);
 }
 
 static void read_back(struct gpu_device *device, uint32_t id, struct gpu_resource *resource)
@@ -119,6 +126,8 @@ static void read_back(struct gpu_device *device, uint32_t id, struct gpu_resourc
 	struct gpu_cursor *cursor = &device->cursors[id];
 	if (!cursor->frame)
 		cursor->frame = gpu_frame_create(device, SIDE, SIDE);
+	if (!cursor->frame && errno == EAGAIN)
+		cursor->next_resource = resource->args.id;
 	struct gpu_cursor_read *read = cursor->frame ? calloc(1, sizeof(*read)) : NULL;
 	if (!read)
 		return;
@@ -247,10 +256,17 @@ bool gpu_cursors_busy(const struct gpu_device *device)
 {
 	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
 		const struct gpu_cursor *cursor = &device->cursors[i];
-		if (cursor->read && (!cursor->read->stale || cursor->next_resource))
+		if ((cursor->read && !cursor->read->stale) || cursor->next_resource)
 			return true;
 	}
 	return false;
+}
+
+void gpu_cursors_memory_came(struct gpu_device *device)
+{
+	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++)
+		if (!device->cursors[i].read)
+			read_next(device, i);
 }
 
 void gpu_cursors_forget(struct gpu_device *device, uint32_t resource)

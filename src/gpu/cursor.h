@@ -24,7 +24,7 @@ struct gpu_cursor {
 	struct image *image; /* owned; side x side pixels; NULL: never had one */
 	struct gpu_frame *frame; /* a reference; may be NULL */
 	struct gpu_cursor_read *read; /* under way; may be NULL */
-	uint32_t next_resource; /* to be read back after that; 0: none */
+	uint32_t next_resource; /* to be read back after that, or when there is memory; 0: none */
 };
 
 /* Scanout ids are valid. Returns VIRTIO_GPU_RESP_…. */
@@ -41,6 +41,9 @@ bool gpu_cursors_busy(const struct gpu_device *device);
 
 /* The resource with this id is gone. */
 void gpu_cursors_forget(struct gpu_device *device, uint32_t resource);
+
+/* Reads back what memory was missing for. */
+void gpu_cursors_memory_came(struct gpu_device *device);
 
 /* Hides all cursors and forgets their images. */
 void gpu_cursors_reset(struct gpu_device *device);

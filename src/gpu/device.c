@@ -226,6 +226,12 @@ void gpu_device_set_udmabuf(struct gpu_device *device, int fd)
 	device->udmabuf = fd;
 }
 
+void gpu_device_memory_came(struct gpu_device *device)
+{
+	gpu_scanouts_push(device);
+	gpu_cursors_memory_came(device);
+}
+
 void gpu_device_set_viewer(struct gpu_device *device, int sock)
 {
 	gpu_outputs_set(device, GPU_DISPLAY_VIEWER, sock);

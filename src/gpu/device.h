@@ -43,7 +43,7 @@ struct gpu_limits {
 		.renderer_bytes = UINT64_C(8) << 30,                                               \
 	})
 
-/* How the device gets renderers for contexts. */
+/* How the device gets renderers for contexts, and memory to share with them. */
 struct gpu_renderer_factory {
 	/* Starts the renderer called name. The result is the caller's; `ready` comes once from the
 	 * loop when its capsets are known, `events->lost` when it is not to be had any more. NULL:
@@ -51,6 +51,10 @@ struct gpu_renderer_factory {
 	struct renderer *(*start)(void *data, const char *name,
 		const struct renderer_events *events,
 		void (*ready)(void *events_data, struct renderer *renderer), void *events_data);
+	/* A memfd of at least size bytes (at most what gpu_frame_bytes_max() says), all zero, that nobody
+	 * can shrink: the caller's. Or -errno; -EAGAIN: there is none now, gpu_device_memory_came() says
+	 * when. Never waits. */
+	int (*memory)(void *data, uint64_t size);
 	void *data;
 };
 
@@ -94,6 +98,12 @@ void gpu_device_set_session(struct gpu_device *device, struct vhost_session *ses
 
 /* The kernel's means to make dma-bufs of guest memory: /dev/udmabuf. Takes fd. */
 void gpu_device_set_udmabuf(struct gpu_device *device, int fd);
+
+/* The factory has memory again. */
+void gpu_device_memory_came(struct gpu_device *device);
+
+/* The most that a device with these limits asks the factory for at once. */
+uint64_t gpu_frame_bytes_max(const struct gpu_limits *limits);
 
 /* A display for all sessions that bring none of their own: a viewer's socket. Takes sock. */
 void gpu_device_set_viewer(struct gpu_device *device, int sock);

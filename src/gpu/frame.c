@@ -1,15 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 #include "gpu/frame.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
 #include "gpu/state.h"
+#include "util/checked.h"
 #include "util/fd.h"
 #include "util/fourcc.h"
-#include "util/shm.h"
 
 #define FRAME_ALIGN 4096u
+
+static uint64_t size_of(uint32_t width, uint32_t height)
+{
+	uint64_t size = (uint64_t)width * height * 4;
+	return (size + FRAME_ALIGN - 1) / FRAME_ALIGN * FRAME_ALIGN;
+}
+
+uint64_t gpu_frame_bytes_max(const struct gpu_limits *limits)
+{
+	return min_u64(size_of(IMAGE_MAX_SIDE, IMAGE_MAX_SIDE), limits->host_bytes);
+}
 
 static void unmap(struct image *image)
 {
@@ -38,16 +50,19 @@ static struct image *map_image(const struct gpu_frame *frame, uint32_t width, ui
 
 struct gpu_frame *gpu_frame_create(struct gpu_device *device, uint32_t width, uint32_t height)
 {
-	uint64_t size = (uint64_t)width * height * 4;
-	size = (size + FRAME_ALIGN - 1) / FRAME_ALIGN * FRAME_ALIGN;
+	const struct gpu_renderer_factory *factory = &device->args.factory;
+	uint64_t size = size_of(width, height);
+	errno = ENOMEM;
 	if (size > device->args.limits.host_bytes - device->frame_bytes)
 		return NULL;
 	struct gpu_frame *frame = calloc(1, sizeof(*frame));
 	if (!frame)
 		return NULL;
-	frame->fd = shm_create("virtiogpud-frame", size);
-	if (frame->fd < 0)
+	frame->fd = factory->memory(factory->data, size);
+	if (frame->fd < 0) {
+		errno = -frame->fd;
 		goto fail_fd;
+	}
 	frame->size = size;
 	frame->image = map_image(frame, width, height);
 	if (!frame->image)

@@ -20,8 +20,8 @@ struct gpu_frame {
 	uint32_t given[GPU_MAX_SLOTS]; /* generation of the slot that has the region; 0: none */
 };
 
-/* A frame of width x height pixels (1..IMAGE_MAX_SIDE each), or NULL: no memory, or all frames
- * together would take more than the device's limit of host_bytes. */
+/* A frame of width x height pixels (1..IMAGE_MAX_SIDE each), or NULL and errno: no memory, or all frames
+ * together would take more than the device's limit of host_bytes. EAGAIN: not before memory has come. */
 struct gpu_frame *gpu_frame_create(struct gpu_device *device, uint32_t width, uint32_t height);
 
 struct gpu_frame *gpu_frame_ref(struct gpu_frame *frame);

@@ -132,7 +132,7 @@ static bool ensure_frame(struct gpu_scanout *scanout, struct gpu_device *device)
 	if (scanout->frame)
 		return true;
 	scanout->frame = gpu_frame_create(device, scanout->rect.w, scanout->rect.h);
-	if (!scanout->frame)
+	if (!scanout->frame && errno != EAGAIN)
 		log_limited(LOG_WARN, "no memory for a frame of %u x %u pixels: not shown",
 			scanout->rect.w, scanout->rect.h);
 	return scanout->frame;

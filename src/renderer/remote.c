@@ -533,6 +533,7 @@ static bool add_sources(struct remote *remote, struct loop *loop)
 struct renderer *remote_renderer_create(const struct remote_args *args)
 {
 	_cleanup_fd_ int sock = args->sock;
+	_cleanup_fd_ int memory = args->memory;
 	struct remote *remote = calloc(1, sizeof(*remote));
 	if (!remote)
 		return NULL;
@@ -541,7 +542,7 @@ struct renderer *remote_renderer_create(const struct remote_args *args)
 	remote->ready_fn = args->ready;
 	remote->sock = fd_steal(&sock);
 	calls_init(&remote->calls);
-	remote->ring = ring_create();
+	remote->ring = ring_create(fd_steal(&memory));
 	sender_init(&remote->sender, remote->ring, remote->sock);
 	if (!remote->ring || fd_set_nonblocking(remote->sock) < 0)
 		goto fail;

@@ -20,6 +20,7 @@ struct loop;
 struct remote_args {
 	struct loop *loop;
 	int sock; /* taken; the renderer process holds the other end */
+	int memory; /* taken: what ring_memory() gave */
 	const char *name; /* of the renderer, for log lines; a static string */
 	const struct renderer_events *events;
 	/* The renderer said what it can do (its capsets are there now). Once, from the loop; `lost`
@@ -28,7 +29,7 @@ struct remote_args {
 	void *data; /* for events and ready */
 };
 
-/* Makes the ring and sends it to the peer. NULL when memory or descriptors are short. */
+/* Makes a ring of the memory and sends it to the peer. NULL when memory or descriptors are short. */
 struct renderer *remote_renderer_create(const struct remote_args *args);
 
 /* What the peer sent that was not right, since the start (for tests and the log). */

@@ -24,6 +24,7 @@
 
 #include "renderer/ring_layout.h"
 #include "util/fd.h"
+#include "util/shm.h"
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
@@ -65,20 +66,15 @@ struct ring {
 	uint64_t ends[RING_SUBMISSIONS]; /* head after each submission */
 };
 
-static int make_memory(void)
+int ring_memory(void)
 {
-	int fd = memfd_create("virtiogpud-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (fd < 0)
-		return -1;
-	if (ftruncate(fd, sizeof(struct ring_shared)) < 0 || fcntl(fd, F_ADD_SEALS, SEALS) < 0)
-		fd_close(&fd);
-	return fd;
+	return shm_create("virtiogpud-ring", sizeof(struct ring_shared));
 }
 
 static bool is_ring_memory(int fd)
 {
 	struct stat st;
-	if (fstat(fd, &st) < 0)
+	if (fd_stat(fd, &st) < 0)
 		return false;
 	int seals = fcntl(fd, F_GET_SEALS);
 	errno = EINVAL;
@@ -122,16 +118,19 @@ static struct ring *alloc_ring(enum ring_side side)
 	return ring;
 }
 
-struct ring *ring_create(void)
+struct ring *ring_create(int memory)
 {
 	int pipe_fds[2];
+	_cleanup_fd_ int owned = memory;
 	struct ring *ring = alloc_ring(RING_DEVICE);
 	if (!ring)
 		return NULL;
 
-	ring->fds.memory = make_memory();
-	if (ring->fds.memory < 0)
+	if (memory < 0)
+		errno = -memory;
+	if (memory < 0 || !is_ring_memory(memory))
 		goto fail;
+	ring->fds.memory = fd_steal(&owned);
 	if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) < 0)
 		goto fail;
 	ring->fds.to_renderer = pipe_fds[0];

@@ -45,8 +45,13 @@ struct ring_fds {
 	int to_device; /* the renderer's end, to write, of the pipe that wakes the device */
 };
 
-/* The device's side: makes memory and pipes. NULL and errno when that fails. */
-struct ring *ring_create(void);
+/* Memory for one ring: made by whoever may make files, for a device that may not. The caller's, or
+ * -errno. */
+int ring_memory(void);
+
+/* The device's side: makes the pipes. memory is what ring_memory() gave (taken in any case; -errno of it
+ * is fine). NULL and errno when that fails. */
+struct ring *ring_create(int memory);
 
 /* The renderer's side: maps what it was given (taken in any case; fds is emptied). NULL and errno when
  * it is not a ring. The process ignores SIGPIPE, or ends when it wakes a device that is gone. */

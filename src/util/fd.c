@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "util/checked.h"
@@ -46,6 +47,11 @@ int fd_set_nonblocking(int fd)
 	if (flags & O_NONBLOCK)
 		return 0;
 	return fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+int fd_stat(int fd, struct stat *ret_status)
+{
+	return syscall(SYS_fstat, fd, ret_status) < 0 ? -errno : 0;
 }
 
 int fd_eventfd(void)

@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 /* Closes *fd when it is >= 0 and sets it to -1; errno is kept. */
@@ -30,6 +31,10 @@ int fd_dup(int fd);
 
 /* Makes fd non-blocking; returns 0 or -errno. */
 int fd_set_nonblocking(int fd);
+
+/* fstat() by the system call of that name: some C libraries use one for it that takes paths too, which
+ * the sandbox refuses. Returns 0 or -errno. */
+int fd_stat(int fd, struct stat *ret_status);
 
 /* A non-blocking eventfd with count 0; returns it or -errno. */
 int fd_eventfd(void);

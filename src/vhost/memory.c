@@ -185,8 +185,9 @@ int vhost_memory_add(struct vhost_memory *memory, const struct vhost_region_info
 		return -ENOSPC;
 
 	struct stat file;
-	if (fstat(*fd, &file) < 0)
-		return -errno;
+	int status = fd_stat(*fd, &file);
+	if (status < 0)
+		return status;
 	/* A byte behind the end of the file would be a SIGBUS later. */
 	if (file.st_size < 0 ||
 		!range_inside(info->mmap_offset, info->size, (uint64_t)file.st_size))

@@ -82,13 +82,13 @@ static struct vhost_queue *vring_state(
 static bool may_be_eventfd(int fd)
 {
 	struct stat status;
-	return fstat(fd, &status) == 0 && (status.st_mode & S_IFMT) == 0;
+	return fd_stat(fd, &status) == 0 && (status.st_mode & S_IFMT) == 0;
 }
 
 static bool is_socket(int fd)
 {
 	struct stat status;
-	return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
+	return fd_stat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
 /* The descriptor of SET_VRING_KICK, _CALL and _ERR is left in the message; -1: none. */

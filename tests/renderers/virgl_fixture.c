@@ -10,6 +10,7 @@
 
 #include "loop/loop.h"
 #include "renderer/remote.h"
+#include "renderer/ring.h"
 #include "util/fd.h"
 #include "virgl.h"
 
@@ -109,6 +110,7 @@ static struct renderer *start_program(struct fixture *f, const char *program, in
 	close(socks[1]);
 	const struct remote_args args = { .loop = f->loop,
 		.sock = socks[0],
+		.memory = ring_memory(),
 		.name = "virgl",
 		.events = &events,
 		.ready = on_ready };

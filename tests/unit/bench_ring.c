@@ -125,7 +125,7 @@ static void bench_latency(struct ring *ring)
 
 static void bench_ring(void)
 {
-	struct ring *ring = ring_create();
+	struct ring *ring = ring_create(ring_memory());
 	CHECK(ring);
 	pid_t process = fork();
 	CHECK(process >= 0);

@@ -69,6 +69,7 @@ void fake_start(struct fake *fake)
 	const struct remote_args args = {
 		.loop = fake->loop,
 		.sock = socks[0],
+		.memory = ring_memory(),
 		.name = "fake",
 		.events = &events,
 		.ready = on_ready,

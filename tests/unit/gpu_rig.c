@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "util/fd.h"
+#include "util/shm.h"
 
 /* In guest memory: a ring for each queue, then room for a request and an answer for each of its
  * entries. */
@@ -61,6 +62,12 @@ static struct renderer *start(void *data, const char *name, const struct rendere
 	return &fake->base;
 }
 
+static int memory(void *data, uint64_t size)
+{
+	const struct gpu_rig *rig = data;
+	return rig->memory_fails ? rig->memory_fails : shm_create("frame", size);
+}
+
 void gpu_rig_fake_ready(struct gpu_rig *rig, uint32_t index)
 {
 	rig->factory[index].ready(rig->factory[index].data, &rig->fakes[index]->base);
@@ -86,7 +93,7 @@ void gpu_rig_prepare(struct gpu_rig *rig, uint32_t renderers)
 		.width = 1024,
 		.height = 768,
 		.capset_mask = UINT64_MAX,
-		.factory = { .start = start, .data = rig },
+		.factory = { .start = start, .memory = memory, .data = rig },
 		.renderer_count = renderers,
 		.ready = ready,
 		.data = rig,

@@ -55,6 +55,7 @@ struct gpu_rig {
 	} factory[GPU_MAX_RENDERERS];
 	uint32_t starts;
 	bool start_fails;
+	int memory_fails; /* the -errno that the factory has for memory; 0: it has memory */
 	bool start_hangs; /* they are started and do not say that they are ready */
 	bool manual; /* calls of the fakes are left to the test */
 	uint32_t ready; /* how often the device said it is */

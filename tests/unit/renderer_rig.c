@@ -12,6 +12,7 @@
 #include "loop/loop.h"
 #include "null/null.h"
 #include "renderer/remote.h"
+#include "renderer/ring.h"
 #include "test.h"
 #include "util/fd.h"
 #include "util/list.h"
@@ -83,6 +84,7 @@ void rig_start_spinning(struct rig *rig, const char *name, uint32_t spin_us)
 	const struct remote_args args = {
 		.loop = rig->loop,
 		.sock = socks[0],
+		.memory = ring_memory(),
 		.name = name,
 		.events = &events,
 		.ready = on_ready,

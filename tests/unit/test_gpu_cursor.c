@@ -223,6 +223,33 @@ static void reads_3d_back_without_waiting(void)
 	gpu_rig_finish(&rig);
 }
 
+static void waits_for_memory(void)
+{
+	start(1, true);
+	CHECK_INT(gpu_rig_create_3d(&rig, 5, SIDE, SIDE), OK);
+	CHECK_INT(gpu_rig_create_3d(&rig, 6, SIDE, SIDE), OK);
+	rig.memory_fails = -EAGAIN;
+	CHECK_INT(update(0, 10, 5), OK);
+	CHECK_INT(update(0, 11, 6), OK);
+	gpu_device_memory_came(rig.device);
+	CHECK_INT(fake_count(rig.fakes[0], FAKE_READ_BACK), 0);
+	rig.memory_fails = 0;
+	gpu_device_memory_came(rig.device);
+	gpu_rig_run(&rig);
+	CHECK_INT(expect_update(0, 11)->data[0], fake_pixel(6));
+	CHECK_INT(fake_count(rig.fakes[0], FAKE_READ_BACK), 1);
+	/* Where there will be none it is given up. */
+	gpu_device_impl.reset(rig.device);
+	peer_expect(&rig.display, VHOST_USER_GPU_CURSOR_POS_HIDE, 12);
+	rig.memory_fails = -ENOMEM;
+	CHECK_INT(gpu_rig_create_3d(&rig, 5, SIDE, SIDE), OK);
+	CHECK_INT(update(0, 10, 5), OK);
+	rig.memory_fails = 0;
+	gpu_device_memory_came(rig.device);
+	CHECK_INT(fake_count(rig.fakes[0], FAKE_READ_BACK), 1);
+	gpu_rig_finish(&rig);
+}
+
 static void forgets_a_read_back_when_hidden(void)
 {
 	start(1, true);
@@ -276,6 +303,7 @@ int main(int argc, char **argv)
 		TEST_CASE(keeps_its_own_image),
 		TEST_CASE(takes_it_from_blobs),
 		TEST_CASE(reads_3d_back_without_waiting),
+		TEST_CASE(waits_for_memory),
 		TEST_CASE(forgets_a_read_back_when_hidden),
 		TEST_CASE(survives_the_loss_of_its_renderer),
 	};

@@ -342,6 +342,26 @@ static void limits_frames(void)
 	gpu_rig_finish(&rig);
 }
 
+/* A frame whose memory comes later is shown when it has come. */
+static void waits_for_memory(void)
+{
+	start(1);
+	show(0);
+	rig.memory_fails = -EAGAIN;
+	CHECK_INT(gpu_rig_create_3d(&rig, 5, 64, 32), OK);
+	CHECK_INT(gpu_rig_set_scanout(&rig, 0, 5, &all), OK);
+	CHECK_INT(gpu_rig_flush(&rig, 5, &all), OK);
+	gpu_device_memory_came(rig.device);
+	gpu_rig_run(&rig);
+	peer_expect_nothing(&rig.display);
+	rig.memory_fails = 0;
+	gpu_device_memory_came(rig.device);
+	gpu_rig_run(&rig);
+	expect_size(0, 64, 32);
+	expect_update(0, &all, fake_pixel(5));
+	gpu_rig_finish(&rig);
+}
+
 static void expect_dmabuf(uint32_t w, uint32_t h)
 {
 	struct vhost_user_gpu_dmabuf_scanout scanout;
@@ -485,6 +505,7 @@ int main(int argc, char **argv)
 		TEST_CASE(drops_a_stale_read_back),
 		TEST_CASE(stays_at_the_last_picture),
 		TEST_CASE(limits_frames),
+		TEST_CASE(waits_for_memory),
 		TEST_CASE(shows_dmabufs),
 		TEST_CASE(falls_back_when_export_fails),
 		TEST_CASE(shows_nothing_when_headless),

@@ -72,7 +72,7 @@ static void start(struct server *server, bool works)
 	}
 	close(socks[1]);
 	server->sock = socks[0];
-	server->ring = ring_create();
+	server->ring = ring_create(ring_memory());
 	CHECK(server->ring);
 }
 

@@ -10,6 +10,7 @@
 
 #include "loop/loop.h"
 #include "renderer/remote.h"
+#include "renderer/ring.h"
 #include "test.h"
 #include "util/fd.h"
 
@@ -89,6 +90,7 @@ static void serves_until_the_device_goes(void)
 	const struct remote_args remote = {
 		.loop = loop,
 		.sock = program.sock,
+		.memory = ring_memory(),
 		.name = "null-export",
 		.events = &events,
 		.ready = on_ready,

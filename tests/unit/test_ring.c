@@ -24,7 +24,7 @@ struct pair {
 
 static void open_pair(struct pair *pair)
 {
-	pair->device = ring_create();
+	pair->device = ring_create(ring_memory());
 	CHECK(pair->device);
 	const struct ring_fds fds = ring_get_fds(pair->device);
 	struct ring_fds sent = { fd_dup(fds.memory), fd_dup(fds.to_renderer),
@@ -195,7 +195,7 @@ static void impossible_consumption_is_found(void)
 
 static void only_a_ring_is_opened(void)
 {
-	struct ring *device = ring_create();
+	struct ring *device = ring_create(ring_memory());
 	CHECK(device);
 	const struct ring_fds good = ring_get_fds(device);
 	int before = test_open_fds();

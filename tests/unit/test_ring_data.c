@@ -13,7 +13,7 @@ static struct ring *renderer;
 
 static void open_rings(void)
 {
-	device = ring_create();
+	device = ring_create(ring_memory());
 	CHECK(device);
 	const struct ring_fds fds = ring_get_fds(device);
 	struct ring_fds sent = { fd_dup(fds.memory), fd_dup(fds.to_renderer),
