@@ -15,6 +15,7 @@
 /* The smallest unit of memory on the machines that we run on; larger pages are replaced in pieces. */
 #define PAGE_BYTES 4096u
 
+/* #syscalls device: mmap:no-exec rt_sigaction rt_sigreturn write */
 /* Only async-signal-safe calls from here on. */
 static void say_once(void)
 {

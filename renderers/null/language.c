@@ -41,6 +41,7 @@ static bool run_write(struct null_context *context, const uint32_t *args)
 	return resource && null_resource_write(resource, args[1], args[2], args[3]);
 }
 
+/* #syscalls null: clock_nanosleep nanosleep */
 static bool run_hang(struct null_context *context, const uint32_t *args)
 {
 	struct timespec rest = {

@@ -29,7 +29,8 @@ uint64_t null_resource_bytes(const struct null_resource *resource)
 	return (uint64_t)row_size(resource) * resource->height;
 }
 
-/* Memory that can be handed out as a descriptor. */
+/* Memory that can be handed out as a descriptor.
+ * #syscalls null: memfd_create */
 static int make_memfd(struct null_resource *resource, size_t size)
 {
 	resource->memfd = memfd_create("virtiogpud-null", MFD_CLOEXEC);

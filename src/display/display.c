@@ -202,6 +202,7 @@ static void on_ack_timer(void *data)
 	restart_ack_timer(display);
 }
 
+/* #syscalls device: setsockopt:send-buffer */
 static void set_send_buffer(int sock)
 {
 	/* Only speed: either may be refused. */

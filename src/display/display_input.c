@@ -12,6 +12,8 @@
 #include "util/checked.h"
 #include "util/log.h"
 
+/* #syscalls device: recvfrom */
+
 #define MESSAGES_A_TURN 16
 
 struct reply_spec {

@@ -22,6 +22,8 @@
 #include "util/checked.h"
 #include "util/fd.h"
 
+/* #syscalls device: sendmsg */
+
 #define IOV_MAX_BATCH 64
 #define TURN_BYTES    (2u * 1024 * 1024) /* how much is written before others have a turn */
 #define PAGE_BYTES    4096u /* or less than a page */

@@ -27,6 +27,8 @@
 #include "util/list.h"
 #include "util/log.h"
 
+/* #syscalls all: epoll_ctl epoll_wait epoll_pwait read */
+
 #define EVENTS_MAX   64
 #define NS_PER_MS    UINT64_C(1000000)
 #define NS_PER_SEC   UINT64_C(1000000000)

@@ -26,6 +26,9 @@
 #include "util/fd.h"
 #include "util/shm.h"
 
+/* #syscalls device: pipe2 */
+/* #syscalls all: mmap:no-exec munmap fcntl:get-seals */
+
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 static_assert(sizeof(struct wire_submission) == RING_RECORD_SIZE, "one kind of queue");

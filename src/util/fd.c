@@ -14,6 +14,8 @@
 
 #include "util/checked.h"
 
+/* #syscalls all: close fstat eventfd2 read write sendmsg recvmsg fcntl:dup fcntl:flags */
+
 #define SEND_FDS_MAX 8u
 #define RECV_FDS_MAX 253u /* what the kernel lets a sender attach (SCM_MAX_FD) */
 

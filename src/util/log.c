@@ -87,6 +87,7 @@ static size_t written(int wanted, size_t room)
 	return min_size((size_t)wanted, room - 1);
 }
 
+/* #syscalls all: write clock_gettime */
 static void write_line(const char *line, size_t length)
 {
 	/* Nobody to tell when this fails; a short write is left at that. */

@@ -20,6 +20,8 @@
 #include "util/fd.h"
 #include "util/list.h"
 
+/* #syscalls device: recvmsg sendmsg */
+
 #define HEADER_SIZE sizeof(struct vhost_user_header)
 #define MAX_OUTPUT  (64u << 10) /* bytes kept for a peer that does not read */
 #define FDS_SIZE    (VHOST_USER_MAX_FDS * sizeof(int))

@@ -17,6 +17,8 @@
 #include "util/checked.h"
 #include "util/fd.h"
 
+/* #syscalls device: mmap:no-exec munmap madvise fstat */
+
 #define MAX_MAPPING_UNIT (UINT64_C(1) << 30) /* the largest huge page */
 
 static void region_unref(struct vhost_region *region)

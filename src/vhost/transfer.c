@@ -18,6 +18,8 @@
 #include "util/fd.h"
 #include "util/log.h"
 
+/* #syscalls device: read write sendto recvfrom getsockopt:socket-type */
+
 #define BUFFER_SIZE 65536u
 
 /* What moving a portion comes to, beside -errno. */
@@ -56,7 +58,7 @@ static bool usable(int fd, enum vhost_transfer_direction direction, mode_t *ret_
 {
 	struct stat status;
 	int flags = fcntl(fd, F_GETFL);
-	if (flags < 0 || (flags & O_PATH) || fstat(fd, &status) < 0)
+	if (flags < 0 || (flags & O_PATH) || fd_stat(fd, &status) < 0)
 		return false;
 	int other = direction == VHOST_TRANSFER_SAVE ? O_RDONLY : O_WRONLY;
 	*ret_kind = status.st_mode & S_IFMT;

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * Runs at build time: makes a seccomp filter for the machine that is built for out of the list of rules
+ * that tools/syscalls wrote, as the elements of an array of struct sock_filter.
+ *
+ *	compile-filter LIST ARCHITECTURE >FILTER.h
+ *	compile-filter --names ARCHITECTURE >NAMES.h	the names of all system calls, by number
+ *
+ * So the programs that have to be small need no library to be sandboxed, and a mistake in a list is an
+ * error of the build.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/sched.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#define COMPARISONS_MAX 2
+#define NUMBERS_MAX     1024
+
+#define NAMESPACES                                                                                 \
+	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWUTS | \
+		CLONE_NEWCGROUP)
+#define WRITE_EXEC       (PROT_WRITE | PROT_EXEC)
+#define IOCTL_TYPE(type) { SCMP_A1(SCMP_CMP_MASKED_EQ, 0xff00, (unsigned)(type) << 8) }
+
+/* One way to fulfil a condition: all comparisons hold. Several rows of a name: any of them. */
+struct condition {
+	const char *name;
+	struct scmp_arg_cmp comparisons[COMPARISONS_MAX];
+};
+
+/* Registers are compared as the kernel reads them: a comparison of all 64 bits of what the kernel takes for
+ * an int refuses more than it must, never less. */
+static const struct condition conditions[] = {
+	/* mmap, mprotect */
+	{ "no-exec", { SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) } },
+	{ "write-or-exec", { SCMP_A2(SCMP_CMP_MASKED_EQ, WRITE_EXEC, 0) } },
+	{ "write-or-exec", { SCMP_A2(SCMP_CMP_MASKED_EQ, WRITE_EXEC, PROT_WRITE) } },
+	{ "write-or-exec", { SCMP_A2(SCMP_CMP_MASKED_EQ, WRITE_EXEC, PROT_EXEC) } },
+
+	/* fcntl */
+	{ "dup", { SCMP_A1(SCMP_CMP_EQ, F_DUPFD_CLOEXEC) } },
+	{ "flags", { SCMP_A1(SCMP_CMP_EQ, F_GETFL) } },
+	{ "flags", { SCMP_A1(SCMP_CMP_EQ, F_SETFL) } },
+	{ "flags", { SCMP_A1(SCMP_CMP_EQ, F_GETFD) } },
+	{ "flags", { SCMP_A1(SCMP_CMP_EQ, F_SETFD) } },
+	{ "get-seals", { SCMP_A1(SCMP_CMP_EQ, F_GET_SEALS) } },
+	{ "seal-shrink",
+		{ SCMP_A1(SCMP_CMP_EQ, F_ADD_SEALS), SCMP_A2(SCMP_CMP_EQ, F_SEAL_SHRINK) } },
+
+	/* ioctl: all of one type, exactly */
+	{ "drm", IOCTL_TYPE('d') },
+	{ "dma-buf", IOCTL_TYPE('b') },
+	{ "udmabuf", IOCTL_TYPE('u') },
+	{ "sync-file", IOCTL_TYPE('>') },
+	{ "nvidia", IOCTL_TYPE('F') },
+	{ "descriptor", { SCMP_A1(SCMP_CMP_EQ, FIONBIO) } },
+	{ "descriptor", { SCMP_A1(SCMP_CMP_EQ, FIOCLEX) } },
+	{ "descriptor", { SCMP_A1(SCMP_CMP_EQ, FIONCLEX) } },
+
+	/* prlimit64: no new limit */
+	{ "read", { SCMP_A2(SCMP_CMP_EQ, 0) } },
+
+	/* clone */
+	{ "thread", { SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD | NAMESPACES, CLONE_THREAD) } },
+
+	/* getsockopt, setsockopt */
+	{ "socket-type",
+		{ SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2(SCMP_CMP_EQ, SO_TYPE) } },
+	{ "send-buffer", { SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2(SCMP_CMP_EQ, SO_SNDBUF) } },
+	{ "send-buffer",
+		{ SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2(SCMP_CMP_EQ, SO_SNDBUFFORCE) } },
+
+	/* prctl */
+	{ "name", { SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME) } },
+	{ "name", { SCMP_A0(SCMP_CMP_EQ, PR_GET_NAME) } },
+	{ "vma-name", { SCMP_A0(SCMP_CMP_EQ, PR_SET_VMA) } },
+};
+
+/* What may stand for a condition but is an answer: as on a kernel that does not have the call. */
+#define ABSENT "absent"
+
+struct verdict {
+	const char *name;
+	uint32_t action;
+};
+
+/* A trap is what programs turn into a refusal and a line in the log (sandbox/refuse.c). */
+static const struct verdict verdicts[] = {
+	{ "allow", SCMP_ACT_ALLOW },
+	{ "refuse", SCMP_ACT_TRAP },
+	{ "kill", SCMP_ACT_KILL_PROCESS },
+};
+
+static uint32_t arch;
+static scmp_filter_ctx context;
+
+static _Noreturn void fail(const char *what, const char *which)
+{
+	fprintf(stderr, "compile-filter: %s: %s\n", which, what);
+	exit(EXIT_FAILURE);
+}
+
+static uint32_t action_of(const char *name)
+{
+	for (size_t i = 0; i < COUNT(verdicts); i++)
+		if (strcmp(verdicts[i].name, name) == 0)
+			return verdicts[i].action;
+	fail("is not allow, refuse or kill", name);
+}
+
+static void add_rule(
+	uint32_t action, int number, const char *name, const struct scmp_arg_cmp *comparisons)
+{
+	unsigned count = 0;
+	while (comparisons && count < COMPARISONS_MAX && comparisons[count].op != 0)
+		count++;
+	int ret = seccomp_rule_add_exact_array(context, action, number, count, comparisons);
+	if (ret < 0)
+		fail(strerror(-ret), name);
+}
+
+static void add_conditional(int number, const char *name, const char *condition)
+{
+	size_t found = 0;
+	if (strcmp(condition, ABSENT) == 0) {
+		add_rule(SCMP_ACT_ERRNO(ENOSYS), number, name, NULL);
+		return;
+	}
+	for (size_t i = 0; i < COUNT(conditions); i++) {
+		if (strcmp(conditions[i].name, condition) != 0)
+			continue;
+		add_rule(SCMP_ACT_ALLOW, number, name, conditions[i].comparisons);
+		found++;
+	}
+	if (!found)
+		fail("there is no such condition", condition);
+}
+
+static void add_line(const char *verb, const char *name, const char *condition)
+{
+	int number = seccomp_syscall_resolve_name_rewrite(arch, name);
+	if (number == __NR_SCMP_ERROR && strcmp(verb, "kill") != 0)
+		fail("is not a system call that libseccomp knows", name);
+	/* Else one that other machines have, or that is newer than libseccomp. */
+	if (number < 0)
+		return;
+	if (condition)
+		add_conditional(number, name, condition);
+	else
+		add_rule(action_of(verb), number, name, NULL);
+}
+
+/* The last line of a list is the one that says what happens otherwise, which has to be known first. */
+static void begin(char *list)
+{
+	static const char mark[] = "otherwise ";
+	char *last = strstr(list, mark);
+	if (!last)
+		fail("has no line `otherwise`", "list");
+	char *action = last + strlen(mark);
+	action[strcspn(action, "\n")] = '\0';
+	*last = '\0';
+	context = seccomp_init(action_of(action));
+	if (!context ||
+		seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) < 0)
+		fail("cannot be started", "libseccomp");
+	if (arch == seccomp_arch_native())
+		return;
+	if (seccomp_arch_remove(context, SCMP_ARCH_NATIVE) < 0 ||
+		seccomp_arch_add(context, arch) < 0)
+		fail("is not an architecture that libseccomp has filters for", "architecture");
+}
+
+static char *read_list(const char *path)
+{
+	static char list[1 << 16];
+	FILE *file = fopen(path, "re");
+	if (!file)
+		fail(strerror(errno), path);
+	size_t size = fread(list, 1, sizeof(list) - 1, file);
+	fclose(file);
+	list[size] = '\0';
+	return list;
+}
+
+static void add_lines(char *list)
+{
+	char *rest;
+	for (char *line = strtok_r(list, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		char *words;
+		const char *verb = strtok_r(line, " ", &words);
+		const char *name = strtok_r(NULL, " ", &words);
+		if (!verb || !name)
+			fail("is no rule", line);
+		add_line(verb, name, strtok_r(NULL, " ", &words));
+	}
+}
+
+static void print_filter(void)
+{
+	FILE *file = tmpfile();
+	struct sock_filter instruction;
+	if (!file || seccomp_export_bpf(context, fileno(file)) < 0)
+		fail("cannot be exported", "filter");
+	rewind(file);
+	while (fread(&instruction, sizeof(instruction), 1, file) == 1)
+		printf("{ %#06x, %u, %u, %#010x },\n", instruction.code, instruction.jt,
+			instruction.jf, instruction.k);
+	fclose(file);
+}
+
+static void print_names(void)
+{
+	for (int number = 0; number < NUMBERS_MAX; number++) {
+		char *name = seccomp_syscall_resolve_num_arch(arch, number);
+		if (name)
+			printf("[%d] = \"%s\",\n", number, name);
+		free(name);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 3)
+		fail("wants a list and an architecture", "command line");
+	arch = seccomp_arch_resolve_name(argv[2]);
+	if (arch == 0)
+		fail("is not an architecture that libseccomp knows", argv[2]);
+	if (strcmp(argv[1], "--names") == 0) {
+		print_names();
+		return EXIT_SUCCESS;
+	}
+	char *list = read_list(argv[1]);
+	begin(list);
+	add_lines(list);
+	print_filter();
+	seccomp_release(context);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sandbox/policy.h"
+#include "util/checked.h"
+#include "util/log.h"
+
+static void limit(int resource, rlim_t most)
+{
+	struct rlimit limit;
+	if (getrlimit(resource, &limit) < 0)
+		return;
+	limit.rlim_max = limit.rlim_max < most ? limit.rlim_max : most;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(resource, &limit);
+}
+
+/* Log lines may go to a file, which has to be able to grow. */
+static bool logs_to_a_file(void)
+{
+	struct stat status;
+	return fstat(STDERR_FILENO, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+int sandbox_early(struct sandbox *sandbox, uint64_t descriptors)
+{
+	if (descriptors > 0)
+		limit(RLIMIT_NOFILE, descriptors);
+	if (sandbox->mode == SANDBOX_OFF)
+		return 0;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+		log_error("sandbox: new privileges cannot be given up: %s", strerror(errno));
+		return -errno;
+	}
+	limit(RLIMIT_CORE, 0);
+	if (sandbox->policy->writes_no_files && !logs_to_a_file()) {
+		/* A write that is too much is an error, and no more. */
+		signal(SIGXFSZ, SIG_IGN);
+		limit(RLIMIT_FSIZE, 0);
+	}
+	if (!sandbox_stays_dumpable)
+		prctl(PR_SET_DUMPABLE, 0);
+	return 0;
+}

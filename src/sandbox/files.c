@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sandbox/policy.h"
+#include "util/fd.h"
+
+typedef int (*file_fn)(void *data, enum sandbox_access access, int fd, const char *path);
+
+/* What is not there cannot be used either. */
+static int visit_path(enum sandbox_access access, const char *path, file_fn fn, void *data)
+{
+	_cleanup_fd_ int fd = open(path, O_PATH | O_CLOEXEC);
+	return fd < 0 ? 0 : fn(data, access, fd, path);
+}
+
+static int visit_variable(const struct sandbox_file *file, file_fn fn, void *data)
+{
+	const char *rest = getenv(file->variable);
+	char path[PATH_MAX];
+	while (rest && *rest) {
+		size_t length = strcspn(rest, ":");
+		if (rest[0] == '/' && length < sizeof(path)) {
+			memcpy(path, rest, length);
+			path[length] = '\0';
+			int error = visit_path(file->access, path, fn, data);
+			if (error < 0)
+				return error;
+		}
+		rest += length + (rest[length] == ':');
+	}
+	return 0;
+}
+
+static int visit_place(const struct sandbox_place *place, file_fn fn, void *data)
+{
+	if (place->path)
+		return visit_path(place->access, place->path, fn, data);
+	return place->fd < 0 ? 0 : fn(data, place->access, place->fd, NULL);
+}
+
+int sandbox_each_file(const struct sandbox *sandbox, const struct sandbox_place *places,
+	size_t count, file_fn fn, void *data)
+{
+	const struct sandbox_policy *policy = sandbox->policy;
+	bool fence = sandbox_landlock_abi() > 0;
+	int error = 0;
+	for (size_t i = 0; i < policy->file_count && error == 0; i++) {
+		const struct sandbox_file *file = &policy->files[i];
+		if (file->fenced && !fence)
+			continue;
+		error = file->path ? visit_path(file->access, file->path, fn, data)
+				   : visit_variable(file, fn, data);
+	}
+	for (size_t i = 0; i < count && error == 0; i++)
+		error = visit_place(&places[i], fn, data);
+	return error;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The policy of each kind of process. A further kind is a row here, one in meson.build, and the comments
+ * `#syscalls KIND: …` beside the code of it.
+ *
+ * What the C library does by itself:
+ *
+ * #syscalls all: brk mmap:no-exec munmap mremap exit_group rt_sigreturn clock_gettime
+ * #syscalls all: write writev rt_sigprocmask
+ *
+ * What nobody here has any business with, and what takes over other processes or the kernel. The launcher's
+ * list holds for the renderers as well, from their start:
+ *
+ * #syscalls-killed launcher renderer: ptrace process_vm_readv process_vm_writev process_madvise
+ *	process_mrelease pidfd_getfd bpf perf_event_open userfaultfd io_uring_setup io_uring_enter
+ *	io_uring_register add_key request_key keyctl mount umount2 pivot_root chroot open_tree move_mount
+ *	open_tree_attr fsopen fsconfig fsmount fspick mount_setattr setns unshare init_module
+ *	finit_module delete_module kexec_load kexec_file_load reboot swapon swapoff acct quotactl
+ *	quotactl_fd syslog settimeofday clock_settime clock_adjtime adjtimex sethostname
+ *	setdomainname vhangup modify_ldt ioperm iopl personality fanotify_init open_by_handle_at
+ *	name_to_handle_at mknod mknodat setuid setgid setreuid setregid setresuid setresgid
+ *	setfsuid setfsgid setgroups uselib lookup_dcookie
+ *
+ * #syscalls-killed renderer: execve execveat fork vfork capset socket connect bind listen accept accept4
+ *	seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self
+ */
+#include "sandbox/policy.h"
+
+#include "util/checked.h"
+
+static const struct sock_filter launcher_filter[] = {
+#include "launcher.filter.h"
+};
+
+static const struct sock_filter device_filter[] = {
+#include "device.filter.h"
+};
+
+static const struct sock_filter virgl_filter[] = {
+#include "virgl.filter.h"
+};
+
+static const struct sock_filter null_filter[] = {
+#include "null.filter.h"
+};
+
+/* Of programs that load libraries. */
+#define FILES_OF_LIBRARIES                                                                         \
+	{ SANDBOX_READ, "/usr", NULL, false }, { SANDBOX_READ, "/lib", NULL, false },              \
+		{ SANDBOX_READ, "/lib64", NULL, false },                                           \
+		{ SANDBOX_READ, "/nix/store", NULL, false },                                       \
+		{ SANDBOX_READ, "/etc/ld.so.cache", NULL, false },                                 \
+		{ SANDBOX_READ, NULL, "LD_LIBRARY_PATH", false },                                  \
+	{                                                                                          \
+		SANDBOX_DEVICE, "/dev/null", NULL, false                                           \
+	}
+
+/* Of Mesa and the loaders of its drivers. */
+#define FILES_OF_GRAPHICS                                                                          \
+	{ SANDBOX_READ, "/run/opengl-driver", NULL, false },                                       \
+		{ SANDBOX_READ, "/etc/glvnd", NULL, false },                                       \
+		{ SANDBOX_READ, "/etc/vulkan", NULL, false },                                      \
+		{ SANDBOX_READ, "/etc/drirc", NULL, false },                                       \
+		{ SANDBOX_READ, "/sys/dev", NULL, false },                                         \
+		{ SANDBOX_READ, "/sys/devices", NULL, false },                                     \
+		{ SANDBOX_READ, NULL, "LIBGL_DRIVERS_PATH", false },                               \
+		{ SANDBOX_READ, NULL, "GBM_BACKENDS_PATH", false },                                \
+		{ SANDBOX_READ, NULL, "__EGL_VENDOR_LIBRARY_DIRS", false },                        \
+		{ SANDBOX_READ, NULL, "__EGL_VENDOR_LIBRARY_FILENAMES", false },                   \
+		{ SANDBOX_READ, NULL, "DRIRC_CONFIGDIR", false },                                  \
+		{ SANDBOX_CACHE, NULL, "MESA_SHADER_CACHE_DIR", false },                           \
+	{                                                                                          \
+		SANDBOX_DEVICE, "/dev/udmabuf", NULL, false                                        \
+	}
+
+static const struct sandbox_file null_files[] = {
+	FILES_OF_LIBRARIES,
+};
+
+static const struct sandbox_file virgl_files[] = {
+	FILES_OF_LIBRARIES,
+	FILES_OF_GRAPHICS,
+	{ SANDBOX_READ, "/proc/self", NULL, true },
+	{ SANDBOX_READ, "/proc/cpuinfo", NULL, true },
+	{ SANDBOX_READ, "/proc/meminfo", NULL, true },
+	{ SANDBOX_READ, "/proc/driver/nvidia", NULL, true },
+};
+
+/* Nobody has more than who started them. */
+static const struct sandbox_file launcher_files[] = {
+	FILES_OF_LIBRARIES,
+	FILES_OF_GRAPHICS,
+	{ SANDBOX_READ, "/proc", NULL, true },
+};
+
+const struct sandbox_policy sandbox_launcher = {
+	.name = "launcher",
+	.filter = launcher_filter,
+	.filter_length = ARRAY_SIZE(launcher_filter),
+	.files = launcher_files,
+	.file_count = ARRAY_SIZE(launcher_files),
+};
+
+const struct sandbox_policy sandbox_device = {
+	.name = "device process",
+	.filter = device_filter,
+	.filter_length = ARRAY_SIZE(device_filter),
+	.writes_no_files = true,
+};
+
+const struct sandbox_policy sandbox_virgl = {
+	.name = "renderer virgl",
+	.filter = virgl_filter,
+	.filter_length = ARRAY_SIZE(virgl_filter),
+	.files = virgl_files,
+	.file_count = ARRAY_SIZE(virgl_files),
+	.refuses = true,
+};
+
+const struct sandbox_policy sandbox_null = {
+	.name = "renderer null",
+	.filter = null_filter,
+	.filter_length = ARRAY_SIZE(null_filter),
+	.files = null_files,
+	.file_count = ARRAY_SIZE(null_files),
+	.refuses = true,
+};

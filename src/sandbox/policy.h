@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/* For this folder: what the rows of policies.c are made of. */
+#pragma once
+
+#include <linux/filter.h>
+
+#include "sandbox/sandbox.h"
+
+/* A file or folder, or those that an environment variable names (split by ':'). */
+struct sandbox_file {
+	enum sandbox_access access;
+	const char *path; /* NULL: see variable */
+	const char *variable;
+	bool fenced; /* only where Landlock keeps the process to its own part of it */
+};
+
+struct sandbox_policy {
+	const char *name; /* for log lines */
+	const struct sock_filter *filter; /* the list of src/sandbox/meson.build, compiled */
+	size_t filter_length;
+	const struct sandbox_file *files;
+	size_t file_count;
+	bool refuses; /* unlisted system calls fail with ENOSYS and a line in the log (refuse.c) */
+	bool writes_no_files; /* RLIMIT_FSIZE 0 */
+};
+
+/* Records that a layer holds (error 0) or why not. In strict mode, and then only, a missing layer is
+ * logged, and -error returned. */
+int sandbox_record(struct sandbox *sandbox, enum sandbox_layer layer, int error);
+
+/* Calls fn for every file of the policy and every place that is there, with an O_PATH descriptor (of fn's
+ * caller) and its path (NULL: only the descriptor is known). Stops at the first error and returns it. */
+int sandbox_each_file(const struct sandbox *sandbox, const struct sandbox_place *places,
+	size_t count, int (*fn)(void *data, enum sandbox_access access, int fd, const char *path),
+	void *data);
+
+/* variant_plain.c, or for builds with sanitizers, which must be able to look into themselves,
+ * variant_sanitized.c. */
+extern const bool sandbox_stays_dumpable;
+
+/* landlock.c: the ABI of this kernel, 0 without Landlock. */
+int sandbox_landlock_abi(void);
+
+/* refuse.c: catches the traps of the filter from now on. */
+void sandbox_refuse_begin(void);
+
+/* root.c: from now on the root has the files of the policy and of places only. 0 or -errno. */
+int sandbox_change_root(
+	const struct sandbox *sandbox, const struct sandbox_place *places, size_t count);
+
+/* caps.c: no capability from now on, by no means. */
+void sandbox_drop_capabilities(void);
