@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "containment.h"
 #include "gpu/udmabuf.h"
 #include "loop/loop.h"
 #include "process.h"
@@ -83,24 +84,26 @@ static void wait_for_trial(struct trial *trial)
 }
 
 static bool try_renderer(
-	struct loop *loop, const struct config *config, const char *name, int render_node)
+	struct loop *loop, const struct process_program *program, struct process_args *start)
 {
 	int ends[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
 		return false;
-	struct trial trial = { .type = renderer_type_find(name), .loop = loop };
-	pid_t pid = process_start_renderer(trial.type, ends[1], render_node, config->log_level);
+	struct trial trial = { .type = program->type, .loop = loop };
+	start->sock = ends[1];
+	pid_t pid = process_start_renderer(program, start);
 	fd_close(&ends[1]);
 	if (pid < 0) {
 		fd_close(&ends[0]);
-		printf("renderer %s: does not work: its program cannot be started\n", name);
+		printf("renderer %s: does not work: its program cannot be started\n",
+			program->type->name);
 		return false;
 	}
 	struct remote_args args = {
 		.loop = loop,
 		.sock = ends[0],
 		.memory = ring_memory(),
-		.name = name,
+		.name = program->type->name,
 		.events = &trial_events,
 		.ready = trial_ready,
 		.data = &trial,
@@ -147,8 +150,42 @@ static int open_given_node(const struct config *config)
 	return open(config->render_node, O_RDWR | O_CLOEXEC | O_NOCTTY);
 }
 
+/* As it is when guests are served. */
+static int enter_sandbox(struct sandbox *sandbox, const struct config *config,
+	struct process_program *programs, int render_node)
+{
+	for (uint32_t i = 0; i < config->renderer_count; i++)
+		process_find_program(&programs[i], renderer_type_find(config->renderers[i]));
+	const struct containment_args args = {
+		.programs = programs,
+		.program_count = config->renderer_count,
+		.render_node = render_node,
+		.render_node_path = config->render_node,
+		.folders = { -1, -1 },
+	};
+	sandbox_init(sandbox, &sandbox_launcher, config->sandbox);
+	return containment_enter(sandbox, &args);
+}
+
+/* Some of it is only known when there is another process. */
+static int report_sandbox(struct sandbox *sandbox)
+{
+	char text[512];
+	pid_t pid = sandbox_fork(sandbox);
+	if (pid == 0)
+		_exit(EXIT_OK);
+	if (pid < 0)
+		return pid;
+	waitpid(pid, NULL, 0);
+	sandbox_describe(sandbox, text, sizeof(text));
+	printf("sandbox: %s\n", text);
+	return 0;
+}
+
 int check_host_run(const struct config *config)
 {
+	struct process_program programs[GPU_MAX_RENDERERS];
+	struct sandbox sandbox;
 	printf("2D: works\n");
 	report_nodes();
 	report_node(GPU_UDMABUF_PATH, "blobs of the guest's memory become dma-bufs");
@@ -158,10 +195,16 @@ int check_host_run(const struct config *config)
 		printf("%s: %s\n", config->render_node, strerror(errno));
 
 	struct loop *loop = loop_create();
-	if (!loop)
+	if (!loop || enter_sandbox(&sandbox, config, programs, render_node) < 0 ||
+		report_sandbox(&sandbox) < 0)
 		return EXIT_FAILED;
+	struct process_args start = {
+		.render_node = render_node,
+		.log_level = config->log_level,
+		.sandbox = &sandbox,
+	};
 	for (uint32_t i = 0; i < config->renderer_count; i++)
-		good = try_renderer(loop, config, config->renderers[i], render_node) && good;
+		good = try_renderer(loop, &programs[i], &start) && good;
 	loop_destroy(loop);
 	return good ? EXIT_OK : EXIT_FAILED;
 }

@@ -212,6 +212,16 @@ static void print_mode(const struct config *config)
 	printf("%ux%u", config->width, config->height);
 }
 
+static int set_sandbox(struct config *config, const char *value)
+{
+	return sandbox_mode_parse(value, &config->sandbox);
+}
+
+static void print_sandbox(const struct config *config)
+{
+	printf("%s", sandbox_mode_name(config->sandbox));
+}
+
 static int set_log_level(struct config *config, const char *value)
 {
 	return log_level_parse(value, &config->log_level);
@@ -283,6 +293,9 @@ static const struct option_spec options[] = {
 		NUMBER(limits.host_bytes, 1, 1u << 24), MIB },
 	{ "max-3d-memory", 0, "MIB", "most memory for resources in renderers, in MiB",
 		NUMBER(limits.renderer_bytes, 1, 1u << 24), MIB },
+
+	{ "sandbox", 0, "MODE", "auto (what the kernel has), strict (all of it) or off",
+		OWN(set_sandbox, print_sandbox), .expected = "auto, strict or off" },
 
 	{ "log-level", 'l', "LEVEL", "error, warn, info (default) or debug",
 		OWN(set_log_level, print_log_level), .expected = "error, warn, info or debug" },
@@ -478,6 +491,7 @@ static struct config default_config(void)
 		.width = 1280,
 		.height = 800,
 		.limits = GPU_LIMITS_DEFAULT,
+		.sandbox = SANDBOX_AUTO,
 		.log_level = LOG_INFO,
 	};
 	add_default_renderers(&config);

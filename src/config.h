@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "gpu/device.h"
+#include "sandbox/sandbox.h"
 #include "util/log.h"
 
 /* Exit codes (virtiogpud(1), EXIT STATUS). */
@@ -38,6 +39,7 @@ struct config {
 	uint32_t scanouts;
 	uint32_t width, height;
 	struct gpu_limits limits;
+	enum sandbox_mode sandbox;
 	enum log_level log_level;
 };
 

@@ -296,6 +296,12 @@ static void give_memory_back(void)
 	mallopt(M_MMAP_THRESHOLD, PICTURE_BYTES);
 }
 
+/* Guests' memory, queues, fences and pictures are descriptors. A resource that is shown may be four. */
+static uint64_t most_descriptors(const struct gpu_limits *limits)
+{
+	return 1024 + 4 * (uint64_t)limits->resources;
+}
+
 int device_process_run(const struct config *config, int control)
 {
 	give_memory_back();
@@ -306,7 +312,16 @@ int device_process_run(const struct config *config, int control)
 	};
 	for (uint32_t i = 0; i < GPU_MAX_RENDERERS; i++)
 		process.spares[i] = (struct spare){ -1, -1 };
-	int ret = create(&process);
+	struct sandbox sandbox;
+	sandbox_init(&sandbox, &sandbox_device, config->sandbox);
+	int ret = sandbox_early(&sandbox, most_descriptors(&config->limits));
+	if (ret == 0)
+		ret = sandbox_files(&sandbox, NULL, 0);
+	if (ret == 0)
+		ret = create(&process);
+	/* From here on it sees what guests and VMMs send. */
+	if (ret == 0)
+		ret = sandbox_seal(&sandbox);
 	int status = EXIT_FAILED;
 	if (ret < 0)
 		log_error("cannot start: %s", strerror(-ret));

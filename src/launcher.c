@@ -15,12 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "config.h"
+#include "containment.h"
 #include "control.h"
 #include "device_process.h"
 #include "gpu/udmabuf.h"
@@ -32,15 +32,14 @@
 #include "util/fd.h"
 #include "util/log.h"
 
-#define DEVICE_FDS 65536u
-
 struct launcher {
 	const struct config *config;
 	struct loop *loop;
 	struct loop_source *signals[4];
-	int listen_fd; /* owned; -1: none */
+	struct sandbox sandbox;
+	struct listener vmms;
+	struct listener viewers;
 	int connection; /* owned: of a VMM, until a device process can have it; -1: none */
-	int display_fd; /* owned; -1: none */
 	int render_node; /* owned; -1: none */
 	int udmabuf; /* owned; -1: none */
 	struct loop_source *listen_source; /* may be NULL */
@@ -52,10 +51,8 @@ struct launcher {
 	bool device_ready, session_open;
 
 	struct supplies supplies;
-	struct launcher_renderer {
-		const struct renderer_type *type;
-		pid_t pid; /* 0: none */
-	} renderers[GPU_MAX_RENDERERS];
+	pid_t renderers[GPU_MAX_RENDERERS]; /* 0: none */
+	struct process_program programs[GPU_MAX_RENDERERS];
 };
 
 static int send_device(struct launcher *launcher, enum control_type type, int fd)
@@ -69,15 +66,20 @@ static void start_renderer(struct launcher *launcher, uint32_t index)
 	_cleanup_fd_ int spare = supplies_take(&launcher->supplies, index);
 	if (spare < 0)
 		return;
-	struct launcher_renderer *renderer = &launcher->renderers[index];
-	if (renderer->pid > 0)
-		kill(renderer->pid, SIGKILL);
+	if (launcher->renderers[index] > 0)
+		kill(launcher->renderers[index], SIGKILL);
 	/* The device sees the other end close when there is no process to hold it. */
-	pid_t pid = process_start_renderer(
-		renderer->type, spare, launcher->render_node, launcher->config->log_level);
-	renderer->pid = pid > 0 ? pid : 0;
+	const struct process_args args = {
+		.sock = spare,
+		.render_node = launcher->render_node,
+		.log_level = launcher->config->log_level,
+		.sandbox = &launcher->sandbox,
+	};
+	pid_t pid = process_start_renderer(&launcher->programs[index], &args);
+	launcher->renderers[index] = pid > 0 ? pid : 0;
 	if (pid > 0)
-		log_debug("renderer %s is process %d", renderer->type->name, (int)pid);
+		log_debug(
+			"renderer %s is process %d", launcher->config->renderers[index], (int)pid);
 	supplies_renew(&launcher->supplies, index);
 }
 
@@ -107,7 +109,7 @@ static void hand_over(struct launcher *launcher)
 static void accept_vmm(void *data, uint32_t events)
 {
 	struct launcher *launcher = data;
-	_cleanup_fd_ int fd = listener_accept(launcher->listen_fd);
+	_cleanup_fd_ int fd = listener_accept(launcher->vmms.fd);
 	if (fd >= 0) {
 		launcher->connection = fd_steal(&fd);
 		hand_over(launcher);
@@ -119,7 +121,7 @@ static void accept_vmm(void *data, uint32_t events)
 static void accept_viewer(void *data, uint32_t events)
 {
 	struct launcher *launcher = data;
-	_cleanup_fd_ int fd = listener_accept(launcher->display_fd);
+	_cleanup_fd_ int fd = listener_accept(launcher->viewers.fd);
 	if (fd >= 0)
 		send_device(launcher, CONTROL_VIEWER, fd);
 	else if (fd != -EAGAIN)
@@ -129,7 +131,7 @@ static void accept_viewer(void *data, uint32_t events)
 static void session_ended(struct launcher *launcher)
 {
 	launcher->session_open = false;
-	if (launcher->listen_fd < 0)
+	if (launcher->vmms.fd < 0)
 		loop_stop(launcher->loop, EXIT_OK);
 	watch_listeners(launcher);
 }
@@ -185,28 +187,13 @@ static void control_event(void *data, uint32_t events)
 	}
 }
 
-/* Guests' memory, queues, fences and pictures are descriptors, and nothing there uses select(). */
-static void raise_fd_limit(void)
-{
-	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	rlim_t wanted = limit.rlim_max < DEVICE_FDS ? limit.rlim_max : DEVICE_FDS;
-	if (limit.rlim_cur >= wanted)
-		return;
-	limit.rlim_cur = wanted;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 /* The device process: nothing of the launcher is left in it but the configuration and a socket. */
-static _Noreturn void become_device(struct launcher *launcher, int control, pid_t parent)
+static _Noreturn void become_device(struct launcher *launcher, int control)
 {
 	log_set_role("device");
 	prctl(PR_SET_NAME, "virtiogpud-dev");
+	/* When the launcher is gone already, the control socket says so. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	if (getppid() != parent)
-		_exit(EXIT_FAILED);
 	/* Ctrl-C is for the launcher: the device ends when the launcher does. */
 	signal(SIGINT, SIG_IGN);
 	sigset_t none;
@@ -216,7 +203,6 @@ static _Noreturn void become_device(struct launcher *launcher, int control, pid_
 	if (fd < 0 || dup3(fd, 3, O_CLOEXEC) < 0)
 		_exit(EXIT_FAILED);
 	close_range(4, ~0u, 0);
-	raise_fd_limit();
 	_exit(device_process_run(launcher->config, 3));
 }
 
@@ -232,13 +218,12 @@ static int start_device(struct launcher *launcher)
 	if (launcher->udmabuf >= 0)
 		send_device(launcher, CONTROL_UDMABUF, 0, launcher->udmabuf);
 
-	pid_t parent = getpid();
-	launcher->device_pid = fork();
+	launcher->device_pid = sandbox_fork(&launcher->sandbox);
 	if (launcher->device_pid == 0)
-		become_device(launcher, ends[1], parent);
+		become_device(launcher, ends[1]);
 	fd_close(&ends[1]);
 	if (launcher->device_pid < 0)
-		return -errno;
+		return launcher->device_pid;
 	launcher->control_source = loop_add_fd(
 		launcher->loop, launcher->control, LOOP_READABLE, control_event, launcher);
 	return launcher->control_source ? 0 : -ENOMEM;
@@ -249,7 +234,7 @@ static void device_died(struct launcher *launcher, int status)
 	char text[96];
 	process_describe_status(status, text, sizeof(text));
 	log_error("the device process %s%s", text,
-		launcher->listen_fd >= 0 ? "; starting it again for the next VMM" : "");
+		launcher->vmms.fd >= 0 ? "; starting it again for the next VMM" : "");
 	bool was_ready = launcher->device_ready;
 	launcher->device_pid = 0;
 	loop_source_destroy(launcher->control_source);
@@ -257,18 +242,19 @@ static void device_died(struct launcher *launcher, int status)
 	supplies_deliver(&launcher->supplies, -1);
 	fd_close(&launcher->control);
 	/* One that dies before it is ready would die again. */
-	if (launcher->listen_fd < 0 || !was_ready || start_device(launcher) < 0)
+	if (launcher->vmms.fd < 0 || !was_ready || start_device(launcher) < 0)
 		loop_stop(launcher->loop, EXIT_FAILED);
 	else
 		watch_listeners(launcher);
 }
 
-static void renderer_died(struct launcher_renderer *renderer, pid_t pid, int status)
+static void renderer_died(struct launcher *launcher, uint32_t index, int status)
 {
 	char text[96];
 	process_describe_status(status, text, sizeof(text));
-	log_debug("renderer %s, process %d, %s", renderer->type->name, (int)pid, text);
-	renderer->pid = 0;
+	log_debug("renderer %s, process %d, %s", launcher->config->renderers[index],
+		(int)launcher->renderers[index], text);
+	launcher->renderers[index] = 0;
 }
 
 static void child_event(void *data)
@@ -280,8 +266,8 @@ static void child_event(void *data)
 		if (pid == launcher->device_pid)
 			device_died(launcher, status);
 		for (uint32_t i = 0; i < launcher->config->renderer_count; i++)
-			if (launcher->renderers[i].pid == pid)
-				renderer_died(&launcher->renderers[i], pid, status);
+			if (launcher->renderers[i] == pid)
+				renderer_died(launcher, i, status);
 	}
 }
 
@@ -357,32 +343,35 @@ static int take_fd(struct launcher *launcher)
 	ret = fd_set_nonblocking(fd);
 	if (ret < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
 		return ret < 0 ? ret : -errno;
-	*(listening ? &launcher->listen_fd : &launcher->connection) = fd;
+	*(listening ? &launcher->vmms.fd : &launcher->connection) = fd;
 	return 0;
 }
 
 static int open_sockets(struct launcher *launcher)
 {
 	const struct config *config = launcher->config;
-	int ret = config->fd >= 0 ? take_fd(launcher) : listener_open(config->socket_path);
-	if (ret < 0)
-		return ret;
-	if (config->fd < 0)
-		launcher->listen_fd = ret;
-	if (launcher->listen_fd >= 0) {
+	int ret = config->fd >= 0 ? take_fd(launcher)
+				  : listener_open(&launcher->vmms, config->socket_path);
+	if (ret == 0 && config->display_socket)
+		ret = listener_open(&launcher->viewers, config->display_socket);
+	return ret;
+}
+
+static int watch_sockets(struct launcher *launcher)
+{
+	if (launcher->vmms.fd >= 0) {
 		launcher->listen_source =
-			loop_add_fd(launcher->loop, launcher->listen_fd, 0, accept_vmm, launcher);
+			loop_add_fd(launcher->loop, launcher->vmms.fd, 0, accept_vmm, launcher);
 		if (!launcher->listen_source)
 			return -ENOMEM;
 	}
-	if (!config->display_socket)
-		return 0;
-	launcher->display_fd = listener_open(config->display_socket);
-	if (launcher->display_fd < 0)
-		return launcher->display_fd;
-	launcher->display_source =
-		loop_add_fd(launcher->loop, launcher->display_fd, 0, accept_viewer, launcher);
-	return launcher->display_source ? 0 : -ENOMEM;
+	if (launcher->viewers.fd >= 0) {
+		launcher->display_source = loop_add_fd(
+			launcher->loop, launcher->viewers.fd, 0, accept_viewer, launcher);
+		if (!launcher->display_source)
+			return -ENOMEM;
+	}
+	return 0;
 }
 
 static int add_signals(struct launcher *launcher)
@@ -406,10 +395,8 @@ static int add_signals(struct launcher *launcher)
 	return 0;
 }
 
-static int create(struct launcher *launcher)
+static int open_all(struct launcher *launcher)
 {
-	for (uint32_t i = 0; i < launcher->config->renderer_count; i++)
-		launcher->renderers[i].type = renderer_type_find(launcher->config->renderers[i]);
 	int ret = open_render_node(launcher);
 	if (ret < 0)
 		return ret;
@@ -425,7 +412,36 @@ static int create(struct launcher *launcher)
 	if (ret < 0)
 		return ret;
 	ret = open_sockets(launcher);
-	return ret < 0 ? ret : start_device(launcher);
+	return ret < 0 ? ret : watch_sockets(launcher);
+}
+
+/* What needs a path has been opened; what remains is starting processes. */
+static int give_up_the_rest(struct launcher *launcher)
+{
+	const struct config *config = launcher->config;
+	for (uint32_t i = 0; i < config->renderer_count; i++)
+		process_find_program(
+			&launcher->programs[i], renderer_type_find(config->renderers[i]));
+	const struct containment_args args = {
+		.programs = launcher->programs,
+		.program_count = config->renderer_count,
+		.render_node = launcher->render_node,
+		.render_node_path = config->render_node,
+		.folders = { launcher->vmms.folder, launcher->viewers.folder },
+	};
+	return containment_enter(&launcher->sandbox, &args);
+}
+
+static int create(struct launcher *launcher)
+{
+	int ret = open_all(launcher);
+	if (ret == 0)
+		ret = give_up_the_rest(launcher);
+	if (ret == 0)
+		ret = start_device(launcher);
+	if (ret == 0)
+		containment_report(&launcher->sandbox);
+	return ret;
 }
 
 /* Waits for this one only: whoever became this program may have left it children of its own. */
@@ -442,21 +458,17 @@ static void finish(struct launcher *launcher)
 {
 	end_child(launcher->device_pid);
 	for (uint32_t i = 0; i < GPU_MAX_RENDERERS; i++)
-		end_child(launcher->renderers[i].pid);
+		end_child(launcher->renderers[i]);
 	supplies_finish(&launcher->supplies);
 	loop_source_destroy(launcher->control_source);
 	loop_source_destroy(launcher->listen_source);
 	loop_source_destroy(launcher->display_source);
 	for (size_t i = 0; i < ARRAY_SIZE(launcher->signals); i++)
 		loop_source_destroy(launcher->signals[i]);
-	if (launcher->listen_fd >= 0 && launcher->config->socket_path)
-		unlink(launcher->config->socket_path);
-	if (launcher->display_fd >= 0)
-		unlink(launcher->config->display_socket);
+	listener_finish(&launcher->vmms);
+	listener_finish(&launcher->viewers);
 	fd_close(&launcher->control);
-	fd_close(&launcher->listen_fd);
 	fd_close(&launcher->connection);
-	fd_close(&launcher->display_fd);
 	fd_close(&launcher->render_node);
 	fd_close(&launcher->udmabuf);
 	loop_destroy(launcher->loop);
@@ -466,9 +478,9 @@ int launcher_run(const struct config *config)
 {
 	struct launcher launcher = {
 		.config = config,
-		.listen_fd = -1,
+		.vmms = LISTENER_NONE,
+		.viewers = LISTENER_NONE,
 		.connection = -1,
-		.display_fd = -1,
 		.render_node = -1,
 		.udmabuf = -1,
 		.control = -1,
@@ -480,6 +492,7 @@ int launcher_run(const struct config *config)
 			.spares = { -1, -1, -1, -1 },
 		},
 	};
+	sandbox_init(&launcher.sandbox, &sandbox_launcher, config->sandbox);
 	int status = EXIT_FAILED;
 	if (create(&launcher) == 0)
 		status = loop_run(launcher.loop);

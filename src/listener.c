@@ -2,6 +2,7 @@
 #include "listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -57,7 +58,20 @@ static int bind_and_listen(int fd, const struct sockaddr_un *address)
 	return 0;
 }
 
-int listener_open(const char *path)
+/* The file will be removed when its path may not lead there any more. */
+static int open_folder(struct listener *listener, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	_cleanup_free_ char *folder =
+		slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	if (!folder)
+		return -ENOMEM;
+	listener->name = slash ? slash + 1 : path;
+	listener->folder = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return listener->folder < 0 ? -errno : 0;
+}
+
+int listener_open(struct listener *listener, const char *path)
 {
 	struct sockaddr_un address;
 	int ret = make_address(path, &address);
@@ -73,7 +87,19 @@ int listener_open(const char *path)
 		return ret;
 	}
 	ret = bind_and_listen(fd, &address);
-	return ret < 0 ? ret : fd_steal(&fd);
+	if (ret == 0)
+		ret = open_folder(listener, path);
+	if (ret == 0)
+		listener->fd = fd_steal(&fd);
+	return ret;
+}
+
+void listener_finish(struct listener *listener)
+{
+	if (listener->folder >= 0 && unlinkat(listener->folder, listener->name, 0) < 0)
+		log_debug("%s is left behind: %s", listener->name, strerror(errno));
+	fd_close(&listener->folder);
+	fd_close(&listener->fd);
 }
 
 int listener_accept(int fd)

@@ -50,30 +50,28 @@ static bool program_in_build(const struct renderer_type *type, char *path, size_
 	return written > 0 && (size_t)written < size && access(path, X_OK) == 0;
 }
 
-static int find_program(const struct renderer_type *type, char *path, size_t size)
+void process_find_program(struct process_program *program, const struct renderer_type *type)
 {
 	const char *libexec = getenv("VIRTIOGPUD_LIBEXEC");
+	char *path = program->path;
+	size_t size = sizeof(program->path);
+	program->type = type;
 	if (libexec && program_in(libexec, type->program, path, size))
-		return 0;
+		return;
 	if (program_in(VIRTIOGPUD_LIBEXECDIR, type->program, path, size))
-		return 0;
-	if (program_in_build(type, path, size))
-		return 0;
-	log_error("renderer %s: %s is not in %s; install it, or leave it out with --renderer",
-		type->name, type->program, VIRTIOGPUD_LIBEXECDIR);
-	return -ENOENT;
+		return;
+	if (!program_in_build(type, path, size))
+		path[0] = '\0';
 }
 
-/* In the child, before exec: only async-signal-safe calls. */
-static void become_renderer(
-	const char *path, char *const argv[], int sock, int render_node, pid_t parent)
+/* In the child, before exec: only async-signal-safe calls. If the parent has died before it asks to die with
+ * it, the device process has gone as well, and the renderer ends with its socket. */
+static void become_renderer(const char *path, char *const argv[], int sock, int render_node)
 {
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(EXIT_FAILURE);
 	/* Moved out of the way first: either may sit where the other has to go. */
 	int high_sock = fcntl(sock, F_DUPFD, 16);
 	int high_node = render_node >= 0 ? fcntl(render_node, F_DUPFD, 16) : -1;
@@ -86,8 +84,7 @@ static void become_renderer(
 	_exit(127);
 }
 
-pid_t process_start_renderer(
-	const struct renderer_type *type, int sock, int render_node, enum log_level log_level)
+pid_t process_start_renderer(const struct process_program *program, const struct process_args *args)
 {
 	static const char *const levels[] = {
 		[LOG_ERROR] = "error",
@@ -95,26 +92,26 @@ pid_t process_start_renderer(
 		[LOG_INFO] = "info",
 		[LOG_DEBUG] = "debug",
 	};
-	char path[PATH_MAX];
-	int ret = find_program(type, path, sizeof(path));
-	if (ret < 0)
-		return ret;
-
-	bool with_node = type->render_node && render_node >= 0;
+	const struct renderer_type *type = program->type;
+	if (!program->path[0]) {
+		log_error("renderer %s: %s is not in %s; install it, or leave it out with "
+			  "--renderer",
+			type->name, type->program, VIRTIOGPUD_LIBEXECDIR);
+		return -ENOENT;
+	}
+	bool with_node = type->render_node && args->render_node >= 0;
 	const char *argv[] = { type->program, "--fd", "3", "--name", type->name, "--debug",
-		levels[log_level], with_node ? "--render-node-fd" : NULL, "4", NULL };
-	pid_t parent = getpid();
-	pid_t pid = fork();
+		levels[args->log_level], "--sandbox", sandbox_mode_name(args->sandbox->mode),
+		with_node ? "--render-node-fd" : NULL, "4", NULL };
+	pid_t pid = sandbox_fork(args->sandbox);
 	if (pid == 0) {
 		char *child_argv[ARRAY_SIZE(argv)];
 		memcpy(child_argv, argv, sizeof(argv));
-		become_renderer(path, child_argv, sock, with_node ? render_node : -1, parent);
+		become_renderer(
+			program->path, child_argv, args->sock, with_node ? args->render_node : -1);
 	}
-	if (pid < 0) {
-		ret = -errno;
-		log_error("renderer %s: cannot start a process: %s", type->name, strerror(-ret));
-		return ret;
-	}
+	if (pid < 0)
+		log_error("renderer %s: cannot start a process: %s", type->name, strerror(-pid));
 	return pid;
 }
 

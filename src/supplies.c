@@ -14,8 +14,8 @@
 
 #define RETRY_MS 1000u
 
-static int send_fds(
-	const struct supplies *supplies, const struct control_packet *packet, const int *fds, size_t count)
+static int send_fds(const struct supplies *supplies, const struct control_packet *packet,
+	const int *fds, size_t count)
 {
 	return fd_send_packet(supplies->control, packet, sizeof(*packet), fds, count);
 }
@@ -35,7 +35,8 @@ static int make_spare(struct supplies *supplies, uint32_t renderer)
 	int ends[2];
 	_cleanup_fd_ int memory = ring_memory();
 	int error = memory < 0 ? memory : 0;
-	if (!error && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
+	if (!error &&
+		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
 		error = -errno;
 	if (error) {
 		log_limited(LOG_ERROR, "cannot make a socket and memory for renderer %s: %s",

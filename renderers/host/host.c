@@ -46,6 +46,8 @@ static bool parse_option(int option, const char *value, struct host_options *opt
 		return parse_number(value, &options->render_node_fd);
 	case 's':
 		return parse_spin(value, &options->spin_us);
+	case 'b':
+		return sandbox_mode_parse(value, &options->sandbox_mode) == 0;
 	case 'd':
 		return log_level_parse(value, &options->level) == 0;
 	default:
@@ -62,6 +64,7 @@ int host_parse(
 		{ "render-node-fd", required_argument, NULL, 'r' },
 		{ "debug", required_argument, NULL, 'd' },
 		{ "spin", required_argument, NULL, 's' },
+		{ "sandbox", required_argument, NULL, 'b' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct host_options options = {
@@ -79,7 +82,7 @@ int host_parse(
 	if (!good || optind != argc || options.fd < 0) {
 		fprintf(stderr,
 			"usage: %s --fd N [--name NAME] [--render-node-fd N] [--debug LEVEL] "
-			"[--spin MICROSECONDS]\n"
+			"[--spin MICROSECONDS] [--sandbox MODE]\n"
 			"This program is started by virtiogpud.\n",
 			argc > 0 ? argv[0] : program->name);
 		return -EINVAL;
@@ -109,5 +112,13 @@ int host_main(int argc, char **argv, const struct host_program *program)
 	snprintf(role, sizeof(role), "render-%s", options.name);
 	log_init(role, options.level);
 	set_up_process(role);
+
+	struct sandbox sandbox;
+	struct sandbox_place places[SANDBOX_NODE_PLACES];
+	size_t count = sandbox_node_places(options.render_node_fd, NULL, places);
+	sandbox_init(&sandbox, program->policy, options.sandbox_mode);
+	if (sandbox_early(&sandbox, 0) < 0 || sandbox_files(&sandbox, places, count) < 0)
+		return EXIT_FAILURE;
+	options.sandbox = &sandbox;
 	return host_serve(&options, program) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -15,6 +15,7 @@
  */
 #pragma once
 
+#include "sandbox/sandbox.h"
 #include "util/log.h"
 
 struct loop;
@@ -22,7 +23,7 @@ struct renderer;
 struct renderer_events;
 
 /* What the command line says: --fd N [--name NAME] [--render-node-fd N] [--debug LEVEL]
- * [--spin MICROSECONDS]. */
+ * [--spin MICROSECONDS] [--sandbox MODE]. */
 struct host_options {
 	int fd; /* the socket to the device; taken by host_serve() */
 	int render_node_fd; /* -1: none; the renderer's to take */
@@ -31,17 +32,21 @@ struct host_options {
 	/* How long to look for more work before sleeping, after there was some; 0: not at all. Shortens
 	 * the way there and back where the device answers at once and has a processor of its own. */
 	uint32_t spin_us;
+	enum sandbox_mode sandbox_mode;
+	struct sandbox *sandbox; /* to be sealed when the renderer is ready; NULL: none */
 };
 
 struct host_program {
 	const char *name; /* when there is no --name */
+	const struct sandbox_policy *policy;
 	/* Makes the renderer, which is ready for use and knows its capsets when this returns. NULL when
 	 * the host cannot (the reason has been logged). events and events_data go to renderer_init(). */
 	struct renderer *(*create)(struct loop *loop, struct host_options *options,
 		const struct renderer_events *events, void *events_data);
 };
 
-/* The whole of main(): parses, sets the process up (name, signals, death with its parent), serves.
+/* The whole of main(): parses, sets the process up (name, signals, death with its parent), serves. The
+ * renderer is made with the files of its policy only, and serves with the system calls of it only.
  * Returns the exit status: 0 when the device has closed the socket, 1 when something failed (logged), 2
  * for a wrong command line. */
 int host_main(int argc, char **argv, const struct host_program *program);

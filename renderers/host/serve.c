@@ -24,6 +24,8 @@
 #include "util/image.h"
 #include "util/list.h"
 
+/* #syscalls renderer: poll ppoll */
+
 #define BATCH         64u
 #define UNTOLD_MAX    8u
 #define HELLO_WAIT_MS 10000
@@ -428,7 +430,11 @@ static int set_up(
 	if (error)
 		return error;
 	host->renderer = program->create(host->loop, options, &events, host);
-	return host->renderer ? send_ready(host) : -ENODEV;
+	if (!host->renderer)
+		return -ENODEV;
+	/* From here on the process sees what guests send. */
+	error = options->sandbox ? sandbox_seal(options->sandbox) : 0;
+	return error ? error : send_ready(host);
 }
 
 int host_serve(struct host_options *options, const struct host_program *program)

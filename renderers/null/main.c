@@ -14,6 +14,6 @@ static struct renderer *create(struct loop *loop, struct host_options *options,
 
 int main(int argc, char **argv)
 {
-	static const struct host_program program = { "null", create };
+	static const struct host_program program = { "null", &sandbox_null, create };
 	return host_main(argc, argv, &program);
 }

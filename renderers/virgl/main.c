@@ -1,5 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* The program that gives guests OpenGL: virglrenderer behind the ring. */
+/*
+ * The program that gives guests OpenGL: virglrenderer behind the ring.
+ *
+ * What libraries and drivers ask of the kernel when they run. Their threads:
+ *
+ * #syscalls virgl: clone:thread clone3:absent exit futex futex_waitv set_robust_list rseq rt_sigaction
+ *	sigaltstack sched_yield sched_getaffinity sched_setaffinity:absent sched_setscheduler:absent
+ *	sched_setattr:absent setpriority:absent prctl:name prctl:vma-name getpid gettid getcpu membarrier
+ *
+ * Memory, and machine code that is made as it is needed:
+ *
+ * #syscalls virgl: mmap:write-or-exec mprotect:write-or-exec madvise mincore
+ *
+ * Files, of which there are few:
+ *
+ * #syscalls virgl: open openat stat newfstatat statx fstatfs statfs access faccessat faccessat2 readlink
+ *	readlinkat getdents64 lseek pread64 readv getcwd
+ *
+ * The GPU, buffers and fences to share, memory files (ftruncate: see sandbox/refuse.c):
+ *
+ * #syscalls virgl: ioctl:drm ioctl:dma-buf ioctl:udmabuf ioctl:sync-file ioctl:nvidia ioctl:descriptor
+ *	memfd_create pwrite64 fcntl:seal-shrink dup dup3 kcmp
+ *
+ * Questions, and time:
+ *
+ * #syscalls virgl: uname sysinfo getrandom getuid geteuid getgid getegid getppid prlimit64:read getrlimit
+ *	getrusage times clock_getres clock_nanosleep nanosleep gettimeofday
+ */
 #include <stdlib.h>
 
 #include "host/host.h"
@@ -31,7 +58,7 @@ static struct renderer *create(struct loop *loop, struct host_options *options,
 
 int main(int argc, char **argv)
 {
-	static const struct host_program program = { "virgl", create };
+	static const struct host_program program = { "virgl", &sandbox_virgl, create };
 	choose_environment();
 	return host_main(argc, argv, &program);
 }

@@ -29,7 +29,7 @@ static struct renderer *create_null(struct loop *loop, struct host_options *opti
 /* exit(), not _exit(): so that a leak checker looks at this process too. */
 static void be_renderer(int sock, const char *name, uint32_t spin_us)
 {
-	static const struct host_program program = { "null", create_null };
+	static const struct host_program program = { .name = "null", .create = create_null };
 	struct host_options options = {
 		.fd = sock,
 		.render_node_fd = -1,

@@ -504,7 +504,7 @@ static void a_hanging_renderer_shows(void)
 
 static void command_lines_are_parsed(void)
 {
-	static const struct host_program program = { "virgl", NULL };
+	static const struct host_program program = { .name = "virgl" };
 	struct host_options options;
 	const char *full[] = { "p", "--fd", "7", "--name", "x", "--render-node-fd=9", "--debug",
 		"debug", NULL };

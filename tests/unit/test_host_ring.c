@@ -52,7 +52,7 @@ static struct renderer *create_nothing(struct loop *loop, struct host_options *o
 
 static void be_server(int sock, bool works)
 {
-	const struct host_program program = { "null", works ? create_null : create_nothing };
+	const struct host_program program = { "null", NULL, works ? create_null : create_nothing };
 	struct host_options options = { .fd = sock, .render_node_fd = -1, .name = "null" };
 	signal(SIGPIPE, SIG_IGN);
 	/* Nothing is said of what these tests do wrong on purpose. */

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include "containment.h"
+
+#include <dlfcn.h>
+#include <sys/auxv.h>
+
+#include "gpu/device.h"
+#include "util/checked.h"
+#include "util/log.h"
+
+#define PLACES (SANDBOX_NODE_PLACES + GPU_MAX_RENDERERS + 1u + 2u)
+
+/* The file that starts programs with shared libraries, ours and the renderers' alike; NULL: none does. */
+static const char *interpreter(void)
+{
+	Dl_info info;
+	uintptr_t base = getauxval(AT_BASE);
+	return base && dladdr((const void *)base, &info) ? info.dli_fname : NULL;
+}
+
+static size_t collect_places(
+	const struct containment_args *args, struct sandbox_place places[static PLACES])
+{
+	size_t count = sandbox_node_places(args->render_node, args->render_node_path, places);
+	for (uint32_t i = 0; i < args->program_count; i++)
+		if (args->programs[i].path[0])
+			places[count++] = (struct sandbox_place){ SANDBOX_EXECUTE,
+				args->programs[i].path, -1 };
+	places[count++] = (struct sandbox_place){ SANDBOX_EXECUTE, interpreter(), -1 };
+	for (size_t i = 0; i < ARRAY_SIZE(args->folders); i++)
+		places[count++] = (struct sandbox_place){ SANDBOX_REMOVE, NULL, args->folders[i] };
+	return count;
+}
+
+int containment_enter(struct sandbox *sandbox, const struct containment_args *args)
+{
+	struct sandbox_place places[PLACES];
+	size_t count = collect_places(args, places);
+	int ret = sandbox_early(sandbox, 0);
+	if (ret == 0)
+		ret = sandbox_namespaces(sandbox, places, count);
+	if (ret == 0)
+		ret = sandbox_files(sandbox, places, count);
+	return ret == 0 ? sandbox_seal(sandbox) : ret;
+}
+
+void containment_report(const struct sandbox *sandbox)
+{
+	char text[512];
+	if (sandbox->mode == SANDBOX_OFF) {
+		log_warn("sandbox: OFF: a guest that takes over a process of this program has all "
+			 "rights of the user who started it");
+		return;
+	}
+	sandbox_describe(sandbox, text, sizeof(text));
+	log_print(sandbox->missing ? LOG_WARN : LOG_INFO, "sandbox: %s", text);
+}
