@@ -14,7 +14,7 @@
  *
  * Files, of which there are few:
  *
- * #syscalls virgl: open openat stat newfstatat statx fstatfs statfs access faccessat faccessat2 readlink
+ * #syscalls virgl: open:existing openat:existing-at stat newfstatat statx fstatfs statfs access faccessat faccessat2 readlink
  *	readlinkat getdents64 lseek pread64 readv getcwd
  *
  * The GPU, buffers and fences to share, memory files (ftruncate: see sandbox/refuse.c):

@@ -31,6 +31,7 @@
 #define NAMESPACES                                                                                 \
 	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWUTS | \
 		CLONE_NEWCGROUP)
+#define MAKE_OR_CUT      (O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
 #define WRITE_EXEC       (PROT_WRITE | PROT_EXEC)
 #define IOCTL_TYPE(type) { SCMP_A1(SCMP_CMP_MASKED_EQ, 0xff00, (unsigned)(type) << 8) }
 
@@ -38,16 +39,25 @@
 struct condition {
 	const char *name;
 	struct scmp_arg_cmp comparisons[COMPARISONS_MAX];
+	uint16_t error; /* the call fails with it when the condition holds; 0: it is allowed */
 };
 
 /* Registers are compared as the kernel reads them: a comparison of all 64 bits of what the kernel takes for
  * an int refuses more than it must, never less. */
 static const struct condition conditions[] = {
+	/* Answered as by a kernel that does not have the call, or the kind of socket. */
+	{ .name = "absent", .error = ENOSYS },
+	{ "unix-only", { SCMP_A0(SCMP_CMP_NE, AF_UNIX) }, EAFNOSUPPORT },
+
 	/* mmap, mprotect */
 	{ "no-exec", { SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) } },
 	{ "write-or-exec", { SCMP_A2(SCMP_CMP_MASKED_EQ, WRITE_EXEC, 0) } },
 	{ "write-or-exec", { SCMP_A2(SCMP_CMP_MASKED_EQ, WRITE_EXEC, PROT_WRITE) } },
 	{ "write-or-exec", { SCMP_A2(SCMP_CMP_MASKED_EQ, WRITE_EXEC, PROT_EXEC) } },
+
+	/* open, openat: what is there already, and stays as long as it is */
+	{ "existing", { SCMP_A1(SCMP_CMP_MASKED_EQ, MAKE_OR_CUT, 0) } },
+	{ "existing-at", { SCMP_A2(SCMP_CMP_MASKED_EQ, MAKE_OR_CUT, 0) } },
 
 	/* fcntl */
 	{ "dup", { SCMP_A1(SCMP_CMP_EQ, F_DUPFD_CLOEXEC) } },
@@ -69,8 +79,8 @@ static const struct condition conditions[] = {
 	{ "descriptor", { SCMP_A1(SCMP_CMP_EQ, FIOCLEX) } },
 	{ "descriptor", { SCMP_A1(SCMP_CMP_EQ, FIONCLEX) } },
 
-	/* prlimit64: no new limit */
-	{ "read", { SCMP_A2(SCMP_CMP_EQ, 0) } },
+	/* prlimit64: the process's own, and no new ones */
+	{ "read", { SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0) } },
 
 	/* clone */
 	{ "thread", { SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD | NAMESPACES, CLONE_THREAD) } },
@@ -87,9 +97,6 @@ static const struct condition conditions[] = {
 	{ "name", { SCMP_A0(SCMP_CMP_EQ, PR_GET_NAME) } },
 	{ "vma-name", { SCMP_A0(SCMP_CMP_EQ, PR_SET_VMA) } },
 };
-
-/* What may stand for a condition but is an answer: as on a kernel that does not have the call. */
-#define ABSENT "absent"
 
 struct verdict {
 	const char *name;
@@ -134,14 +141,12 @@ static void add_rule(
 static void add_conditional(int number, const char *name, const char *condition)
 {
 	size_t found = 0;
-	if (strcmp(condition, ABSENT) == 0) {
-		add_rule(SCMP_ACT_ERRNO(ENOSYS), number, name, NULL);
-		return;
-	}
 	for (size_t i = 0; i < COUNT(conditions); i++) {
-		if (strcmp(conditions[i].name, condition) != 0)
+		const struct condition *way = &conditions[i];
+		if (strcmp(way->name, condition) != 0)
 			continue;
-		add_rule(SCMP_ACT_ALLOW, number, name, conditions[i].comparisons);
+		add_rule(way->error ? SCMP_ACT_ERRNO(way->error) : SCMP_ACT_ALLOW, number, name,
+			way->comparisons);
 		found++;
 	}
 	if (!found)

@@ -100,8 +100,11 @@ pid_t sandbox_fork(struct sandbox *sandbox)
 	/* The flags first and no stack: the same on all machines that there are filters for. */
 	long pid = syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
 	int error = pid < 0 ? errno : 0;
-	if (pid == 0)
+	if (pid == 0) {
+		/* In a new user namespace it has all of them. */
+		sandbox_drop_capabilities();
 		return 0;
+	}
 	int ret = sandbox_record(sandbox, SANDBOX_PID, error);
 	if (pid > 0 || ret < 0)
 		return pid > 0 ? (pid_t)pid : ret;

@@ -21,6 +21,8 @@
  *	name_to_handle_at mknod mknodat setuid setgid setreuid setregid setresuid setresgid
  *	setfsuid setfsgid setgroups uselib lookup_dcookie
  *
+ * #syscalls launcher: socket:unix-only
+ *
  * #syscalls-killed renderer: execve execveat fork vfork capset socket connect bind listen accept accept4
  *	seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self
  */
@@ -68,7 +70,6 @@ static const struct sock_filter null_filter[] = {
 		{ SANDBOX_READ, NULL, "__EGL_VENDOR_LIBRARY_DIRS", false },                        \
 		{ SANDBOX_READ, NULL, "__EGL_VENDOR_LIBRARY_FILENAMES", false },                   \
 		{ SANDBOX_READ, NULL, "DRIRC_CONFIGDIR", false },                                  \
-		{ SANDBOX_CACHE, NULL, "MESA_SHADER_CACHE_DIR", false },                           \
 	{                                                                                          \
 		SANDBOX_DEVICE, "/dev/udmabuf", NULL, false                                        \
 	}

@@ -65,7 +65,6 @@ enum sandbox_access {
 	SANDBOX_READ,
 	SANDBOX_EXECUTE, /* and read */
 	SANDBOX_DEVICE, /* read, write, ioctl */
-	SANDBOX_CACHE, /* everything that a folder of files allows */
 	SANDBOX_REMOVE, /* only remove files in it */
 };
 
