@@ -31,15 +31,20 @@
 #define NAMESPACES                                                                                 \
 	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWUTS | \
 		CLONE_NEWCGROUP)
+/* A comparison of the argument with this number. */
+#define EQUAL(argument, value)        { argument, SCMP_CMP_EQ, value, 0 }
+#define OTHER(argument, value)        { argument, SCMP_CMP_NE, value, 0 }
+#define MASKED(argument, mask, value) { argument, SCMP_CMP_MASKED_EQ, mask, value }
+
 #define MAKE_OR_CUT      (O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
 #define WRITE_EXEC       (PROT_WRITE | PROT_EXEC)
-#define IOCTL_TYPE(type) { SCMP_A1(SCMP_CMP_MASKED_EQ, 0xff00, (unsigned)(type) << 8) }
+#define IOCTL_TYPE(type) { MASKED(1, 0xff00, (unsigned)(type) << 8) }
 
 /* One way to fulfil a condition: all comparisons hold. Several rows of a name: any of them. */
 struct condition {
 	const char *name;
-	struct scmp_arg_cmp comparisons[COMPARISONS_MAX];
 	uint16_t error; /* the call fails with it when the condition holds; 0: it is allowed */
+	struct scmp_arg_cmp comparisons[COMPARISONS_MAX];
 };
 
 /* Registers are compared as the kernel reads them: a comparison of all 64 bits of what the kernel takes for
@@ -47,55 +52,52 @@ struct condition {
 static const struct condition conditions[] = {
 	/* Answered as by a kernel that does not have the call, or the kind of socket. */
 	{ .name = "absent", .error = ENOSYS },
-	{ "unix-only", { SCMP_A0(SCMP_CMP_NE, AF_UNIX) }, EAFNOSUPPORT },
+	{ "unix-only", EAFNOSUPPORT, { OTHER(0, AF_UNIX) } },
 
 	/* mmap, mprotect */
-	{ "no-exec", { SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) } },
-	{ "write-or-exec", { SCMP_A2(SCMP_CMP_MASKED_EQ, WRITE_EXEC, 0) } },
-	{ "write-or-exec", { SCMP_A2(SCMP_CMP_MASKED_EQ, WRITE_EXEC, PROT_WRITE) } },
-	{ "write-or-exec", { SCMP_A2(SCMP_CMP_MASKED_EQ, WRITE_EXEC, PROT_EXEC) } },
+	{ "no-exec", 0, { MASKED(2, PROT_EXEC, 0) } },
+	{ "write-or-exec", 0, { MASKED(2, WRITE_EXEC, 0) } },
+	{ "write-or-exec", 0, { MASKED(2, WRITE_EXEC, PROT_WRITE) } },
+	{ "write-or-exec", 0, { MASKED(2, WRITE_EXEC, PROT_EXEC) } },
 
 	/* open, openat: what is there already, and stays as long as it is */
-	{ "existing", { SCMP_A1(SCMP_CMP_MASKED_EQ, MAKE_OR_CUT, 0) } },
-	{ "existing-at", { SCMP_A2(SCMP_CMP_MASKED_EQ, MAKE_OR_CUT, 0) } },
+	{ "existing", 0, { MASKED(1, MAKE_OR_CUT, 0) } },
+	{ "existing-at", 0, { MASKED(2, MAKE_OR_CUT, 0) } },
 
 	/* fcntl */
-	{ "dup", { SCMP_A1(SCMP_CMP_EQ, F_DUPFD_CLOEXEC) } },
-	{ "flags", { SCMP_A1(SCMP_CMP_EQ, F_GETFL) } },
-	{ "flags", { SCMP_A1(SCMP_CMP_EQ, F_SETFL) } },
-	{ "flags", { SCMP_A1(SCMP_CMP_EQ, F_GETFD) } },
-	{ "flags", { SCMP_A1(SCMP_CMP_EQ, F_SETFD) } },
-	{ "get-seals", { SCMP_A1(SCMP_CMP_EQ, F_GET_SEALS) } },
-	{ "seal-shrink",
-		{ SCMP_A1(SCMP_CMP_EQ, F_ADD_SEALS), SCMP_A2(SCMP_CMP_EQ, F_SEAL_SHRINK) } },
+	{ "dup", 0, { EQUAL(1, F_DUPFD_CLOEXEC) } },
+	{ "flags", 0, { EQUAL(1, F_GETFL) } },
+	{ "flags", 0, { EQUAL(1, F_SETFL) } },
+	{ "flags", 0, { EQUAL(1, F_GETFD) } },
+	{ "flags", 0, { EQUAL(1, F_SETFD) } },
+	{ "get-seals", 0, { EQUAL(1, F_GET_SEALS) } },
+	{ "seal-shrink", 0, { EQUAL(1, F_ADD_SEALS), EQUAL(2, F_SEAL_SHRINK) } },
 
 	/* ioctl: all of one type, exactly */
-	{ "drm", IOCTL_TYPE('d') },
-	{ "dma-buf", IOCTL_TYPE('b') },
-	{ "udmabuf", IOCTL_TYPE('u') },
-	{ "sync-file", IOCTL_TYPE('>') },
-	{ "nvidia", IOCTL_TYPE('F') },
-	{ "descriptor", { SCMP_A1(SCMP_CMP_EQ, FIONBIO) } },
-	{ "descriptor", { SCMP_A1(SCMP_CMP_EQ, FIOCLEX) } },
-	{ "descriptor", { SCMP_A1(SCMP_CMP_EQ, FIONCLEX) } },
+	{ "drm", 0, IOCTL_TYPE('d') },
+	{ "dma-buf", 0, IOCTL_TYPE('b') },
+	{ "udmabuf", 0, IOCTL_TYPE('u') },
+	{ "sync-file", 0, IOCTL_TYPE('>') },
+	{ "nvidia", 0, IOCTL_TYPE('F') },
+	{ "descriptor", 0, { EQUAL(1, FIONBIO) } },
+	{ "descriptor", 0, { EQUAL(1, FIOCLEX) } },
+	{ "descriptor", 0, { EQUAL(1, FIONCLEX) } },
 
 	/* prlimit64: the process's own, and no new ones */
-	{ "read", { SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0) } },
+	{ "read", 0, { EQUAL(0, 0), EQUAL(2, 0) } },
 
 	/* clone */
-	{ "thread", { SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD | NAMESPACES, CLONE_THREAD) } },
+	{ "thread", 0, { MASKED(0, CLONE_THREAD | NAMESPACES, CLONE_THREAD) } },
 
 	/* getsockopt, setsockopt */
-	{ "socket-type",
-		{ SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2(SCMP_CMP_EQ, SO_TYPE) } },
-	{ "send-buffer", { SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2(SCMP_CMP_EQ, SO_SNDBUF) } },
-	{ "send-buffer",
-		{ SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2(SCMP_CMP_EQ, SO_SNDBUFFORCE) } },
+	{ "socket-type", 0, { EQUAL(1, SOL_SOCKET), EQUAL(2, SO_TYPE) } },
+	{ "send-buffer", 0, { EQUAL(1, SOL_SOCKET), EQUAL(2, SO_SNDBUF) } },
+	{ "send-buffer", 0, { EQUAL(1, SOL_SOCKET), EQUAL(2, SO_SNDBUFFORCE) } },
 
 	/* prctl */
-	{ "name", { SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME) } },
-	{ "name", { SCMP_A0(SCMP_CMP_EQ, PR_GET_NAME) } },
-	{ "vma-name", { SCMP_A0(SCMP_CMP_EQ, PR_SET_VMA) } },
+	{ "name", 0, { EQUAL(0, PR_SET_NAME) } },
+	{ "name", 0, { EQUAL(0, PR_GET_NAME) } },
+	{ "vma-name", 0, { EQUAL(0, PR_SET_VMA) } },
 };
 
 struct verdict {

@@ -11,7 +11,7 @@
 #include "util/checked.h"
 #include "util/log.h"
 
-static void limit(int resource, rlim_t most)
+static void limit(__rlimit_resource_t resource, rlim_t most)
 {
 	struct rlimit limit;
 	if (getrlimit(resource, &limit) < 0)
@@ -44,7 +44,7 @@ int sandbox_early(struct sandbox *sandbox, uint64_t descriptors)
 		signal(SIGXFSZ, SIG_IGN);
 		limit(RLIMIT_FSIZE, 0);
 	}
-	if (!sandbox_stays_dumpable)
+	if (!sandbox_inspects_itself)
 		prctl(PR_SET_DUMPABLE, 0);
 	return 0;
 }

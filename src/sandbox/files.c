@@ -46,7 +46,7 @@ int sandbox_each_file(const struct sandbox *sandbox, const struct sandbox_place 
 	size_t count, file_fn fn, void *data)
 {
 	const struct sandbox_policy *policy = sandbox->policy;
-	bool fence = sandbox_landlock_abi() > 0;
+	bool fence = sandbox_landlock_abi() > 0 || sandbox_inspects_itself;
 	int error = 0;
 	for (size_t i = 0; i < policy->file_count && error == 0; i++) {
 		const struct sandbox_file *file = &policy->files[i];

@@ -53,6 +53,7 @@ static const struct sock_filter null_filter[] = {
 		{ SANDBOX_READ, "/nix/store", NULL, false },                                       \
 		{ SANDBOX_READ, "/etc/ld.so.cache", NULL, false },                                 \
 		{ SANDBOX_READ, NULL, "LD_LIBRARY_PATH", false },                                  \
+		{ SANDBOX_READ, NULL, "VIRTIOGPUD_SANDBOX_READ", false },                          \
 	{                                                                                          \
 		SANDBOX_DEVICE, "/dev/null", NULL, false                                           \
 	}

@@ -34,9 +34,9 @@ int sandbox_each_file(const struct sandbox *sandbox, const struct sandbox_place 
 	size_t count, int (*fn)(void *data, enum sandbox_access access, int fd, const char *path),
 	void *data);
 
-/* variant_plain.c, or for builds with sanitizers, which must be able to look into themselves,
- * variant_sanitized.c. */
-extern const bool sandbox_stays_dumpable;
+/* False in variant_plain.c; true in variant_sanitized.c, for builds with sanitizers, which read what /proc says of
+ * them and trace themselves. */
+extern const bool sandbox_inspects_itself;
 
 /* landlock.c: the ABI of this kernel, 0 without Landlock. */
 int sandbox_landlock_abi(void);

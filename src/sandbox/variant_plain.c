@@ -1,4 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 #include "sandbox/policy.h"
 
-const bool sandbox_stays_dumpable = false;
+const bool sandbox_inspects_itself = false;

@@ -77,8 +77,8 @@ static uint32_t machine(void)
 	return sandbox_device.filter[1].k;
 }
 
-static uint32_t call(const struct sandbox_policy *policy, long number, uint64_t a, uint64_t b,
-	uint64_t c)
+static uint32_t call(
+	const struct sandbox_policy *policy, long number, uint64_t a, uint64_t b, uint64_t c)
 {
 	const struct seccomp_data data = {
 		.nr = (int)number,
@@ -190,8 +190,8 @@ static void descriptors_are_not_owned(void)
 	CHECK_INT(call(&sandbox_device, SYS_fcntl, 3, F_SETOWN, 1), KILL);
 	CHECK_INT(call(&sandbox_virgl, SYS_fcntl, 3, F_ADD_SEALS, F_SEAL_SHRINK), ALLOW);
 	CHECK_INT(call(&sandbox_virgl, SYS_fcntl, 3, F_ADD_SEALS, F_SEAL_GROW), REFUSE);
-	CHECK_INT(
-		call(&sandbox_virgl, SYS_fcntl, 3, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_WRITE), REFUSE);
+	CHECK_INT(call(&sandbox_virgl, SYS_fcntl, 3, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_WRITE),
+		REFUSE);
 	CHECK_INT(call(&sandbox_device, SYS_setsockopt, 3, SOL_SOCKET, SO_SNDBUF), ALLOW);
 	CHECK_INT(call(&sandbox_device, SYS_setsockopt, 3, SOL_SOCKET, SO_ATTACH_FILTER), KILL);
 }
