@@ -36,7 +36,7 @@ int containment_enter(struct sandbox *sandbox, const struct containment_args *ar
 {
 	struct sandbox_place places[PLACES];
 	size_t count = collect_places(args, places);
-	int ret = sandbox_early(sandbox, 0);
+	int ret = sandbox_early(sandbox, NULL);
 	if (ret == 0)
 		ret = sandbox_namespaces(sandbox, places, count);
 	if (ret == 0)

@@ -22,6 +22,7 @@
 #include "util/log.h"
 #include "vhost/session.h"
 
+#define STATE_BYTES   (UINT64_C(1) << 30) /* of a device, beside its pictures: more than enough */
 #define PICTURE_BYTES (64 * 1024) /* an allocation of so many is mapped by itself */
 
 struct device_process {
@@ -296,10 +297,14 @@ static void give_memory_back(void)
 	mallopt(M_MMAP_THRESHOLD, PICTURE_BYTES);
 }
 
-/* Guests' memory, queues, fences and pictures are descriptors. A resource that is shown may be four. */
-static uint64_t most_descriptors(const struct gpu_limits *limits)
+/* Guests' memory, queues, fences and pictures are descriptors; a resource that is shown may be four. All that
+ * is ever written to a file is the state of a device, which is pictures for the most part. */
+static struct sandbox_limits most_of_the_host(const struct gpu_limits *limits)
 {
-	return 1024 + 4 * (uint64_t)limits->resources;
+	return (struct sandbox_limits){
+		.descriptors = 1024 + 4 * (uint64_t)limits->resources,
+		.file_bytes = STATE_BYTES + 2 * limits->host_bytes,
+	};
 }
 
 int device_process_run(const struct config *config, int control)
@@ -314,7 +319,8 @@ int device_process_run(const struct config *config, int control)
 		process.spares[i] = (struct spare){ -1, -1 };
 	struct sandbox sandbox;
 	sandbox_init(&sandbox, &sandbox_device, config->sandbox);
-	int ret = sandbox_early(&sandbox, most_descriptors(&config->limits));
+	const struct sandbox_limits limits = most_of_the_host(&config->limits);
+	int ret = sandbox_early(&sandbox, &limits);
 	if (ret == 0)
 		ret = sandbox_files(&sandbox, NULL, 0);
 	if (ret == 0)

@@ -28,10 +28,19 @@ static bool logs_to_a_file(void)
 	return fstat(STDERR_FILENO, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-int sandbox_early(struct sandbox *sandbox, uint64_t descriptors)
+static void limit_files(const struct sandbox_limits *limits)
 {
-	if (descriptors > 0)
-		limit(RLIMIT_NOFILE, descriptors);
+	if (limits->file_bytes == 0 || logs_to_a_file())
+		return;
+	/* A write that is too much is an error, and no more. */
+	signal(SIGXFSZ, SIG_IGN);
+	limit(RLIMIT_FSIZE, limits->file_bytes);
+}
+
+int sandbox_early(struct sandbox *sandbox, const struct sandbox_limits *limits)
+{
+	if (limits && limits->descriptors > 0)
+		limit(RLIMIT_NOFILE, limits->descriptors);
 	if (sandbox->mode == SANDBOX_OFF)
 		return 0;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
@@ -39,11 +48,8 @@ int sandbox_early(struct sandbox *sandbox, uint64_t descriptors)
 		return -errno;
 	}
 	limit(RLIMIT_CORE, 0);
-	if (sandbox->policy->writes_no_files && !logs_to_a_file()) {
-		/* A write that is too much is an error, and no more. */
-		signal(SIGXFSZ, SIG_IGN);
-		limit(RLIMIT_FSIZE, 0);
-	}
+	if (limits)
+		limit_files(limits);
 	if (!sandbox_inspects_itself)
 		prctl(PR_SET_DUMPABLE, 0);
 	return 0;

@@ -107,7 +107,6 @@ const struct sandbox_policy sandbox_device = {
 	.name = "device process",
 	.filter = device_filter,
 	.filter_length = ARRAY_SIZE(device_filter),
-	.writes_no_files = true,
 };
 
 const struct sandbox_policy sandbox_virgl = {

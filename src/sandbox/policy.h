@@ -21,7 +21,6 @@ struct sandbox_policy {
 	const struct sandbox_file *files;
 	size_t file_count;
 	bool refuses; /* unlisted system calls fail with ENOSYS and a line in the log (refuse.c) */
-	bool writes_no_files; /* RLIMIT_FSIZE 0 */
 };
 
 /* Records that a layer holds (error 0) or why not. In strict mode, and then only, a missing layer is

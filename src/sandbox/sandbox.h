@@ -85,10 +85,17 @@ size_t sandbox_node_places(int node, const char *path, struct sandbox_place *pla
 void sandbox_init(
 	struct sandbox *sandbox, const struct sandbox_policy *policy, enum sandbox_mode mode);
 
+/* How much of what a process may have; 0: as much as it was started with. */
+struct sandbox_limits {
+	uint64_t descriptors;
+	uint64_t
+		file_bytes; /* a file that it writes to; does not hold when log lines go to a file */
+};
+
 /* Should: take away what no later step needs: new privileges by exec, core files, other processes' looks
- * into this one, longer files, and more descriptors than these (0: as many as it was started with).
+ * into this one, and what is over the limits (NULL: none).
  * Must not: need anything of the kernel that may be missing. */
-int sandbox_early(struct sandbox *sandbox, uint64_t descriptors);
+int sandbox_early(struct sandbox *sandbox, const struct sandbox_limits *limits);
 
 /* Should: leave the namespaces it was started in for empty ones, and see no file but those of its policy
  * and of places.

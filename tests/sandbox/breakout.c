@@ -122,7 +122,7 @@ static void become_child(struct sandbox *launcher, const struct kind_spec *kind,
 		_exit(WEXITSTATUS(status));
 	}
 	sandbox_init(&sandbox, kind->policy, SANDBOX_AUTO);
-	if (pid < 0 || sandbox_early(&sandbox, 0) < 0 || sandbox_files(&sandbox, NULL, 0) < 0 ||
+	if (pid < 0 || sandbox_early(&sandbox, NULL) < 0 || sandbox_files(&sandbox, NULL, 0) < 0 ||
 		sandbox_seal(&sandbox) < 0)
 		_exit(NOT_STARTED);
 	act(target, action, answer);
