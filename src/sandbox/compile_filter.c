@@ -157,11 +157,12 @@ static void add_conditional(int number, const char *name, const char *condition)
 
 static void add_line(const char *verb, const char *name, const char *condition)
 {
-	int number = seccomp_syscall_resolve_name_rewrite(arch, name);
+	/* Rules have numbers of the machine that compiles, or what stands for them. */
+	int number = seccomp_syscall_resolve_name(name);
 	if (number == __NR_SCMP_ERROR && strcmp(verb, "kill") != 0)
 		fail("is not a system call that libseccomp knows", name);
-	/* Else one that other machines have, or that is newer than libseccomp. */
-	if (number < 0)
+	/* One that only other machines have, or that is newer than libseccomp. */
+	if (number == __NR_SCMP_ERROR || seccomp_syscall_resolve_name_arch(arch, name) < 0)
 		return;
 	if (condition)
 		add_conditional(number, name, condition);
