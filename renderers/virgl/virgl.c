@@ -109,6 +109,7 @@ struct renderer *virgl_renderer_create(const struct virgl_args *args)
 	if (virgl_contexts_init(virgl) < 0)
 		goto fail_contexts;
 	virgl->base.can_export = virgl_export_works(virgl);
+	virgl_warm_up();
 	return &virgl->base;
 
 fail_contexts:

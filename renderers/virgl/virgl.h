@@ -2,7 +2,7 @@
 /*
  * The renderer that gives guests OpenGL by means of virglrenderer. Files: virgl.c (the table of
  * operations), context.c, fence.c, resource.c, transfer.c, stream.c, read_back.c, export.c,
- * capset.c; library.c alone knows the library. All but the inbox of fence.c is on one thread, which
+ * capset.c, warm_up.c; library.c alone knows the library. All but the inbox of fence.c is on one thread, which
  * is the library's.
  */
 #pragma once
@@ -164,6 +164,9 @@ bool virgl_stream_is_sane(struct virgl *virgl, const uint8_t *stream, uint32_t s
 /* read_back.c */
 void virgl_read_back(struct renderer *renderer, const struct renderer_read_back_args *args,
 	struct renderer_call *call);
+
+/* warm_up.c: draws something and looks at it, before there are guests. 0, or -errno (logged). */
+int virgl_warm_up(void);
 
 /* export.c */
 /* Whether a dma-buf can really be had: tries it once. */

@@ -2,6 +2,7 @@
 /* The virgl renderer: resources, pixels and command streams. */
 #include <stdlib.h>
 
+#include "virgl.h"
 #include "virgl_fixture.h"
 
 static void offers_both_capsets(void)
@@ -276,6 +277,16 @@ static void drawing_is_read_back_at_once(void)
 	fixture_destroy(&f);
 }
 
+static void warm_up_draws(void)
+{
+	if (getenv("VIRGL_PROGRAM"))
+		test_skip("the renderer is another process");
+	struct fixture f = fixture_create();
+	for (int i = 0; i < 3; i++)
+		CHECK_INT(virgl_warm_up(), 0);
+	fixture_destroy(&f);
+}
+
 static uint32_t random_below(uint32_t limit)
 {
 	return (uint32_t)rand() % limit;
@@ -504,6 +515,7 @@ int main(int argc, char **argv)
 		TEST_CASE(read_back_stays_inside),
 		TEST_CASE(clear_is_seen),
 		TEST_CASE(drawing_is_read_back_at_once),
+		TEST_CASE(warm_up_draws),
 		TEST_CASE(bogus_streams_are_refused),
 		TEST_CASE(transfers_in_streams_stay_inside),
 		TEST_CASE(blobs_of_guest_memory),
