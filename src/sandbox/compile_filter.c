@@ -50,9 +50,11 @@ struct condition {
 /* Registers are compared as the kernel reads them: a comparison of all 64 bits of what the kernel takes for
  * an int refuses more than it must, never less. */
 static const struct condition conditions[] = {
-	/* Answered as by a kernel that does not have the call, or the kind of socket. */
+	/* Answered as by a kernel that does not have the call or the kind of socket, or does not like code
+	 * that can be written. */
 	{ .name = "absent", .error = ENOSYS },
 	{ "unix-only", EAFNOSUPPORT, { OTHER(0, AF_UNIX) } },
+	{ "not-both", EACCES, { MASKED(2, WRITE_EXEC, WRITE_EXEC) } },
 
 	/* mmap, mprotect */
 	{ "no-exec", 0, { MASKED(2, PROT_EXEC, 0) } },

@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,8 +17,9 @@
 
 #include "util/checked.h"
 #include "util/fd.h"
+#include "util/log.h"
 
-/* #syscalls device: mmap:no-exec munmap madvise fstat */
+/* #syscalls device: mmap:no-exec munmap madvise fstat fcntl:get-seals */
 
 #define MAX_MAPPING_UNIT (UINT64_C(1) << 30) /* the largest huge page */
 
@@ -158,6 +160,18 @@ static struct vhost_region *region_create(
 	return region;
 }
 
+/* What happens then is the business of the process's SIGBUS handler. */
+static void warn_of_unsealed(int fd)
+{
+	static bool warned;
+	int seals = fcntl(fd, F_GET_SEALS);
+	if (warned || (seals >= 0 && (seals & F_SEAL_SHRINK)))
+		return;
+	warned = true;
+	log_warn("the VMM's memory file is not sealed against shrinking (F_SEAL_SHRINK): whoever "
+		 "cuts it off takes guest memory away under this process and the VMM");
+}
+
 static int add_new(struct vhost_memory *memory, const struct vhost_region_info *info, int *fd,
 	const struct stat *file)
 {
@@ -171,6 +185,7 @@ static int add_new(struct vhost_memory *memory, const struct vhost_region_info *
 		free(region);
 		return status;
 	}
+	warn_of_unsealed(*fd);
 	region->id = ++memory->last_id;
 	region->fd = fd_steal(fd);
 	table_append(memory, region);
@@ -204,6 +219,12 @@ int vhost_memory_add(struct vhost_memory *memory, const struct vhost_region_info
 	table_append(memory, same);
 	fd_close(fd);
 	return 0;
+}
+
+void vhost_memory_close_files(struct vhost_memory *memory)
+{
+	for (uint32_t i = 0; i < memory->count; i++)
+		fd_close(&memory->regions[i]->fd);
 }
 
 struct vhost_memory *vhost_memory_clone(const struct vhost_memory *memory)

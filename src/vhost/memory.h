@@ -30,7 +30,7 @@ struct vhost_region {
 	uint8_t *base; /* our mapping of guest_address */
 	void *mapping; /* what to unmap: with huge pages more than the region */
 	size_t mapping_size;
-	int fd; /* owned */
+	int fd; /* owned; -1: closed */
 	dev_t device;
 	ino_t inode;
 };
@@ -66,7 +66,7 @@ struct vhost_memory *vhost_memory_ref(struct vhost_memory *memory);
 void vhost_memory_unref(struct vhost_memory *memory);
 
 /* Adds a region to a table that nobody else refers to yet. Takes *fd (sets it to -1) on success
- * only. Reuses the region object of previous (may be NULL) when that describes the same memory.
+ * only. A file that may get shorter later is warned of, once. Reuses the region object of previous (may be NULL) when that describes the same memory.
  * -EINVAL: zero size, wrapping or overlapping addresses, offset not page-aligned or file too short,
  * -ENOSPC: too many regions; otherwise what fstat or mmap said. */
 int vhost_memory_add(struct vhost_memory *memory, const struct vhost_region_info *info, int *fd,
@@ -76,6 +76,9 @@ int vhost_memory_add(struct vhost_memory *memory, const struct vhost_region_info
  * size. -ENOENT when there is none. */
 int vhost_memory_without(const struct vhost_memory *memory, const struct vhost_region_info *info,
 	struct vhost_memory **ret_memory);
+
+/* Closes the descriptors of all regions, when no other process will be given them. */
+void vhost_memory_close_files(struct vhost_memory *memory);
 
 /* A new table with the same regions (one reference to each), or NULL. */
 struct vhost_memory *vhost_memory_clone(const struct vhost_memory *memory);

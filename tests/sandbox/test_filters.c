@@ -24,6 +24,7 @@
 #define REFUSE   SECCOMP_RET_TRAP
 #define ALLOW    SECCOMP_RET_ALLOW
 #define ABSENT   (SECCOMP_RET_ERRNO | ENOSYS)
+#define NO_CODE  (SECCOMP_RET_ERRNO | EACCES)
 #define NO_UNIX  (SECCOMP_RET_ERRNO | EAFNOSUPPORT)
 #define DRM_CALL 0xc0106407u
 
@@ -152,6 +153,7 @@ static void code_is_not_written(void)
 		bool both = (prot & PROT_WRITE) && (prot & PROT_EXEC);
 		CHECK_INT(call(&sandbox_device, SYS_mmap, 0, 1, prot),
 			prot & PROT_EXEC ? KILL : ALLOW);
+		CHECK_INT(call(&sandbox_launcher, SYS_mmap, 0, 1, prot), both ? NO_CODE : ALLOW);
 		CHECK_INT(call(&sandbox_virgl, SYS_mmap, 0, 1, prot), both ? REFUSE : ALLOW);
 		CHECK_INT(call(&sandbox_virgl, SYS_mprotect, 0, 1, prot), both ? REFUSE : ALLOW);
 	}

@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "util/fd.h"
@@ -16,7 +17,7 @@
 
 static int memfd(uint64_t size)
 {
-	int fd = memfd_create("test", MFD_CLOEXEC);
+	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	CHECK(fd >= 0);
 	CHECK_INT(ftruncate(fd, (off_t)size), 0);
 	return fd;
@@ -321,6 +322,58 @@ static void reads_across_regions(void)
 	vhost_memory_unref(memory);
 }
 
+static void closes_files(void)
+{
+	int before = test_open_fds();
+	struct vhost_memory *memory = vhost_memory_create();
+	CHECK_INT(add(memory, info(0, PAGE)), 0);
+	CHECK_INT(add(memory, info(4 * PAGE, PAGE)), 0);
+	CHECK_INT(test_open_fds(), before + 2);
+	vhost_memory_close_files(memory);
+	CHECK_INT(test_open_fds(), before);
+	*vhost_memory_translate(memory, 4 * PAGE, 1) = 1;
+	vhost_memory_close_files(memory);
+	vhost_memory_unref(memory);
+}
+
+static int seal(int fd)
+{
+	CHECK_INT(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	return fd;
+}
+
+/* How many bytes it writes to standard error. */
+static off_t said_about(struct vhost_memory *memory, uint64_t address, int fd)
+{
+	const struct vhost_region_info region = info(address, PAGE);
+	int before = dup(STDERR_FILENO), log = memfd_create("log", MFD_CLOEXEC);
+	CHECK(before >= 0 && log >= 0 && dup2(log, STDERR_FILENO) == STDERR_FILENO);
+	int status = vhost_memory_add(memory, &region, &fd, NULL);
+	CHECK(dup2(before, STDERR_FILENO) == STDERR_FILENO);
+	CHECK_INT(status, 0);
+	off_t size = lseek(log, 0, SEEK_END);
+	close(before);
+	close(log);
+	return size;
+}
+
+static void warns_once_of_files_that_may_shrink(void)
+{
+	int status;
+	/* In a process that has said nothing yet. */
+	if (fork() != 0) {
+		CHECK(wait(&status) > 0);
+		CHECK(WIFEXITED(status));
+		CHECK_INT(WEXITSTATUS(status), 1 + 2);
+		return;
+	}
+	struct vhost_memory *memory = vhost_memory_create();
+	bool sealed = said_about(memory, 0, seal(memfd(PAGE))) > 0;
+	bool first = said_about(memory, 4 * PAGE, memfd(PAGE)) > 0;
+	bool second = said_about(memory, 8 * PAGE, memfd(PAGE)) > 0;
+	_exit((sealed ? 8 : 0) + (first ? 1 : 0) + (second ? 0 : 2));
+}
+
 static void maps_huge_pages(void)
 {
 	int fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB);
@@ -347,6 +400,7 @@ static void maps_huge_pages(void)
 int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
+		TEST_CASE(warns_once_of_files_that_may_shrink),
 		TEST_CASE(translates_what_is_inside),
 		TEST_CASE(maps_the_offset_of_the_file),
 		TEST_CASE(serves_the_end_of_the_address_space),
@@ -360,6 +414,7 @@ int main(int argc, char **argv)
 		TEST_CASE(never_gives_an_id_twice),
 		TEST_CASE(resolves_across_regions),
 		TEST_CASE(reads_across_regions),
+		TEST_CASE(closes_files),
 		TEST_CASE(maps_huge_pages),
 	};
 	return test_main(argc, argv, cases, ARRAY_SIZE(cases));
