@@ -3,6 +3,7 @@
 # compilers and libraries instead of the lab.
 
 LAB = tools/lab
+BUILD = $(if $(filter 1,$(NATIVE)),build-native,build-lab)
 export NATIVE
 
 help:
@@ -10,6 +11,7 @@ help:
 	@echo 'make check        all checks and tests, as CI runs them'
 	@echo 'make check-fast   those that take seconds'
 	@echo 'make build        only build'
+	@echo 'make breakout     tries to get out of the sandbox of each process, in every way we know'
 	@echo 'make bench        measures against QEMU'"'"'s own GPU'
 	@echo 'make conformance  judges our backend case by case; BACKEND="CMD {socket}": another one;'
 	@echo '                  SANITIZED=1: ours with ASan and UBSan; ARGS: virtiogpu-conform --help'
@@ -31,6 +33,10 @@ check:
 check-fast:
 	$(LAB) run -- tools/check --fast $(ARGS)
 
+breakout:
+	$(LAB) run -- tools/check build
+	$(LAB) run -- $(BUILD)/tests/sandbox/breakout $(ARGS)
+
 bench:
 	$(LAB) run --guest -- tools/check build
 	$(LAB) run --guest -- tools/bench $(ARGS)
@@ -49,4 +55,4 @@ shell:
 clean:
 	rm -rf build-lab* build-native*
 
-.PHONY: help build demo check check-fast bench conformance conformance-rust shell clean
+.PHONY: help build demo check check-fast breakout bench conformance conformance-rust shell clean
