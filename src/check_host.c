@@ -160,7 +160,6 @@ static int enter_sandbox(struct sandbox *sandbox, const struct config *config,
 		.programs = programs,
 		.program_count = config->renderer_count,
 		.render_node = render_node,
-		.render_node_path = config->render_node,
 		.folders = { -1, -1 },
 	};
 	sandbox_init(sandbox, &sandbox_launcher, config->sandbox);

@@ -2,7 +2,10 @@
 #include "containment.h"
 
 #include <dlfcn.h>
+#include <limits.h>
+#include <stdio.h>
 #include <sys/auxv.h>
+#include <unistd.h>
 
 #include "gpu/device.h"
 #include "util/checked.h"
@@ -18,10 +21,22 @@ static const char *interpreter(void)
 	return base && dladdr((const void *)base, &info) ? info.dli_fname : NULL;
 }
 
-static size_t collect_places(
-	const struct containment_args *args, struct sandbox_place places[static PLACES])
+/* Where a device is found without links, which is how drivers look for it. NULL: it is nowhere. */
+static const char *path_of(int node, char *buffer, size_t size)
 {
-	size_t count = sandbox_node_places(args->render_node, args->render_node_path, places);
+	char link[32];
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", node);
+	ssize_t length = readlink(link, buffer, size - 1);
+	buffer[length > 0 ? length : 0] = '\0';
+	return buffer[0] == '/' ? buffer : NULL;
+}
+
+/* path: memory for one that the places may refer to. */
+static size_t collect_places(const struct containment_args *args,
+	struct sandbox_place places[static PLACES], char path[static PATH_MAX])
+{
+	const char *node = path_of(args->render_node, path, PATH_MAX);
+	size_t count = sandbox_node_places(args->render_node, node, places);
 	for (uint32_t i = 0; i < args->program_count; i++)
 		if (args->programs[i].path[0])
 			places[count++] = (struct sandbox_place){ SANDBOX_EXECUTE,
@@ -35,7 +50,8 @@ static size_t collect_places(
 int containment_enter(struct sandbox *sandbox, const struct containment_args *args)
 {
 	struct sandbox_place places[PLACES];
-	size_t count = collect_places(args, places);
+	char path[PATH_MAX];
+	size_t count = collect_places(args, places, path);
 	int ret = sandbox_early(sandbox, NULL);
 	if (ret == 0)
 		ret = sandbox_namespaces(sandbox, places, count);

@@ -9,7 +9,6 @@ struct containment_args {
 	const struct process_program *programs; /* those that will be started */
 	uint32_t program_count;
 	int render_node; /* -1: none */
-	const char *render_node_path; /* may be NULL */
 	int folders[2]; /* in which files may be removed later; -1: none */
 };
 

@@ -426,7 +426,6 @@ static int give_up_the_rest(struct launcher *launcher)
 		.programs = launcher->programs,
 		.program_count = config->renderer_count,
 		.render_node = launcher->render_node,
-		.render_node_path = config->render_node,
 		.folders = { launcher->vmms.folder, launcher->viewers.folder },
 	};
 	return containment_enter(&launcher->sandbox, &args);

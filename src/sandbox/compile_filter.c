@@ -36,6 +36,7 @@
 #define OTHER(argument, value)        { argument, SCMP_CMP_NE, value, 0 }
 #define MASKED(argument, mask, value) { argument, SCMP_CMP_MASKED_EQ, mask, value }
 
+#define DUPFD_QUERY      1027 /* F_DUPFD_QUERY, which older C libraries do not have */
 #define MAKE_OR_CUT      (O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
 #define WRITE_EXEC       (PROT_WRITE | PROT_EXEC)
 #define IOCTL_TYPE(type) { MASKED(1, 0xff00, (unsigned)(type) << 8) }
@@ -68,6 +69,7 @@ static const struct condition conditions[] = {
 
 	/* fcntl */
 	{ "dup", 0, { EQUAL(1, F_DUPFD_CLOEXEC) } },
+	{ "same", 0, { EQUAL(1, DUPFD_QUERY) } },
 	{ "flags", 0, { EQUAL(1, F_GETFL) } },
 	{ "flags", 0, { EQUAL(1, F_SETFL) } },
 	{ "flags", 0, { EQUAL(1, F_GETFD) } },

@@ -42,19 +42,23 @@ static int visit_place(const struct sandbox_place *place, file_fn fn, void *data
 	return place->fd < 0 ? 0 : fn(data, place->access, place->fd, NULL);
 }
 
+static int visit_row(const struct sandbox_file *file, bool fence, file_fn fn, void *data)
+{
+	if (file->fenced && !fence)
+		return 0;
+	return file->path ? visit_path(file->access, file->path, fn, data)
+			  : visit_variable(file, fn, data);
+}
+
 int sandbox_each_file(const struct sandbox *sandbox, const struct sandbox_place *places,
 	size_t count, file_fn fn, void *data)
 {
 	const struct sandbox_policy *policy = sandbox->policy;
 	bool fence = sandbox_landlock_abi() > 0 || sandbox_inspects_itself;
 	int error = 0;
-	for (size_t i = 0; i < policy->file_count && error == 0; i++) {
-		const struct sandbox_file *file = &policy->files[i];
-		if (file->fenced && !fence)
-			continue;
-		error = file->path ? visit_path(file->access, file->path, fn, data)
-				   : visit_variable(file, fn, data);
-	}
+	for (size_t t = 0; t < SANDBOX_FILE_TABLES; t++)
+		for (size_t i = 0; i < policy->files[t].count && error == 0; i++)
+			error = visit_row(&policy->files[t].rows[i], fence, fn, data);
 	for (size_t i = 0; i < count && error == 0; i++)
 		error = visit_place(&places[i], fn, data);
 	return error;

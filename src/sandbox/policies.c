@@ -47,60 +47,54 @@ static const struct sock_filter null_filter[] = {
 };
 
 /* Of programs that load libraries. */
-#define FILES_OF_LIBRARIES                                                                         \
-	{ SANDBOX_READ, "/usr", NULL, false }, { SANDBOX_READ, "/lib", NULL, false },              \
-		{ SANDBOX_READ, "/lib64", NULL, false },                                           \
-		{ SANDBOX_READ, "/nix/store", NULL, false },                                       \
-		{ SANDBOX_READ, "/etc/ld.so.cache", NULL, false },                                 \
-		{ SANDBOX_READ, NULL, "LD_LIBRARY_PATH", false },                                  \
-		{ SANDBOX_READ, NULL, "VIRTIOGPUD_SANDBOX_READ", false },                          \
-	{                                                                                          \
-		SANDBOX_DEVICE, "/dev/null", NULL, false                                           \
-	}
-
-/* Of Mesa and the loaders of its drivers. */
-#define FILES_OF_GRAPHICS                                                                          \
-	{ SANDBOX_READ, "/run/opengl-driver", NULL, false },                                       \
-		{ SANDBOX_READ, "/etc/glvnd", NULL, false },                                       \
-		{ SANDBOX_READ, "/etc/vulkan", NULL, false },                                      \
-		{ SANDBOX_READ, "/etc/drirc", NULL, false },                                       \
-		{ SANDBOX_READ, "/sys/dev", NULL, false },                                         \
-		{ SANDBOX_READ, "/sys/devices", NULL, false },                                     \
-		{ SANDBOX_READ, NULL, "LIBGL_DRIVERS_PATH", false },                               \
-		{ SANDBOX_READ, NULL, "GBM_BACKENDS_PATH", false },                                \
-		{ SANDBOX_READ, NULL, "__EGL_VENDOR_LIBRARY_DIRS", false },                        \
-		{ SANDBOX_READ, NULL, "__EGL_VENDOR_LIBRARY_FILENAMES", false },                   \
-		{ SANDBOX_READ, NULL, "DRIRC_CONFIGDIR", false },                                  \
-	{                                                                                          \
-		SANDBOX_DEVICE, "/dev/udmabuf", NULL, false                                        \
-	}
-
-static const struct sandbox_file null_files[] = {
-	FILES_OF_LIBRARIES,
+static const struct sandbox_file library_files[] = {
+	{ SANDBOX_READ, "/usr", NULL, false },
+	{ SANDBOX_READ, "/lib", NULL, false },
+	{ SANDBOX_READ, "/lib64", NULL, false },
+	{ SANDBOX_READ, "/nix/store", NULL, false },
+	{ SANDBOX_READ, "/etc/ld.so.cache", NULL, false },
+	{ SANDBOX_READ, NULL, "LD_LIBRARY_PATH", false },
+	{ SANDBOX_READ, NULL, "VIRTIOGPUD_SANDBOX_READ", false },
+	{ SANDBOX_DEVICE, "/dev/null", NULL, false },
 };
 
-static const struct sandbox_file virgl_files[] = {
-	FILES_OF_LIBRARIES,
-	FILES_OF_GRAPHICS,
+/* Of Mesa and the loaders of drivers. */
+static const struct sandbox_file graphics_files[] = {
+	{ SANDBOX_READ, "/run/opengl-driver", NULL, false },
+	{ SANDBOX_READ, "/etc/glvnd", NULL, false },
+	{ SANDBOX_READ, "/etc/vulkan", NULL, false },
+	{ SANDBOX_READ, "/etc/drirc", NULL, false },
+	{ SANDBOX_READ, "/sys/dev", NULL, false },
+	{ SANDBOX_READ, "/sys/devices", NULL, false },
+	{ SANDBOX_READ, NULL, "LIBGL_DRIVERS_PATH", false },
+	{ SANDBOX_READ, NULL, "GBM_BACKENDS_PATH", false },
+	{ SANDBOX_READ, NULL, "__EGL_VENDOR_LIBRARY_DIRS", false },
+	{ SANDBOX_READ, NULL, "__EGL_VENDOR_LIBRARY_FILENAMES", false },
+	{ SANDBOX_READ, NULL, "DRIRC_CONFIGDIR", false },
+	{ SANDBOX_LIST, "/dev/dri", NULL, false },
+	{ SANDBOX_DEVICE, "/dev/udmabuf", NULL, false },
+};
+
+/* What drivers want to know of the machine and of themselves. */
+static const struct sandbox_file own_process_files[] = {
 	{ SANDBOX_READ, "/proc/self", NULL, true },
 	{ SANDBOX_READ, "/proc/cpuinfo", NULL, true },
 	{ SANDBOX_READ, "/proc/meminfo", NULL, true },
 	{ SANDBOX_READ, "/proc/driver/nvidia", NULL, true },
 };
 
-/* Nobody has more than who started them. */
-static const struct sandbox_file launcher_files[] = {
-	FILES_OF_LIBRARIES,
-	FILES_OF_GRAPHICS,
+/* The same for processes that are not there yet: nobody has more than who started them. */
+static const struct sandbox_file process_files[] = {
 	{ SANDBOX_READ, "/proc", NULL, true },
 };
+
+#define FILES(table) { table, ARRAY_SIZE(table) }
 
 const struct sandbox_policy sandbox_launcher = {
 	.name = "launcher",
 	.filter = launcher_filter,
 	.filter_length = ARRAY_SIZE(launcher_filter),
-	.files = launcher_files,
-	.file_count = ARRAY_SIZE(launcher_files),
+	.files = { FILES(library_files), FILES(graphics_files), FILES(process_files) },
 };
 
 const struct sandbox_policy sandbox_device = {
@@ -113,8 +107,7 @@ const struct sandbox_policy sandbox_virgl = {
 	.name = "renderer virgl",
 	.filter = virgl_filter,
 	.filter_length = ARRAY_SIZE(virgl_filter),
-	.files = virgl_files,
-	.file_count = ARRAY_SIZE(virgl_files),
+	.files = { FILES(library_files), FILES(graphics_files), FILES(own_process_files) },
 	.refuses = true,
 };
 
@@ -122,7 +115,6 @@ const struct sandbox_policy sandbox_null = {
 	.name = "renderer null",
 	.filter = null_filter,
 	.filter_length = ARRAY_SIZE(null_filter),
-	.files = null_files,
-	.file_count = ARRAY_SIZE(null_files),
+	.files = { FILES(library_files) },
 	.refuses = true,
 };

@@ -14,12 +14,16 @@ struct sandbox_file {
 	bool fenced; /* only where Landlock keeps the process to its own part of it */
 };
 
+#define SANDBOX_FILE_TABLES 4u
+
 struct sandbox_policy {
 	const char *name; /* for log lines */
 	const struct sock_filter *filter; /* the list of src/sandbox/meson.build, compiled */
 	size_t filter_length;
-	const struct sandbox_file *files;
-	size_t file_count;
+	struct {
+		const struct sandbox_file *rows;
+		size_t count;
+	} files[SANDBOX_FILE_TABLES];
 	bool refuses; /* unlisted system calls fail with ENOSYS and a line in the log (refuse.c) */
 };
 

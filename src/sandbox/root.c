@@ -74,7 +74,8 @@ static int mount_file(void *data, enum sandbox_access access, int fd, const char
 {
 	const int *root = data;
 	struct stat status;
-	if (access == SANDBOX_REMOVE || !path || path[0] != '/' || path[1] == '\0')
+	bool has_files = access != SANDBOX_LIST && access != SANDBOX_REMOVE;
+	if (!has_files || !path || path[0] != '/' || path[1] == '\0')
 		return 0;
 	path++;
 	if (fstatat(*root, path, &status, AT_SYMLINK_NOFOLLOW) == 0)

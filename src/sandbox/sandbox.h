@@ -63,6 +63,7 @@ struct sandbox {
 /* What may be done with a file, or with all below a folder. */
 enum sandbox_access {
 	SANDBOX_READ,
+	SANDBOX_LIST, /* only see what is in a folder */
 	SANDBOX_EXECUTE, /* and read */
 	SANDBOX_DEVICE, /* read, write, ioctl */
 	SANDBOX_REMOVE, /* only remove files in it */
