@@ -115,6 +115,6 @@ const struct sandbox_policy sandbox_null = {
 	.name = "renderer null",
 	.filter = null_filter,
 	.filter_length = ARRAY_SIZE(null_filter),
-	.files = { FILES(library_files) },
+	.files = { FILES(library_files), FILES(own_process_files) },
 	.refuses = true,
 };
