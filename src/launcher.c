@@ -216,7 +216,7 @@ static int start_device(struct launcher *launcher)
 	launcher->session_open = false;
 	supplies_deliver(&launcher->supplies, launcher->control);
 	if (launcher->udmabuf >= 0)
-		send_device(launcher, CONTROL_UDMABUF, 0, launcher->udmabuf);
+		send_device(launcher, CONTROL_UDMABUF, launcher->udmabuf);
 
 	launcher->device_pid = sandbox_fork(&launcher->sandbox);
 	if (launcher->device_pid == 0)
@@ -297,40 +297,6 @@ static void open_udmabuf(struct launcher *launcher)
 	launcher->udmabuf = open(GPU_UDMABUF_PATH, O_RDWR | O_CLOEXEC);
 	if (launcher->udmabuf < 0)
 		log_debug("%s: %s; no dma-bufs of guest memory", GPU_UDMABUF_PATH, strerror(errno));
-}
-
-static int get_option(int fd, int option, int *ret_value)
-{
-	socklen_t size = sizeof(*ret_value);
-	return getsockopt(fd, SOL_SOCKET, option, ret_value, &size) < 0 ? -errno : 0;
-}
-
-/* Whether a VMM can be served on it, or connects there (*ret_listening). */
-static int check_fd(int fd, int *ret_listening)
-{
-	int domain = 0, type = 0, listening = 0;
-	int ret = get_option(fd, SO_DOMAIN, &domain);
-	if (ret == 0)
-		ret = get_option(fd, SO_TYPE, &type);
-	if (ret == 0)
-		ret = get_option(fd, SO_ACCEPTCONN, &listening);
-	if (ret < 0) {
-		log_error("--fd=%d is not a socket: %s", fd, strerror(-ret));
-		return ret;
-	}
-	if (domain != AF_UNIX || type != SOCK_STREAM) {
-		log_error("--fd=%d is not a UNIX stream socket", fd);
-		return -EPROTOTYPE;
-	}
-	struct sockaddr_storage peer;
-	socklen_t size = sizeof(peer);
-	if (!listening && getpeername(fd, (struct sockaddr *)&peer, &size) < 0) {
-		ret = -errno;
-		log_error("--fd=%d is neither listening nor connected: %s", fd, strerror(-ret));
-		return ret;
-	}
-	*ret_listening = listening;
-	return 0;
 }
 
 static int take_fd(struct launcher *launcher)

@@ -49,8 +49,8 @@ static void set_memory(struct gpu_device *device, struct vhost_memory *memory)
 	for (uint32_t i = 0; i < device->renderers.count; i++)
 		if (device->renderers.slots[i].renderer)
 			gpu_slot_memory_changed(&device->renderers.slots[i]);
-	/* Regions are only ever handed to renderers in other processes. */
-	if (memory && device->args.renderer_count == 0)
+	/* Regions are only ever handed to renderers in other processes, and made dma-bufs of. */
+	if (memory && device->args.renderer_count == 0 && device->udmabuf < 0)
 		vhost_memory_close_files(memory);
 	vhost_memory_unref(before);
 }

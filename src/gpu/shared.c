@@ -187,7 +187,9 @@ void gpu_shared_drop(struct gpu_resource *resource)
 	run(device);
 }
 
-/* A random one (RFC 9562, version 4). */
+/* A random one (RFC 9562, version 4).
+ *
+ * #syscalls device: getrandom */
 static int make_uuid(uint8_t uuid[GPU_UUID_SIZE])
 {
 	if (getrandom(uuid, GPU_UUID_SIZE, GRND_NONBLOCK) != GPU_UUID_SIZE)

@@ -10,6 +10,8 @@
 #include "gpu/memory.h"
 #include "util/checked.h"
 
+/* #syscalls device: ioctl:udmabuf */
+
 static const struct vhost_region *region_of(
 	const struct gpu_spans *spans, const struct renderer_span *span)
 {

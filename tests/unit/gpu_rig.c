@@ -82,7 +82,7 @@ static void ready(void *data)
 void gpu_rig_prepare(struct gpu_rig *rig, uint32_t renderers)
 {
 	*rig = (struct gpu_rig){ .open_fds = test_open_fds() };
-	rig->display.sock = rig->display.fd = -1;
+	rig->display.sock = rig->display.fd = rig->udmabuf = -1;
 	rig->loop = loop_create();
 	CHECK(rig->loop);
 	rig->display.loop = rig->loop;
@@ -124,6 +124,7 @@ void gpu_rig_start(struct gpu_rig *rig, uint64_t features)
 	rig->guest = rig->memory->regions[0]->base;
 	rig->device = gpu_device_create(&rig->args);
 	CHECK(rig->device);
+	gpu_device_set_udmabuf(rig->device, rig->udmabuf);
 	/* As if they had said it from the loop. */
 	for (uint32_t i = 0; i < rig->args.renderer_count; i++)
 		if (rig->fakes[i] && !rig->start_hangs)

@@ -57,6 +57,7 @@ struct gpu_rig {
 	bool start_fails;
 	int memory_fails; /* the -errno that the factory has for memory; 0: it has memory */
 	bool start_hangs; /* they are started and do not say that they are ready */
+	int udmabuf; /* given to the device, which owns it then; -1: none */
 	bool manual; /* calls of the fakes are left to the test */
 	uint32_t ready; /* how often the device said it is */
 };

@@ -66,9 +66,8 @@ static void start(void)
 {
 	memset(&kernel, 0, sizeof(kernel));
 	gpu_rig_prepare(&rig, 0);
+	rig.udmabuf = kernel.device = memfd_create("device", MFD_CLOEXEC);
 	gpu_rig_start(&rig, FEATURES_BLOB | FEATURE_BIT(VIRTIO_GPU_F_RESOURCE_UUID));
-	kernel.device = memfd_create("device", MFD_CLOEXEC);
-	gpu_device_set_udmabuf(rig.device, kernel.device);
 }
 
 static void show(void)
