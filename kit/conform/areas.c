@@ -4,6 +4,8 @@
 
 extern const struct conform_area conform_area_2d;
 extern const struct conform_area conform_area_3d;
+extern const struct conform_area conform_area_blob;
+extern const struct conform_area conform_area_blob_shown;
 extern const struct conform_area conform_area_capset;
 extern const struct conform_area conform_area_commands;
 extern const struct conform_area conform_area_config;
@@ -26,6 +28,7 @@ extern const struct conform_area conform_area_rings_broken;
 extern const struct conform_area conform_area_scanout;
 extern const struct conform_area conform_area_submit;
 extern const struct conform_area conform_area_timelines;
+extern const struct conform_area conform_area_uuid;
 
 const struct conform_area *const conform_areas[] = {
 	&conform_area_handshake,
@@ -42,6 +45,9 @@ const struct conform_area *const conform_areas[] = {
 	&conform_area_numbers,
 	&conform_area_scanout,
 	&conform_area_cursor,
+	&conform_area_blob,
+	&conform_area_blob_shown,
+	&conform_area_uuid,
 	&conform_area_display,
 	&conform_area_edid,
 	&conform_area_fences,
