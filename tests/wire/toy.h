@@ -61,6 +61,7 @@ struct resource {
 	uint8_t *pixels;
 	struct virtio_gpu_mem_entry *entries;
 	uint32_t entry_count;
+	uint32_t uuid; /* what its UUID is made of; 0: it has none yet */
 };
 
 struct scanout {

@@ -27,7 +27,7 @@
 #define FEATURES                                                                                   \
 	(VHOST_BIT(VIRTIO_F_VERSION_1) | VHOST_BIT(VHOST_USER_F_PROTOCOL_FEATURES) |               \
 		VHOST_BIT(VIRTIO_RING_F_INDIRECT_DESC) | VHOST_BIT(VIRTIO_RING_F_EVENT_IDX) |      \
-		VHOST_BIT(VIRTIO_GPU_F_EDID))
+		VHOST_BIT(VIRTIO_GPU_F_EDID) | VHOST_BIT(VIRTIO_GPU_F_RESOURCE_UUID))
 #define PROTOCOL(name) VHOST_BIT(VHOST_USER_PROTOCOL_F_##name)
 #define PROTOCOL_FEATURES                                                                          \
 	(PROTOCOL(MQ) | PROTOCOL(REPLY_ACK) | PROTOCOL(CONFIG) | PROTOCOL(BACKEND_REQ) |           \

@@ -59,6 +59,9 @@ static const struct {
 	{ FAULT_EDID_SUM, "edid-sum" },
 	{ FAULT_EDID_FIRST, "edid-first" },
 	{ FAULT_EDID_UNASKED, "edid-unasked" },
+	{ FAULT_UUID_NIL, "uuid-nil" },
+	{ FAULT_UUID_ANEW, "uuid-anew" },
+	{ FAULT_UUID_OF_ID, "uuid-of-id" },
 };
 
 static enum toy_fault chosen;

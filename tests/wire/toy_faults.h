@@ -64,6 +64,10 @@ enum toy_fault {
 	FAULT_EDID_SUM,
 	FAULT_EDID_FIRST,
 	FAULT_EDID_UNASKED,
+	/* UUIDs */
+	FAULT_UUID_NIL,
+	FAULT_UUID_ANEW,
+	FAULT_UUID_OF_ID,
 };
 
 /* False: there is none of this name. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* The toy backend's GPU: 2D, cursor, EDID. What is to be shown is noted for the display. */
+/* The toy backend's GPU: 2D, cursor, EDID, UUIDs. What is to be shown is noted for the display. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -142,12 +142,14 @@ struct command {
 		struct virtio_gpu_resource_flush flush;
 		struct virtio_gpu_transfer_to_host_2d transfer;
 		struct virtio_gpu_resource_attach_backing attach;
+		struct virtio_gpu_resource_assign_uuid uuid;
 		struct virtio_gpu_update_cursor cursor;
 	} in;
 	union {
 		struct virtio_gpu_ctrl_hdr hdr;
 		struct virtio_gpu_resp_display_info info;
 		struct virtio_gpu_resp_edid edid;
+		struct virtio_gpu_resp_resource_uuid uuid;
 	} out;
 	size_t out_size;
 };
@@ -206,7 +208,7 @@ static uint32_t create_2d(struct command *c)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	for (uint32_t i = 0; i < RESOURCES; i++) {
 		struct resource new = { in->resource_id, in->format, in->width, in->height, NULL,
-			NULL, 0 };
+			NULL, 0, 0 };
 		uint64_t size = size_of(&new);
 		if (c->toy->resources[i].pixels)
 			continue;
@@ -379,6 +381,25 @@ static uint32_t detach(struct command *c)
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
 
+static uint32_t assign_uuid(struct command *c)
+{
+	static uint32_t last;
+	struct resource *resource = toy_find(c->toy, c->in.uuid.resource_id);
+	uint8_t *uuid = c->out.uuid.uuid;
+	if (!(c->toy->features & VHOST_BIT(VIRTIO_GPU_F_RESOURCE_UUID)))
+		return VIRTIO_GPU_RESP_ERR_UNSPEC;
+	if (!resource)
+		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	if (!resource->uuid || toy_has(FAULT_UUID_ANEW))
+		resource->uuid = ++last;
+	if (toy_has(FAULT_UUID_OF_ID))
+		resource->uuid = resource->id;
+	c->out_size = sizeof(c->out.uuid);
+	if (!toy_has(FAULT_UUID_NIL))
+		memcpy(uuid, &resource->uuid, sizeof(resource->uuid));
+	return VIRTIO_GPU_RESP_OK_RESOURCE_UUID;
+}
+
 static uint32_t update_cursor(struct command *c)
 {
 	const struct virtio_gpu_update_cursor *in = &c->in.cursor;
@@ -428,6 +449,7 @@ static const struct {
 	{ VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, 0, 56, 24, transfer_2d },
 	{ VIRTIO_GPU_CMD_RESOURCE_ATTACH_BACKING, 0, 32, 24, attach },
 	{ VIRTIO_GPU_CMD_RESOURCE_DETACH_BACKING, 0, 32, 24, detach },
+	{ VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID, 0, 32, 40, assign_uuid },
 	{ VIRTIO_GPU_CMD_GET_EDID, 0, 32, 1056, get_edid },
 	{ VIRTIO_GPU_CMD_UPDATE_CURSOR, 1, 56, 0, update_cursor },
 	{ VIRTIO_GPU_CMD_MOVE_CURSOR, 1, 56, 0, move_cursor },
