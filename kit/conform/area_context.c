@@ -103,25 +103,6 @@ static void many_at_once(struct conform *c)
 	conform_end(c, m);
 }
 
-/* Whatever the limit is: reaching it is an error, and below it all is as before. */
-static void they_run_out(struct conform *c)
-{
-	enum { COUNT = 1024 };
-	struct kit_machine *m = conform_machine(c, NULL);
-	uint32_t made = 0;
-	int type = VIRTIO_GPU_RESP_OK_NODATA;
-	while (made < COUNT && type == VIRTIO_GPU_RESP_OK_NODATA) {
-		type = kit_gpu_ctx_create(&m->gpu, made + 1, 0, "");
-		CHECK_OK(m, type);
-		made += type == VIRTIO_GPU_RESP_OK_NODATA;
-	}
-	CHECK(made > 0);
-	for (uint32_t i = 1; i <= made; i++)
-		CHECK_GOOD(m, kit_gpu_ctx_destroy(&m->gpu, i));
-	gl_context(m, 1);
-	conform_end(c, m);
-}
-
 static void attach_and_detach(struct conform *c)
 {
 	struct kit_machine *m = gl_machine(c);
@@ -255,8 +236,6 @@ static const struct conform_case cases[] = {
 		VIRGL },
 	{ "many_at_once", "each program of a guest's desktop has a context of its own",
 		many_at_once, VIRGL },
-	{ "they_run_out", "a guest may make as many as it can: the limit is an error, not the end",
-		they_run_out, VIRGL },
 	{ "attach_and_detach", "virtio 1.4, 5.7.6.9: CTX_ATTACH_RESOURCE, CTX_DETACH_RESOURCE",
 		attach_and_detach, VIRGL },
 	{ "attach_unknown", "a context or resource that is not there harms nobody", attach_unknown,

@@ -20,12 +20,14 @@ extern const struct conform_area conform_area_handshake_broken;
 extern const struct conform_area conform_area_handshake_messages;
 extern const struct conform_area conform_area_lifecycle;
 extern const struct conform_area conform_area_lifecycle_ends;
+extern const struct conform_area conform_area_limits;
 extern const struct conform_area conform_area_memory;
 extern const struct conform_area conform_area_numbers;
 extern const struct conform_area conform_area_races;
 extern const struct conform_area conform_area_rings;
 extern const struct conform_area conform_area_rings_broken;
 extern const struct conform_area conform_area_scanout;
+extern const struct conform_area conform_area_state;
 extern const struct conform_area conform_area_submit;
 extern const struct conform_area conform_area_timelines;
 extern const struct conform_area conform_area_uuid;
@@ -40,6 +42,7 @@ const struct conform_area *const conform_areas[] = {
 	&conform_area_rings_broken,
 	&conform_area_lifecycle,
 	&conform_area_lifecycle_ends,
+	&conform_area_state,
 	&conform_area_2d,
 	&conform_area_commands,
 	&conform_area_numbers,
@@ -57,6 +60,7 @@ const struct conform_area *const conform_areas[] = {
 	&conform_area_3d,
 	&conform_area_submit,
 	&conform_area_timelines,
+	&conform_area_limits,
 	&conform_area_exhaust,
 };
 const size_t conform_area_count = ARRAY_SIZE(conform_areas);

@@ -7,7 +7,7 @@
 #include "toy.h"
 #include "util/checked.h"
 
-#define MAX_IN 0x100000u /* bytes of a request */
+#define MAX_IN 0x2000000u /* bytes of a request */
 
 #define DESCRIPTOR_NEXT     1u
 #define DESCRIPTOR_WRITE    2u
