@@ -376,6 +376,7 @@ static void contexts(struct conform *c)
 #define CONTROL "virtio 1.4, 5.7.6.8: "
 #define SHOWN   .needs = CONFORM_NEEDS_DISPLAY
 #define VIRGL   .needs = CONFORM_NEEDS_VIRGL
+#define HOSTILE .hostile = true
 
 static const struct conform_case cases[] = {
 	{ "resources", FULL "as long as the guest gives nothing back", resources, side_names,
@@ -394,11 +395,11 @@ static const struct conform_case cases[] = {
 	{ "cursor_when_full", "virtio 1.4, 5.7.6.10: a cursor is loaded from a resource",
 		cursor_when_full, SHOWN },
 	{ "over_large", CONTROL "width and height are 32 bits each, and their product more",
-		over_large, SHOWN },
+		over_large, SHOWN, HOSTILE },
 	{ "entries", CONTROL "backing is an array of nr_entries entries", entries, entry_names,
-		SHOWN },
+		SHOWN, HOSTILE },
 	{ "more_entries_than_sent", CONTROL "nr_entries entries follow", more_entries_than_sent,
-		SHOWN },
+		SHOWN, HOSTILE },
 	{ "entries_of_all", FULL "also for what the device keeps of a backing", entries_of_all,
 		SHOWN },
 	{ "submit_size", FULL "where a stream is longer than the device takes", submit_size,

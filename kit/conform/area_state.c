@@ -534,11 +534,13 @@ static void context_lives(struct conform *c)
 
 /* --- the table ----------------------------------------------------------------------------- */
 
-#define MIGRATING "vhost-user, Migrating back-end state: "
-#define SET_FD    "vhost-user, SET_DEVICE_STATE_FD: "
-#define CHECKED   "vhost-user, CHECK_DEVICE_STATE: "
-#define STATE     .protocol = CONFORM_PROTOCOL(DEVICE_STATE)
-#define SHOWN     STATE, .needs = CONFORM_NEEDS_DISPLAY
+#define MIGRATING  "vhost-user, Migrating back-end state: "
+#define SET_FD     "vhost-user, SET_DEVICE_STATE_FD: "
+#define CHECKED    "vhost-user, CHECK_DEVICE_STATE: "
+#define STATE      .protocol = CONFORM_PROTOCOL(DEVICE_STATE)
+#define SHOWN      STATE, .needs = CONFORM_NEEDS_DISPLAY
+#define SHOWN_ANEW STATE, .needs = CONFORM_NEEDS_DISPLAY | CONFORM_NEEDS_MANY
+#define HOSTILE    .hostile = true
 
 static const struct conform_case cases[] = {
 	{ "pictures", MIGRATING "the destination goes on from the state of the source", pictures,
@@ -561,21 +563,22 @@ static const struct conform_case cases[] = {
 	{ "no_resources", "QEMU migrates machines whose guest has no driver yet", no_resources,
 		profile_names, STATE },
 	{ "garbage", CHECKED "a non-zero value says that the state was not loaded", garbage,
-		garbage_names, SHOWN },
+		garbage_names, SHOWN_ANEW, HOSTILE },
 	{ "cut_short", CHECKED "a non-zero value says that the state was not loaded", cut_short,
-		cut_names, SHOWN },
-	{ "flipped", CHECKED "it says of any state whether it was loaded", flipped, SHOWN },
+		cut_names, SHOWN_ANEW, HOSTILE },
+	{ "flipped", CHECKED "it says of any state whether it was loaded", flipped, SHOWN_ANEW,
+		HOSTILE },
 	{ "unknown_request", SET_FD "direction is 0 or 1, phase is 0; the answer has an error",
-		unknown_request, request_names, STATE },
-	{ "check_of_nothing", CHECKED "the answer to this is a number", check_of_nothing, STATE },
+		unknown_request, request_names, STATE, HOSTILE },
+	{ "check_of_nothing", CHECKED "the answer to this is a number", check_of_nothing, STATE,
+		HOSTILE },
 	{ "while_rings_run", SET_FD "phase 0 is the one in which all vrings are stopped",
-		while_rings_run, SHOWN },
+		while_rings_run, SHOWN, HOSTILE },
 	{ "reader_closes", CHECKED "a non-zero value says that the state was not saved",
-		reader_closes, close_names, SHOWN },
+		reader_closes, close_names, SHOWN, HOSTILE },
 	{ "slow_reader", MIGRATING "the transfer is apart from the connection", slow_reader,
 		SHOWN },
-	{ "vmm_goes", "a VMM can be killed at any time", vmm_goes, STATE,
-		.needs = CONFORM_NEEDS_MANY | CONFORM_NEEDS_DISPLAY },
+	{ "vmm_goes", "a VMM can be killed at any time", vmm_goes, SHOWN_ANEW, HOSTILE },
 	{ "context_lives", SET_FD "a back-end that cannot says so in its answer", context_lives,
 		STATE, .needs = CONFORM_NEEDS_VIRGL },
 };
