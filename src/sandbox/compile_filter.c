@@ -188,6 +188,8 @@ static void begin(char *list)
 	if (!context ||
 		seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) < 0)
 		fail("cannot be started", "libseccomp");
+	/* A tree, where it can: drivers often make calls that have conditions. */
+	seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (arch == seccomp_arch_native())
 		return;
 	if (seccomp_arch_remove(context, SCMP_ARCH_NATIVE) < 0 ||
