@@ -28,7 +28,7 @@ demo:
 	$(LAB) run --guest -- tools/demo $(ARGS)
 
 check:
-	$(LAB) run --guest -- tools/check $(ARGS)
+	$(LAB) run --guest --stable-qemu -- tools/check $(ARGS)
 
 check-fast:
 	$(LAB) run -- tools/check --fast $(ARGS)

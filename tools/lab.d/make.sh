@@ -52,14 +52,15 @@ remove_tree()
 	done
 }
 
-# Labs and guests by other recipes go, unless somebody may be running in them.
+# What was made by other recipes goes, unless somebody may be running in them.
 remove_old()
 {
 	local old
 	exec 8>>"$cache/in-use"
 	if flock -n 8; then
-		for old in "$cache"/lab-* "$cache"/guest-*; do
-			[ -d "$old" ] && [ "$old" != "$lab" ] && [ "$old" != "$guest" ] || continue
+		for old in "$cache"/lab-* "$cache"/guest-* "$cache"/qemu-*; do
+			[ -d "$old" ] || continue
+			case $old in "$lab" | "$guest" | "$qemu") continue ;; esac
 			say "removing $old, made by another recipe"
 			mv -T -- "$old" "$cache/partial-old"
 			remove_tree "$cache/partial-old"
@@ -73,7 +74,7 @@ clean_all()
 	exec 8>>"$cache/in-use"
 	flock -n 8 || die "somebody is running commands in the lab"
 	exec 8>&-
-	remove_tree "$cache"/lab-* "$cache"/guest-* "$cache"/log "$cache"/home "$cache"/kvm-* "$cache"/in-use "$cache"/root
+	remove_tree "$cache"/lab-* "$cache"/guest-* "$cache"/qemu-* "$cache"/log "$cache"/home "$cache"/kvm-* "$cache"/in-use "$cache"/root
 	rm -f -- "$cache/lock"
 	rmdir -- "$cache" 2>/dev/null || say "other files are left in $cache"
 }
@@ -173,14 +174,14 @@ check_host()
 
 # --- making --------------------------------------------------------------------------------------------
 
-# make_missing lab|guest: what is missing, in order.
+# make_missing lab|guest|stable-qemu…: what is missing, in order.
 make_missing()
 {
 	local todo packages=() what
 	# Somebody else may have made it while we waited for the lock.
-	mapfile -t todo < <(what_is_missing "$1")
+	mapfile -t todo < <(what_is_missing "$@")
 	case "${todo[*]}" in
-	*lab_root* | *guest_disk*)
+	*lab_root* | *guest_disk* | *stable_qemu*)
 		mapfile -t packages < <(host_packages_missing)
 		check_host
 		;;
@@ -200,6 +201,7 @@ make_missing()
 title_lab_root() { echo "making the lab: Debian $SUITE, $(list lab.packages | wc -l) packages and theirs (2 minutes, 2 GB)"; }
 title_guest_disk() { echo "making the guest's disk: Debian $SUITE, $(list guest.packages | wc -l) packages and theirs (2 minutes, 1 GB)"; }
 title_guest_initramfs() { echo "making the guest's initramfs"; }
+title_stable_qemu() { echo "unpacking the QEMU of Debian $STABLE (10 seconds, 200 MB)"; }
 
 # with_retries NAME CMD…: tries again when a download failed, and only then.
 with_retries()
@@ -227,32 +229,39 @@ proxy_options()
 	done
 }
 
-# make_root NAME TARGET OPTION…: a Debian root with the packages of list NAME.packages.
+# make_root NAME SUITE TARGET OPTION…: a Debian root with the packages of list NAME.packages.
 make_root()
 {
-	local name=$1 target=$2 mode=unshare proxies
-	shift 2
+	local name=$1 suite=$2 target=$3 mode=unshare proxies
+	shift 3
 	[ "$(id -u)" -ne 0 ] || mode=root
 	mapfile -t proxies < <(proxy_options)
-	TMPDIR=$work mmdebstrap --mode=$mode --variant=minbase --keyring="$(keyring)" \
+	TMPDIR=$work mmdebstrap --mode=$mode --keyring="$(keyring)" \
 		--aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Retries "5"' \
 		--aptopt='Acquire::Languages "none"' "${proxies[@]}" "$@" \
 		--include="$(list "$name.packages" | paste -sd,)" \
-		"$SUITE" "$target" ${VIRTIOGPUD_MIRROR:+"$VIRTIOGPUD_MIRROR"}
+		"$suite" "$target" ${VIRTIOGPUD_MIRROR:+"$VIRTIOGPUD_MIRROR"}
+}
+
+# make_tree NAME SUITE TARGET OPTION…: the same with the files being the user's own, to read and to remove.
+make_tree()
+{
+	local name=$1 suite=$2 target=$3
+	shift 3
+	remove_tree "$target"
+	mkdir "$target"
+	if [ "$(id -u)" -eq 0 ]; then
+		make_root "$name" "$suite" "$target" "$@"
+	else
+		make_root "$name" "$suite" - --format=tar "$@" \
+			| tar -C "$target" -x --no-same-owner --exclude='./dev/*'
+	fi
 }
 
 make_lab_root()
 {
 	local tree=$cache/partial-lab f
-	remove_tree "$tree"
-	mkdir "$tree"
-	if [ "$(id -u)" -eq 0 ]; then
-		make_root lab "$tree" || return 1
-	else
-		# By way of an archive, so that the files are the user's own, to read and to remove.
-		make_root lab - --format=tar \
-			| tar -C "$tree" -x --no-same-owner --exclude='./dev/*' || return 1
-	fi
+	make_tree lab "$SUITE" "$tree" --variant=minbase || return 1
 	# Places to show the host's own files at.
 	for f in passwd group hosts resolv.conf; do
 		[ -f "$tree/etc/$f" ] && [ ! -L "$tree/etc/$f" ] || { rm -f "$tree/etc/$f"; : >"$tree/etc/$f"; }
@@ -269,7 +278,7 @@ make_guest_disk()
 	remove_tree "$tree"
 	mkdir "$tree"
 	mapfile -t excludes < <(list guest.excludes | sed 's/^/--dpkgopt=path-exclude=/')
-	make_root guest - --format=tar "${excludes[@]}" \
+	make_root guest "$SUITE" - --format=tar --variant=minbase "${excludes[@]}" \
 		--essential-hook='chroot "$1" dpkg-divert --local --rename --add /usr/sbin/update-initramfs' \
 		--essential-hook='ln -s /bin/true "$1/usr/sbin/update-initramfs"' \
 		>"$tree/root.tar" || return 1
@@ -284,4 +293,13 @@ make_guest_initramfs()
 	in_lab "$checkout/tools/lab.d/guest-initramfs" "$guest/boot.cpio" "$checkout/tools/guest" "$f" || return 1
 	rm -f -- "$guest"/initramfs-*.cpio
 	mv -T -- "$f" "$initramfs"
+}
+
+# Only unpacked: none of its programs but QEMU is ever run.
+make_stable_qemu()
+{
+	local tree=$cache/partial-qemu
+	make_tree stable-qemu "$STABLE" "$tree" --variant=extract || return 1
+	chmod 755 "$tree"
+	mv -T -- "$tree" "$qemu"
 }

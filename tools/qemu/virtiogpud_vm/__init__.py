@@ -9,14 +9,15 @@ Only the standard library is used. docs/testing.md shows all of it in use.
 from .accel import accelerator
 from .agent import Agent, Job, Result
 from .daemon import Daemon
+from .display_peer import DisplayPeer
 from .errors import LabError, LabTimeout
-from .lab import CHECKOUT, Guest, build_folder
+from .lab import CHECKOUT, Guest, Qemu, build_folder
 from .picture import Picture
 from .qmp import Qmp, QmpError
 from .vm import GPU_DEVICES, VM
 from .xvfb import Xvfb
 
 __all__ = [
-    "CHECKOUT", "GPU_DEVICES", "VM", "Agent", "Daemon", "Guest", "Job", "LabError", "LabTimeout",
-    "Picture", "Qmp", "QmpError", "Result", "Xvfb", "accelerator", "build_folder",
+    "CHECKOUT", "GPU_DEVICES", "VM", "Agent", "Daemon", "DisplayPeer", "Guest", "Job", "LabError",
+    "LabTimeout", "Picture", "Qemu", "Qmp", "QmpError", "Result", "Xvfb", "accelerator", "build_folder",
 ]

@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from .lab import Guest, cache_folder
 from .process import Process
 
 _PROBE_SECONDS = 15
+_probing = threading.Lock()
 
 
 def accelerator(guest: Guest) -> str:
@@ -28,15 +30,16 @@ def accelerator(guest: Guest) -> str:
     key = {"boot": _boot_id(), "machine": platform.node(), "kernel": str(guest.kernel),
            "qemu": shutil.which("qemu-system-x86_64")}
     answers = cache_folder() / f"kvm-{os.getuid()}.json"
-    try:
-        kept = json.loads(answers.read_text())
-    except (OSError, ValueError):
-        kept = {}
-    if kept.get("key") != key:
-        kept = {"key": key, "accelerator": "kvm" if _kernel_runs(guest) else "tcg"}
-        partial = answers.with_suffix(f".{os.getpid()}")
-        partial.write_text(json.dumps(kept))
-        partial.rename(answers)
+    with _probing:
+        try:
+            kept = json.loads(answers.read_text())
+        except (OSError, ValueError):
+            kept = {}
+        if kept.get("key") != key:
+            kept = {"key": key, "accelerator": "kvm" if _kernel_runs(guest) else "tcg"}
+            partial = answers.with_suffix(f".{os.getpid()}")
+            partial.write_text(json.dumps(kept))
+            partial.rename(answers)
     return kept["accelerator"]
 
 

@@ -23,7 +23,8 @@ def _listens(path: Path) -> bool:
 class Daemon:
     """A running daemon; ``socket_path`` is where it listens.
 
-    ``{socket}`` in ``options`` stands for the path; without it, ``--socket-path PATH`` is added. The
+    ``{socket}`` in ``options`` stands for the path; without it, ``--socket-path PATH`` is added.
+    ``{display}`` stands for ``display_path``, for a DisplayPeer: "--display-socket={display}". The
     log is ``daemon.log`` in ``artefacts``. To run it under a debugger, give ``wrapper`` (words
     before the program).
     """
@@ -34,8 +35,10 @@ class Daemon:
         # Short, for the length of a socket's path is limited.
         self._folder = tempfile.TemporaryDirectory(prefix="vgpud-")
         self.socket_path = Path(self._folder.name, "gpu.sock")
-        words = [word.replace("{socket}", str(self.socket_path)) for word in options]
-        if words == list(options):
+        self.display_path = Path(self._folder.name, "display.sock")
+        words = [word.replace("{socket}", str(self.socket_path)).replace("{display}", str(self.display_path))
+                 for word in options]
+        if not any("{socket}" in word for word in options):
             words += ["--socket-path", str(self.socket_path)]
         artefacts.mkdir(parents=True, exist_ok=True)
         self.process = Process([*wrapper, program, *words], artefacts / "daemon.log", environment=environment,

@@ -117,10 +117,12 @@ class Picture:
     def bounds(self, colour: Colour, tolerance: int = 0) -> tuple[int, int, int, int] | None:
         """x, y, width and height of the smallest rectangle with all pixels of ``colour``; None: no such."""
         left, right, lines = self.width, -1, []
+        row, hits = b"", []
         for y in range(self.height):
-            row = self.row(y)
-            hits = [x for x, found in enumerate(zip(row[0::3], row[1::3], row[2::3]))
-                    if max(abs(a - b) for a, b in zip(found, colour)) <= tolerance]
+            if row != self.row(y):                          # many rows are like the one before
+                row = self.row(y)
+                hits = [x for x, found in enumerate(zip(row[0::3], row[1::3], row[2::3]))
+                        if max(abs(a - b) for a, b in zip(found, colour)) <= tolerance]
             if hits:
                 lines.append(y)
                 left, right = min(left, hits[0]), max(right, hits[-1])

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from .daemon import Daemon
+from .display_peer import DisplayPeer
+from .errors import LabError
+from .lab import Qemu
 from .vm import VM
 
 
@@ -45,10 +48,21 @@ class Context:
             raise Skip(f"{path} is not there")
         return Path(path)
 
+    def need_stable_qemu(self) -> Qemu:
+        """Debian stable's QEMU."""
+        try:
+            return Qemu.find_stable()
+        except LabError as error:
+            raise Skip(str(error)) from error
+
     def daemon(self, *options: str, **arguments: Any) -> Daemon:
         """Starts the daemon with some options: see Daemon."""
         return self._started.enter_context(
             Daemon(self.program, options, artefacts=self.artefacts, **arguments))
+
+    def viewer(self, daemon: Daemon, **arguments: Any) -> DisplayPeer:
+        """Connects a display to a daemon that has "--display-socket={display}": see DisplayPeer."""
+        return self._started.enter_context(DisplayPeer(daemon.display_path, **arguments))
 
     def vm(self, gpu: str, **arguments: Any) -> VM:
         """Starts a virtual machine: see VM. Does not wait for the guest."""

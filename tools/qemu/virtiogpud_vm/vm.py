@@ -11,8 +11,9 @@ from pathlib import Path
 from .accel import accelerator
 from .agent import Agent, Job, Result
 from .daemon import Daemon
+from .display_peer import DisplayPeer
 from .errors import LabError, LabTimeout
-from .lab import Guest
+from .lab import Guest, Qemu
 from .picture import Picture
 from .process import Process, tail
 from .qmp import Qmp
@@ -34,7 +35,7 @@ GPU_DEVICES: Mapping[str, GpuDevice] = {
     "vhost-user-gpu-pci": GpuDevice(True, "a daemon; display and 3D through QEMU"),
     "vhost-user-vga": GpuDevice(True, "the same with a VGA, for firmware"),
     "vhost-user-test-device-pci": GpuDevice(True, "a daemon; QEMU forwards everything and shows nothing",
-                                            "virtio-id=16,num_vqs=2,config_size=20,vq_size=1024"),
+                                            "virtio-id=16,num_vqs=2,config_size=20,vq_size=256"),
     "virtio-gpu-pci": GpuDevice(False, "QEMU's own, 2D"),
     "virtio-gpu-gl-pci": GpuDevice(False, "QEMU's own, 3D; wants a display with gl=on"),
 }
@@ -45,24 +46,27 @@ class VM:
 
     gpu           a row of GPU_DEVICES
     daemon        for the vhost-user devices: what to connect to; it is not stopped with the VM
+    viewer        what the daemon shows the picture on, where QEMU does not; not stopped either
     display       what follows QEMU's -display. One with gl=on gets an Xvfb, unless ``session`` is set:
                   then the window opens on the screen of the user's session
     pointer       with an Xvfb: show the pointer on pictures, in the shape that the guest gives it
     gpu_options   more properties of the GPU, as on QEMU's command line ("xres=1024,yres=768")
     kernel_args   more of the guest's kernel command line (lab.gpu=manual: do not load virtio_gpu)
-    qemu_args     more of QEMU's command line
+    qemu_args     more of QEMU's command line, in front of the GPU's
+    qemu          another QEMU than the lab's
     artefacts     folder for logs and pictures; made when missing
     """
 
     def __init__(self, gpu: str = "vhost-user-gpu-pci", *, artefacts: Path, daemon: Daemon | None = None,
-                 display: str = "none", session: bool = False, pointer: bool = False, gpu_options: str = "",
+                 viewer: DisplayPeer | None = None, display: str = "none", session: bool = False, pointer: bool = False, gpu_options: str = "",
                  kernel_args: str = "", qemu_args: Sequence[str] = (), memory_mib: int = 2048, cpus: int = 2,
-                 accel: str | None = None, guest: Guest | None = None, serial_stdio: bool = False) -> None:
+                 accel: str | None = None, guest: Guest | None = None, qemu: Qemu | None = None, serial_stdio: bool = False) -> None:
         self.device = GPU_DEVICES[gpu]
         if self.device.vhost_user and daemon is None:
             raise LabError(f"{gpu} needs a daemon")
         self.gpu = gpu
         self.daemon = daemon
+        self.viewer = viewer
         self.artefacts = artefacts
         self.guest = guest or Guest.find()
         self.accel = accel or accelerator(self.guest)
@@ -73,16 +77,17 @@ class VM:
         self.serial_log = artefacts / "serial.log"
         self.started = time.monotonic()
         try:
-            environment = {}
+            qemu = qemu or Qemu()
+            environment = dict(qemu.environment)
             if "gl=on" in display and not session:
                 self.xvfb = Xvfb(artefacts, pointer=pointer)
-                environment = {"DISPLAY": self.xvfb.display, "SDL_VIDEODRIVER": "x11", "GDK_BACKEND": "x11",
-                               "WAYLAND_DISPLAY": "", "LIBGL_ALWAYS_SOFTWARE": "1"}
+                environment |= {"DISPLAY": self.xvfb.display, "SDL_VIDEODRIVER": "x11", "GDK_BACKEND": "x11",
+                                "WAYLAND_DISPLAY": "", "LIBGL_ALWAYS_SOFTWARE": "1"}
             qmp_here, qmp_there = socket.socketpair()
             agent_here, agent_there = socket.socketpair()
             with qmp_there, agent_there:
-                command = [*self._machine(memory_mib, cpus, kernel_args), *self._gpu(gpu_options),
-                           *self._ports(qmp_there.fileno(), agent_there.fileno()), *qemu_args]
+                command = [*qemu.command, *self._machine(memory_mib, cpus, kernel_args), *qemu_args, *self._gpu(gpu_options),
+                           *self._ports(qmp_there.fileno(), agent_there.fileno())]
                 self.process = Process(command, artefacts / "qemu.log", environment=environment,
                                        pass_fds=[qmp_there.fileno(), agent_there.fileno()],
                                        inherit_stdio=serial_stdio)
@@ -104,7 +109,6 @@ class VM:
     def _machine(self, memory_mib: int, cpus: int, kernel_args: str) -> list[str]:
         serial = "mon:stdio" if self._serial_stdio else f"file:{self.serial_log}"
         return [
-            "qemu-system-x86_64",
             "-machine", f"q35,memory-backend=mem,accel={self.accel}",
             "-cpu", "host" if self.accel == "kvm" else "max", "-smp", str(cpus), "-m", f"{memory_mib}M",
             "-object", f"memory-backend-memfd,id=mem,size={memory_mib}M,share=on",
@@ -174,20 +178,23 @@ class VM:
 
     # --- what can be seen --------------------------------------------------------------------
 
-    def screendump(self, name: str) -> Picture:
-        """QEMU's own idea of the screen, kept as NAME.png. It knows pixels only, not what a display
-        with gl=on shows from a texture or a dma-buf: see ``picture``."""
+    def screendump(self, name: str, head: int = 0) -> Picture:
+        """QEMU's own idea of what is on an output of the GPU, kept as NAME.png. It knows pixels only, not
+        what a display with gl=on shows from a texture or a dma-buf: see ``picture``."""
         path = self.artefacts / f"{name}.png"
         path.unlink(missing_ok=True)
-        self.qmp.execute("screendump", filename=str(path.resolve()), format="png")
+        self.qmp.execute("screendump", filename=str(path.resolve()), format="png", device="gpu", head=head)
         return Picture.load(path)
 
-    def picture(self, name: str) -> Picture:
-        """What a person would see, kept as NAME.png: QEMU's window where there is an Xvfb, else the
-        screendump."""
-        if not self.xvfb:
-            return self.screendump(name)
-        picture = self.xvfb.picture()
+    def picture(self, name: str, head: int = 0) -> Picture:
+        """What a person would see on an output, kept as NAME.png: with a viewer its picture, else QEMU's window
+        where there is an Xvfb, else the screendump."""
+        if self.viewer:
+            picture = self.viewer.picture(head)
+        elif self.xvfb:
+            picture = self.xvfb.picture()
+        else:
+            return self.screendump(name, head)
         picture.save(self.artefacts / f"{name}.png")
         return picture
 

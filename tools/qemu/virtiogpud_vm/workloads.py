@@ -13,6 +13,12 @@ from .picture import Picture
 from .vm import VM
 
 
+def gpu_features(vm: VM) -> set[str]:
+    """What the guest's driver says that the device has: virgl, edid, resource_blob, context_init, …"""
+    lines = re.findall(r"\[drm\] features: (.*)", vm.run("dmesg", check=True).output)
+    return {word[1:] for line in lines for word in line.split() if word.startswith("+")}
+
+
 @dataclass(frozen=True)
 class Measure:
     """What a program in the guest said about itself."""
@@ -138,15 +144,56 @@ def _wait_command(vm: VM, command: str, timeout: float, log: str) -> None:
         raise LabTimeout(f"weston did not start in {timeout:.0f} s:\n{result.output[-3000:]}")
 
 
-def wait_picture(vm: VM, name: str, wanted: Callable[[Picture], bool], timeout: float = 60) -> Picture:
-    """Looks at the screen, as NAME.png, until ``wanted(picture)`` is true; gives the last picture,
+@contextmanager
+def show_pattern(vm: VM, *outputs: tuple[str, int, int]) -> Iterator[None]:
+    """The test pattern of modetest on some outputs, each a connector's name and the mode that it is given;
+    seen when ``shows_pattern`` says so. The console has the other outputs, and afterwards all of them."""
+    words = " ".join(f"-s {connector}:{width}x{height}" for connector, width, height in outputs)
+    # It ends when its standard input can be read.
+    job = vm.spawn(f"sleep infinity | exec stdbuf -oL modetest -M virtio_gpu {words}")
+    try:
+        job.wait_output("setting mode", 60)
+        yield
+    finally:
+        job.kill()
+        job.wait(20)
+
+
+def shows_pattern(width: int, height: int) -> Callable[[Picture], bool]:
+    """The test pattern, made for this size: a condition for ``wait_picture``."""
+    bars = [tuple(192 * (index >> bit & 1) for bit in (1, 2, 0)) for index in range(7, 0, -1)]
+
+    def shows(picture: Picture) -> bool:
+        return (picture.width, picture.height) == (width, height) and bars == [
+            picture.pixel(width * (2 * place + 1) // 14, height // 3) for place in range(7)]
+    return shows
+
+
+def check_console(vm: VM, name: str, number: int, *, width: int = 1280, height: int = 800) -> Picture:
+    """Draws bars on the console, as many and in the colour that ``number`` says, and looks for them: a
+    picture of before would not do. Waits until the console has the given size. Gives the picture."""
+    colour = number % 6 + 1                                 # of the console: bit 0 red, 1 green, 2 blue
+    shown = tuple(0xaa if colour >> bit & 1 else 0 for bit in range(3))
+    shown = (0xaa, 0x55, 0) if colour == 3 else shown       # the console's yellow is a brown
+    rows = number % 10 + 2
+    bars = "".join(f"\\033[{30 + row};1H\\033[4{colour}m%80s" for row in range(rows))
+    vm.run(f"for i in $(seq 600); do [ \"$(stty size </dev/tty1)\" = '{height // 16} {width // 8}' ] && exit;"
+           " sleep 0.1; done; exit 1", 70, check=True)
+    vm.run(f"printf '\\033[2J{bars}\\033[0m\\033[H' >/dev/tty1", check=True)
+    return wait_picture(vm, f"{name}-{number}",
+                        lambda seen: seen.bounds(shown) == (0, 29 * 16, 80 * 8, rows * 16))
+
+
+def wait_picture(vm: VM, name: str, wanted: Callable[[Picture], bool], timeout: float = 60, *,
+                 head: int = 0) -> Picture:
+    """Looks at an output, as NAME.png, until ``wanted(picture)`` is true; gives the last picture,
     LabTimeout when it never was."""
     end = time.monotonic() + timeout
     while True:
-        picture = vm.picture(name)
+        picture = vm.picture(name, head)
         if wanted(picture):
             return picture
         if time.monotonic() > end:
             raise LabTimeout(f"the screen was not as wanted in {timeout:.0f} s, it is: {picture.describe()}"
                              f" ({vm.artefacts / name}.png)")
-        time.sleep(0.5)
+        time.sleep(0.2)
