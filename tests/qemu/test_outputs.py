@@ -7,10 +7,11 @@ from virtiogpud_vm.workloads import kmscube, wait_picture
 
 
 def wait_mode(vm: VM, connector: str, mode: str) -> None:
-    """Until this is what the guest would choose for an output."""
-    path = f"/sys/class/drm/card0-{connector}/modes"
-    vm.run(f"for i in $(seq 100); do [ \"$(head -n 1 {path})\" = {mode} ] && exit; sleep 0.1; done; cat {path}; exit 1",
-           30, check=True)
+    """Until this is what the guest would choose for an output. Linux asks the device when that says so, and
+    lists what it knows when somebody asks Linux."""
+    folder = f"/sys/class/drm/card0-{connector}"
+    vm.run(f"for i in $(seq 30); do echo detect >{folder}/status; read -r mode <{folder}/modes;"
+           f" [ \"$mode\" = {mode} ] && exit; sleep 0.2; done; cat {folder}/modes; exit 1", 60, check=True)
 
 
 def test_two(context: Context) -> None:

@@ -159,13 +159,15 @@ def show_pattern(vm: VM, *outputs: tuple[str, int, int]) -> Iterator[None]:
         job.wait(20)
 
 
-def shows_pattern(width: int, height: int) -> Callable[[Picture], bool]:
-    """The test pattern, made for this size: a condition for ``wait_picture``."""
+def shows_pattern(width: int, height: int, *, x: int = 0, drawn: int = 0) -> Callable[[Picture], bool]:
+    """The test pattern, made for this size, or the part of one ``drawn`` pixels wide that starts at ``x``: a
+    condition for ``wait_picture``."""
     bars = [tuple(192 * (index >> bit & 1) for bit in (1, 2, 0)) for index in range(7, 0, -1)]
+    places = range(width // 16, width, width // 8)
 
     def shows(picture: Picture) -> bool:
-        return (picture.width, picture.height) == (width, height) and bars == [
-            picture.pixel(width * (2 * place + 1) // 14, height // 3) for place in range(7)]
+        return (picture.width, picture.height) == (width, height) and all(
+            picture.pixel(place, height // 3) == bars[(x + place) * 7 // (drawn or width)] for place in places)
     return shows
 
 
