@@ -254,6 +254,7 @@ static void renderer_memory_that_is_gone(void)
 	CHECK_INT(gpu_rig_create_3d(&rig, 5, 8, 8), OK);
 	CHECK_INT(rig.device->renderer_bytes, 4 * 8 * 8);
 	fake_lose(rig.fakes[0]);
+	rig.fakes[0] = NULL;
 	gpu_rig_run(&rig);
 	CHECK_INT(rig.device->renderer_bytes, 0);
 	gpu_rig_finish(&rig);
