@@ -400,7 +400,8 @@ static int gpu_set_socket(struct vhost_session *session, struct vhost_message *m
 
 static int reset_device(struct vhost_session *session, struct vhost_message *message)
 {
-	return vhost_session_reset_device(session) ? HANDLED : ANSWER_FOLLOWS;
+	vhost_session_reset_device(session);
+	return HANDLED;
 }
 
 #define EXACTLY(number) (number), (number)

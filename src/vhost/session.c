@@ -67,7 +67,7 @@ static void close_session(struct vhost_session *session)
 	vhost_connection_destroy(session->connection);
 	session->connection = NULL;
 	vhost_session_drop_transfer(session);
-	session->drain = VHOST_DRAIN_NONE;
+	session->draining = NULL;
 	vhost_session_stop_queues(session);
 	struct backend_channel *channel = session->channel;
 	session->channel = NULL;
@@ -172,7 +172,7 @@ struct vhost_memory *vhost_session_memory(struct vhost_session *session)
 void vhost_session_completed(struct vhost_session *session, struct virtqueue *queue)
 {
 	virtqueue_notify(queue);
-	if (session->drain != VHOST_DRAIN_NONE && queue->in_flight == 0)
+	if (session->draining && queue->in_flight == 0)
 		vhost_session_check_soon(session);
 }
 

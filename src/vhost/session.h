@@ -97,7 +97,7 @@ struct vhost_device_impl {
 	/* The queue may have requests to pop (a kick, or it has just been started or enabled). */
 	void (*queue_ready)(void *device, struct virtqueue *queue);
 	/* The queue stops: nothing more can be popped from it; hurry: complete all requests of it
-	 * before returning, unfinished ones with an error. Called with hurry == false first. */
+	 * before returning (asserted), unfinished ones with an error. Called with hurry == false first. */
 	void (*queue_stop)(void *device, struct virtqueue *queue, bool hurry);
 
 	/* The memory table changed: addresses resolved before have to be resolved again. */

@@ -16,13 +16,6 @@ struct vhost_queue {
 	bool ready_pending; /* queue_ready is to be called from the deferred call */
 };
 
-/* What waits for requests in flight; the main socket is paused meanwhile. */
-enum vhost_drain {
-	VHOST_DRAIN_NONE,
-	VHOST_DRAIN_VRING_BASE,
-	VHOST_DRAIN_RESET,
-};
-
 /* The transfer of the device's state (messages_state.c). */
 struct vhost_session_transfer {
 	struct vhost_transfer *transfer; /* NULL: none is under way */
@@ -51,9 +44,8 @@ struct vhost_session {
 	uint64_t stopped_features; /* when the last queue stopped */
 	bool negotiated_since; /* SET_FEATURES came since then */
 
-	enum vhost_drain drain;
-	struct vhost_queue *drain_queue; /* VHOST_DRAIN_VRING_BASE */
-	bool drain_answer; /* VHOST_DRAIN_RESET: an acknowledgement is wanted */
+	/* Stopped, and its requests in flight are waited for; the main socket is paused. Or NULL. */
+	struct vhost_queue *draining;
 
 	struct vhost_session_transfer state;
 
@@ -101,9 +93,8 @@ void vhost_queue_enable(struct vhost_queue *queue, bool enable);
 /* GET_VRING_BASE: stops the queue; the answer is sent at once or when it is drained. */
 void vhost_queue_stop(struct vhost_queue *queue);
 
-/* RESET_DEVICE: stops and drains every queue, then resets the device. True when that is done, false
- * when the acknowledgement follows by itself. */
-bool vhost_session_reset_device(struct vhost_session *session);
+/* RESET_DEVICE: stops every queue, without waiting for anything, and resets the device. */
+void vhost_session_reset_device(struct vhost_session *session);
 
 /* A waiting drain may have ended, or a queue become ready: to be looked at from the loop. */
 void vhost_session_check_soon(struct vhost_session *session);

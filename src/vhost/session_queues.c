@@ -13,9 +13,9 @@
  * queue runs there is no doubt about that. When none does, the device was not reset if RING_RESET
  * is in force and the features were not negotiated anew.
  *
- * A drain is the wait for requests in flight. It always ends: after VHOST_DRAIN_MS the device is
- * told to complete everything. What follows it (an answer, the device's reset) is done from a
- * deferred call, as the last completion comes from deep inside the device.
+ * A stop waits for the requests in flight, a reset does not. The wait always ends: after
+ * VHOST_DRAIN_MS the device is told to complete everything. The answer that follows it is sent from
+ * a deferred call, as the last completion comes from deep inside the device.
  */
 #include <assert.h>
 #include <errno.h>
@@ -198,13 +198,6 @@ static void queue_stopped(struct vhost_queue *queue)
 	answer_vring_base(queue);
 }
 
-static void drain_begin(struct vhost_session *session, enum vhost_drain drain)
-{
-	session->drain = drain;
-	vhost_connection_pause(session->connection, true);
-	loop_timer_arm(session->drain_timer, VHOST_DRAIN_MS);
-}
-
 void vhost_queue_stop(struct vhost_queue *queue)
 {
 	if (!queue->virtqueue.started) {
@@ -216,41 +209,22 @@ void vhost_queue_stop(struct vhost_queue *queue)
 		queue_stopped(queue);
 		return;
 	}
-	queue->session->drain_queue = queue;
-	drain_begin(queue->session, VHOST_DRAIN_VRING_BASE);
+	queue->session->draining = queue;
+	vhost_connection_pause(queue->session->connection, true);
+	loop_timer_arm(queue->session->drain_timer, VHOST_DRAIN_MS);
 }
 
-static bool all_drained(const struct vhost_session *session)
-{
-	for (uint32_t i = 0; i < session->impl->queues; i++)
-		if (session->queues[i].virtqueue.in_flight > 0)
-			return false;
-	return true;
-}
-
-/* The interrupt and error descriptors stay: a VMM gives some of them only once. */
-static void reset_drained(struct vhost_session *session)
-{
-	for (uint32_t i = 0; i < session->impl->queues; i++) {
-		struct virtqueue *virtqueue = &session->queues[i].virtqueue;
-		virtqueue->enabled = false;
-		virtqueue->base = 0;
-		virtqueue_set_memory(virtqueue, NULL);
-	}
-	vhost_session_drop_guest(session);
-}
-
+/* Ends what is in flight at once, with errors. */
 static void hurry_queue(struct vhost_queue *queue)
 {
 	struct vhost_session *session = queue->session;
 	if (queue->virtqueue.in_flight > 0)
 		session->impl->queue_stop(session->device, &queue->virtqueue, true);
-	if (queue->virtqueue.in_flight > 0)
-		log_limited(LOG_ERROR, "vhost-user: %u requests of queue %u do not end",
-			queue->virtqueue.in_flight, queue->virtqueue.index);
+	assert(queue->virtqueue.in_flight == 0);
 }
 
-bool vhost_session_reset_device(struct vhost_session *session)
+/* The interrupt and error descriptors stay: a VMM gives some of them only once. */
+void vhost_session_reset_device(struct vhost_session *session)
 {
 	vhost_session_interrupt_transfer(session, "the device is reset");
 	for (uint32_t i = 0; i < session->impl->queues; i++) {
@@ -258,52 +232,33 @@ bool vhost_session_reset_device(struct vhost_session *session)
 		if (queue->virtqueue.started)
 			stop_queue(queue);
 		hurry_queue(queue);
+		queue->virtqueue.enabled = false;
+		queue->virtqueue.base = 0;
+		virtqueue_set_memory(&queue->virtqueue, NULL);
 	}
-	if (all_drained(session)) {
-		reset_drained(session);
-		return true;
-	}
-	session->drain_answer = session->answer_wanted;
-	drain_begin(session, VHOST_DRAIN_RESET);
-	return false;
+	vhost_session_drop_guest(session);
 }
 
 void vhost_session_hurry(void *data)
 {
 	struct vhost_session *session = data;
-	if (session->drain == VHOST_DRAIN_NONE)
+	if (!session->draining)
 		return;
 	log_warn("vhost-user: requests take longer than %u ms to end: giving them up",
 		VHOST_DRAIN_MS);
-	for (uint32_t i = 0; i < session->impl->queues; i++) {
-		struct vhost_queue *queue = &session->queues[i];
-		if (session->drain == VHOST_DRAIN_RESET || queue == session->drain_queue)
-			hurry_queue(queue);
-	}
+	hurry_queue(session->draining);
 	vhost_session_check_soon(session);
-}
-
-static void drain_end(struct vhost_session *session)
-{
-	session->drain = VHOST_DRAIN_NONE;
-	loop_timer_disarm(session->drain_timer);
-	vhost_connection_pause(session->connection, false);
 }
 
 static void check_drain(struct vhost_session *session)
 {
-	if (session->drain == VHOST_DRAIN_VRING_BASE &&
-		session->drain_queue->virtqueue.in_flight == 0) {
-		drain_end(session);
-		queue_stopped(session->drain_queue);
-	} else if (session->drain == VHOST_DRAIN_RESET && all_drained(session)) {
-		const uint64_t success = 0;
-		drain_end(session);
-		reset_drained(session);
-		if (session->drain_answer)
-			vhost_session_reply(
-				session, VHOST_USER_RESET_DEVICE, &success, sizeof(success));
-	}
+	struct vhost_queue *queue = session->draining;
+	if (!queue || queue->virtqueue.in_flight > 0)
+		return;
+	session->draining = NULL;
+	loop_timer_disarm(session->drain_timer);
+	vhost_connection_pause(session->connection, false);
+	queue_stopped(queue);
 }
 
 void vhost_session_check(struct vhost_session *session)

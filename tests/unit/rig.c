@@ -90,8 +90,7 @@ static void device_queue_stop(void *data, struct virtqueue *queue, bool hurry)
 		return;
 	}
 	device->hurries++;
-	if (!device->lazy)
-		release_queue(device, queue);
+	release_queue(device, queue);
 }
 
 static void device_memory_changed(void *data, struct vhost_memory *memory)

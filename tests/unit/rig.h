@@ -33,7 +33,6 @@ struct rig_device {
 	int shared_fd; /* what it shares as RIG_UUID; -1: nothing */
 	bool hold; /* keeps what it pops */
 	bool backwards; /* completes what it has kept from the last to the first */
-	bool lazy; /* does not even hurry */
 	struct list held;
 	uint32_t held_count;
 };

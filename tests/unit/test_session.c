@@ -203,23 +203,6 @@ static void hurries_for_a_reset(void)
 	rig_teardown();
 }
 
-static void waits_for_a_device_that_does_not_hurry(void)
-{
-	hold_one_of_each();
-	rig.device.lazy = true;
-	peer_send(rig.peer, VHOST_USER_RESET_DEVICE, VHOST_USER_NEED_REPLY_MASK, NULL, 0);
-	rig_run();
-	CHECK(rig_silent());
-	CHECK_INT(rig.device.resets, 0);
-	rig_release();
-	rig_run();
-	uint64_t status;
-	rig_answer(VHOST_USER_RESET_DEVICE, &status, sizeof(status));
-	CHECK_INT(status, 0);
-	CHECK_INT(rig.device.resets, 1);
-	rig_teardown();
-}
-
 static void ends_with_requests_in_flight(void)
 {
 	hold_one_of_each();
@@ -486,7 +469,6 @@ int main(int argc, char **argv)
 		TEST_CASE(drains_before_it_answers),
 		TEST_CASE(gives_up_after_a_while),
 		TEST_CASE(hurries_for_a_reset),
-		TEST_CASE(waits_for_a_device_that_does_not_hurry),
 		TEST_CASE(ends_with_requests_in_flight),
 		TEST_CASE(keeps_going_when_memory_changes),
 		TEST_CASE(pauses_queues_without_memory),
