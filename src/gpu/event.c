@@ -64,11 +64,6 @@ uint32_t gpu_events_read(struct gpu_device *device)
 	return device->events.raised;
 }
 
-void gpu_events_load(struct gpu_device *device, uint32_t events)
-{
-	device->events = (struct gpu_events){ .raised = events, .asked = true };
-}
-
 void gpu_events_clear(struct gpu_device *device, uint32_t events)
 {
 	device->events.raised &= ~events;

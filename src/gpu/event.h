@@ -38,9 +38,5 @@ void gpu_events_compare(struct gpu_device *device, const struct display_mode *mo
 /* The VMM reads the configuration: events_read. */
 uint32_t gpu_events_read(struct gpu_device *device);
 
-/* The guest goes on in this process, with events raised; what it knows of its outputs is of another
- * host, so it is told when there are any here. */
-void gpu_events_load(struct gpu_device *device, uint32_t events);
-
 /* The guest wrote events_clear. */
 void gpu_events_clear(struct gpu_device *device, uint32_t events);

@@ -87,13 +87,18 @@ int gpu_outputs_init(struct gpu_device *device)
 {
 	for (uint32_t i = 0; i < GPU_DISPLAY_OWNERS; i++)
 		device->outputs.places[i].device = device;
-	device->outputs.gone = loop_add_timer(device->loop, compare, device);
-	return device->outputs.gone ? 0 : -ENOMEM;
+	device->outputs.check = loop_add_timer(device->loop, compare, device);
+	return device->outputs.check ? 0 : -ENOMEM;
 }
 
 void gpu_outputs_finish(struct gpu_device *device)
 {
-	loop_source_destroy(device->outputs.gone);
+	loop_source_destroy(device->outputs.check);
+}
+
+void gpu_outputs_check_soon(struct gpu_device *device)
+{
+	loop_timer_arm(device->outputs.check, GPU_VIEWER_GONE_MS);
 }
 
 static void viewer_answered(void *data, int status, const struct display_mode *modes)
@@ -110,12 +115,12 @@ static void ask_viewer(struct gpu_device *device)
 {
 	struct gpu_display_place *viewer = &device->outputs.places[GPU_DISPLAY_VIEWER];
 	struct gpu_outputs *outputs = &device->outputs;
-	loop_timer_disarm(outputs->gone);
+	loop_timer_disarm(outputs->check);
 	if (outputs->session_shows)
 		return;
 	if (!outputs->active || outputs->active != viewer->display ||
 		display_get_info(viewer->display, viewer_answered, viewer) < 0)
-		loop_timer_arm(outputs->gone, GPU_VIEWER_GONE_MS);
+		gpu_outputs_check_soon(device);
 }
 
 static void choose(struct gpu_device *device)

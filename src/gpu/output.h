@@ -31,7 +31,7 @@ struct gpu_outputs {
 		struct display *display; /* owned; may be NULL */
 	} places[GPU_DISPLAY_OWNERS];
 	struct display *active; /* one of them, or NULL */
-	struct loop_source *gone; /* timer: the viewer does not come back */
+	struct loop_source *check; /* timer: are they what the guest knows? */
 	bool session_shows; /* the VMM of this session brings displays */
 	bool modes_known; /* from the active display */
 	struct display_mode modes[DISPLAY_MAX_SCANOUTS];
@@ -46,6 +46,9 @@ void gpu_outputs_set(struct gpu_device *device, enum gpu_display_owner owner, in
 
 /* See display_release_memory(). */
 void gpu_outputs_release_memory(struct gpu_device *device, const void *owner);
+
+/* They may be others than the guest knows: looks at that when a viewer has had time to come. */
+void gpu_outputs_check_soon(struct gpu_device *device);
 
 /* Answer the command, now or later. */
 uint32_t gpu_outputs_get_info(struct gpu_command *command);

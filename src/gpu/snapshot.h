@@ -43,6 +43,8 @@ static_assert(sizeof(struct gpu_snapshot_header) == 16, "format");
 enum gpu_snapshot_type {
 	GPU_SNAPSHOT_SESSION = 0x100, /* 1: struct gpu_snapshot_session */
 	GPU_SNAPSHOT_DEVICE = 0x200, /* 1: struct gpu_snapshot_device */
+	/* At most one: struct gpu_snapshot_outputs, if the guest has ever asked for them. */
+	GPU_SNAPSHOT_OUTPUTS = 0x280,
 	/* struct gpu_snapshot_resource_2d, then `entries` of struct virtio_gpu_mem_entry, then the
 	 * pixels as virtio orders their bytes, row after row. In the order of their creation. */
 	GPU_SNAPSHOT_RESOURCE_2D = 0x300,
@@ -86,6 +88,12 @@ struct gpu_snapshot_device {
 	uint64_t capsets; /* bit n: the driver was told of capset n */
 };
 static_assert(sizeof(struct gpu_snapshot_device) == 16, "format");
+
+/* What the guest knows of its outputs; others that this device has become an event. */
+struct gpu_snapshot_outputs {
+	struct virtio_gpu_display_one modes[VIRTIO_GPU_MAX_SCANOUTS];
+};
+static_assert(sizeof(struct gpu_snapshot_outputs) == 384, "format");
 
 struct gpu_snapshot_resource_2d {
 	uint32_t id;

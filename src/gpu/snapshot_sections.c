@@ -149,7 +149,46 @@ static const char *device_load(struct gpu_sections *sections, struct gpu_section
 		return "an event that cannot be";
 	if (is_3d && (fixed->capsets & ~capset_bits(device)))
 		return "the guest uses capability sets that no renderer here has";
-	gpu_events_load(device, fixed->events_read);
+	device->events.raised = fixed->events_read;
+	return NULL;
+}
+
+/* --- OUTPUTS -------------------------------------------------------------------------------- */
+
+static bool outputs_save(struct gpu_sections *sections, struct gpu_section *section)
+{
+	const struct gpu_events *events = &sections->device->events;
+	if (!events->asked || sections->position++ > 0)
+		return false;
+	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
+		const struct display_mode *mode = &events->known[i];
+		section->fixed.outputs.modes[i] = (struct virtio_gpu_display_one){
+			.r = { mode->rect.x, mode->rect.y, mode->rect.w, mode->rect.h },
+			.enabled = mode->enabled,
+			.flags = mode->flags,
+		};
+	}
+	return true;
+}
+
+static const char *outputs_load(struct gpu_sections *sections, struct gpu_section *section)
+{
+	struct display_mode modes[VIRTIO_GPU_MAX_SCANOUTS];
+	if (sections->position++ > 0)
+		return "it is there twice";
+	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
+		const struct virtio_gpu_display_one *one = &section->fixed.outputs.modes[i];
+		const char *fault = yes_or_no(one->enabled);
+		if (fault)
+			return fault;
+		modes[i] = (struct display_mode){
+			.rect = { one->r.x, one->r.y, one->r.width, one->r.height },
+			.enabled = one->enabled,
+			.flags = one->flags,
+		};
+	}
+	gpu_events_answered(sections->device, modes);
+	gpu_outputs_check_soon(sections->device);
 	return NULL;
 }
 
@@ -506,6 +545,8 @@ static const char *end_load(struct gpu_sections *sections, struct gpu_section *s
 const struct gpu_section_spec gpu_section_specs[] = {
 	{ GPU_SNAPSHOT_SESSION, "session", ONCE, FIXED(session), session_save, session_load, NULL },
 	{ GPU_SNAPSHOT_DEVICE, "device", ONCE, FIXED(device), device_save, device_load, NULL },
+	{ GPU_SNAPSHOT_OUTPUTS, "outputs", OFTEN, FIXED(outputs), outputs_save, outputs_load,
+		NULL },
 	{ GPU_SNAPSHOT_RESOURCE_2D, "2D resource", OFTEN, FIXED(resource_2d), resource_2d_save,
 		resource_2d_load, resource_2d_loaded },
 	{ GPU_SNAPSHOT_BLOB, "blob", OFTEN, FIXED(blob), blob_save, blob_load, blob_loaded },

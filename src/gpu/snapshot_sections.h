@@ -22,6 +22,7 @@ struct gpu_section {
 	union {
 		struct gpu_snapshot_session session;
 		struct gpu_snapshot_device device;
+		struct gpu_snapshot_outputs outputs;
 		struct gpu_snapshot_resource_2d resource_2d;
 		struct gpu_snapshot_blob blob;
 		struct gpu_snapshot_uuid uuid;

@@ -169,6 +169,65 @@ static void check_resources(void)
 	}
 }
 
+/* What the guest knows of its outputs comes with it; where they are others it is told. */
+static void restores_what_the_guest_knows(void)
+{
+	static const struct virtio_gpu_ctrl_hdr ask = { .type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO };
+	struct vhost_session_state loaded;
+	struct gpu_rig_state first, second;
+	start(&rig, 2);
+	CHECK_INT(gpu_rig_do(&rig, &ask, sizeof(ask)), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+	CHECK_INT(gpu_rig_save(&rig, &session, &first), 0);
+	for (uint32_t outputs = 2; outputs <= 3; outputs++) {
+		start(&other, outputs);
+		CHECK_INT(gpu_rig_load(&other, &first, 7, &loaded), 0);
+		CHECK_INT(other.device->events.raised, 0);
+		CHECK_INT(gpu_rig_save(&other, &loaded, &second), 0);
+		if (outputs == 2)
+			check_same(&first, &second);
+		free(second.bytes);
+		peer_wait(&other.display, GPU_VIEWER_GONE_MS);
+		CHECK_INT(other.device->events.raised, outputs == 2 ? 0 : VIRTIO_GPU_EVENT_DISPLAY);
+		gpu_rig_finish(&other);
+	}
+	free(first.bytes);
+	gpu_rig_finish(&rig);
+}
+
+/* Where the outputs are in a state. */
+#define OUTPUTS_AT                                                                                 \
+	(sizeof(struct gpu_snapshot_header) + 2 * sizeof(struct gpu_snapshot_section) +            \
+		sizeof(struct gpu_snapshot_session) + sizeof(struct gpu_snapshot_device))
+#define OUTPUTS_SIZE (sizeof(struct gpu_snapshot_section) + sizeof(struct gpu_snapshot_outputs))
+
+static void refuses_outputs_that_cannot_be(void)
+{
+	static const struct virtio_gpu_ctrl_hdr ask = { .type = VIRTIO_GPU_CMD_GET_DISPLAY_INFO };
+	struct vhost_session_state loaded;
+	struct gpu_rig_state state;
+	start(&rig, 2);
+	CHECK_INT(gpu_rig_do(&rig, &ask, sizeof(ask)), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+	CHECK_INT(gpu_rig_save(&rig, &session, &state), 0);
+	uint8_t *section = state.bytes + OUTPUTS_AT;
+	uint8_t *enabled = section + sizeof(struct gpu_snapshot_section) +
+		offsetof(struct virtio_gpu_display_one, enabled);
+	CHECK_INT(*enabled, 1);
+	*enabled = 2;
+	CHECK_INT(gpu_rig_load(&rig, &state, SIZE_MAX, &loaded), -EINVAL);
+	*enabled = 0;
+	CHECK_INT(gpu_rig_load(&rig, &state, SIZE_MAX, &loaded), 0);
+
+	struct gpu_rig_state twice = { .bytes = malloc(state.size + OUTPUTS_SIZE),
+		.size = state.size + OUTPUTS_SIZE };
+	CHECK(twice.bytes);
+	memcpy(twice.bytes, state.bytes, OUTPUTS_AT + OUTPUTS_SIZE);
+	memcpy(twice.bytes + OUTPUTS_AT + OUTPUTS_SIZE, section, state.size - OUTPUTS_AT);
+	CHECK_INT(gpu_rig_load(&rig, &twice, SIZE_MAX, &loaded), -EINVAL);
+	free(twice.bytes);
+	free(state.bytes);
+	gpu_rig_finish(&rig);
+}
+
 static void restores_everything(void)
 {
 	struct vhost_session_state loaded;
@@ -473,6 +532,8 @@ int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
 		TEST_CASE(saves_nothing),
+		TEST_CASE(restores_what_the_guest_knows),
+		TEST_CASE(refuses_outputs_that_cannot_be),
 		TEST_CASE(restores_everything),
 		TEST_CASE(replaces_what_there_was),
 		TEST_CASE(saves_much),
