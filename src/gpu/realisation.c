@@ -102,8 +102,9 @@ static struct gpu_realisation *realisation_new(
 	struct gpu_resource *resource, struct gpu_slot *slot, struct gpu_command *creator)
 {
 	struct gpu_device *device = resource->device;
-	bool here = slot == gpu_renderers_software(device);
-	uint64_t bytes = here ? 0 : gpu_footprint(&resource->args);
+	/* The software renderer counts for itself, and a blob is the guest's memory. */
+	bool counts = slot != gpu_renderers_software(device) && resource->kind != GPU_RESOURCE_BLOB;
+	uint64_t bytes = counts ? gpu_footprint(&resource->args) : 0;
 	if (!gpu_limit_allows(device->renderer_bytes, bytes, device->args.limits.renderer_bytes,
 		    "max-3d-memory"))
 		return NULL;

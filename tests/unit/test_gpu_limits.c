@@ -225,6 +225,22 @@ static void renderer_memory_of_2d(void)
 	gpu_rig_finish(&rig);
 }
 
+/* A blob of guest memory takes none of a renderer's. */
+static void renderer_memory_of_blobs(void)
+{
+	gpu_rig_prepare(&rig, 1);
+	rig.args.limits.renderer_bytes = 0;
+	gpu_rig_start(&rig, FEATURES_3D | FEATURE_BIT(VIRTIO_GPU_F_RESOURCE_BLOB));
+	CHECK_INT(gpu_rig_ctx_create(&rig, 1, 0), OK);
+	CHECK_INT(gpu_rig_create_blob(&rig, 5, 1 << 20, GUEST_PAGES), OK);
+	CHECK_INT(gpu_rig_ctx_attach(&rig, 1, 5), OK);
+	CHECK_INT(gpu_rig_submit(&rig, 1, 1), OK);
+	CHECK(!list_empty(&gpu_resource_find(rig.device, 5)->realisations));
+	CHECK_INT(rig.device->renderer_bytes, 0);
+	CHECK_INT(gpu_rig_create_3d(&rig, 6, 1, 1), NO_MEMORY);
+	gpu_rig_finish(&rig);
+}
+
 /* With several renderers it counts in each that it is attached in. */
 static void renderer_memory_of_two(void)
 {
@@ -412,6 +428,7 @@ int main(int argc, char **argv)
 		TEST_CASE(fences_that_do_not_count),
 		TEST_CASE(renderer_memory),
 		TEST_CASE(renderer_memory_of_2d),
+		TEST_CASE(renderer_memory_of_blobs),
 		TEST_CASE(renderer_memory_of_two),
 		TEST_CASE(renderer_memory_that_is_gone),
 		TEST_CASE(footprints),

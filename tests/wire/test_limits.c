@@ -106,6 +106,29 @@ static void resources(void)
 	});
 }
 
+/* Of a page that is always there. */
+static int create_blob(struct kit_machine *m, uint32_t i)
+{
+	const struct virtio_gpu_mem_entry entry = { ENTRY_BYTES, ENTRY_BYTES, 0 };
+	const struct virtio_gpu_resource_create_blob blob = {
+		.resource_id = i + 1,
+		.blob_mem = VIRTIO_GPU_BLOB_MEM_GUEST,
+		.size = ENTRY_BYTES,
+	};
+	return kit_gpu_create_blob(&m->gpu, blob, 0, &entry, 1);
+}
+
+static void blobs(void)
+{
+	check_limit(&(struct limit){
+		.renderer = "none",
+		.options = "--max-blobs 3",
+		.count = 3,
+		.take = create_blob,
+		.give = unref,
+	});
+}
+
 static int ctx_create(struct kit_machine *m, uint32_t i)
 {
 	return kit_gpu_ctx_create(&m->gpu, i + 1, NULL_CAPSET, "");
@@ -397,6 +420,7 @@ int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
 		TEST_CASE(resources),
+		TEST_CASE(blobs),
 		TEST_CASE(contexts),
 		TEST_CASE(attachments),
 		TEST_CASE(host_memory),
