@@ -61,14 +61,6 @@ bool gpu_blob_has_room(const struct gpu_resource *blob, const struct gpu_blob_la
 	return range_inside(layout->offset, picture_size(layout), blob->blob.size);
 }
 
-static uint8_t *span_base(const struct gpu_spans *spans, const struct renderer_span *span)
-{
-	uint32_t i = 0;
-	while (spans->regions[i].id != span->region)
-		i++;
-	return spans->regions[i].region->base + span->offset;
-}
-
 /* Cuts size bytes from offset on into pieces (NULL: only counts them). */
 static uint32_t cut(
 	const struct gpu_spans *spans, uint64_t offset, uint64_t size, struct image_piece *pieces)
@@ -85,7 +77,7 @@ static uint32_t cut(
 		if (pieces)
 			pieces[count] = (struct image_piece){
 				.start = done,
-				.base = span_base(spans, span) + offset,
+				.base = gpu_spans_region(spans, span)->base + span->offset + offset,
 			};
 		count++;
 		done += min_u64(span->length - offset, size - done);

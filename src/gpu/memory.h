@@ -62,6 +62,10 @@ struct gpu_spans *gpu_spans_ref(struct gpu_spans *spans);
 /* NULL is fine. */
 void gpu_spans_unref(struct gpu_spans *spans);
 
+/* The region that one of the spans lies in. */
+const struct vhost_region *gpu_spans_region(
+	const struct gpu_spans *spans, const struct renderer_span *span);
+
 /* True, with their table replaced, when all that the spans need is in the device's new table,
  * too. */
 bool gpu_spans_move(struct gpu_spans *spans, const struct gpu_device *device);

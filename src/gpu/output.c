@@ -162,19 +162,22 @@ void gpu_outputs_release_memory(struct gpu_device *device, const void *owner)
 			display_release_memory(device->outputs.places[i].display, owner);
 }
 
+struct virtio_gpu_display_one gpu_output_describe(const struct display_mode *mode)
+{
+	return (struct virtio_gpu_display_one){
+		.r = { mode->rect.x, mode->rect.y, mode->rect.w, mode->rect.h },
+		.enabled = mode->enabled,
+		.flags = mode->flags,
+	};
+}
+
 static uint32_t answer_info(struct gpu_command *command)
 {
 	struct display_mode modes[DISPLAY_MAX_SCANOUTS];
 	struct virtio_gpu_display_one reply[VIRTIO_GPU_MAX_SCANOUTS];
 	all_modes(command->device, modes);
-	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
-		const struct rect *rect = &modes[i].rect;
-		reply[i] = (struct virtio_gpu_display_one){
-			.r = { rect->x, rect->y, rect->w, rect->h },
-			.enabled = modes[i].enabled,
-			.flags = modes[i].flags,
-		};
-	}
+	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++)
+		reply[i] = gpu_output_describe(&modes[i]);
 	gpu_events_answered(command->device, modes);
 	return gpu_command_answer(command, VIRTIO_GPU_RESP_OK_DISPLAY_INFO, reply, sizeof(reply));
 }

@@ -50,6 +50,9 @@ void gpu_outputs_release_memory(struct gpu_device *device, const void *owner);
 /* They may be others than the guest knows: looks at that when a viewer has had time to come. */
 void gpu_outputs_check_soon(struct gpu_device *device);
 
+/* A mode as the guest is told of it. */
+struct virtio_gpu_display_one gpu_output_describe(const struct display_mode *mode);
+
 /* Answer the command, now or later. */
 uint32_t gpu_outputs_get_info(struct gpu_command *command);
 uint32_t gpu_outputs_get_edid(struct gpu_command *command);

@@ -308,18 +308,33 @@ void gpu_scanout_set(struct gpu_device *device, uint32_t id, struct gpu_resource
 	gpu_scanouts_push(device);
 }
 
+/* The resource that is to be shown on a scanout. NULL: none, and the result is the command's. */
+static struct gpu_resource *find_wanted(
+	struct gpu_device *device, uint32_t scanout, uint32_t id, uint32_t *ret_result)
+{
+	*ret_result = VIRTIO_GPU_RESP_OK_NODATA;
+	if (scanout >= VIRTIO_GPU_MAX_SCANOUTS) {
+		*ret_result = VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
+		return NULL;
+	}
+	if (id == 0) {
+		gpu_scanout_set(device, scanout, NULL, NULL, NULL);
+		return NULL;
+	}
+	struct gpu_resource *resource = gpu_resource_find(device, id);
+	if (!resource)
+		*ret_result = VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	return resource;
+}
+
 uint32_t gpu_scanout_show(struct gpu_device *device, const struct virtio_gpu_set_scanout *set)
 {
 	const struct rect rect = { set->r.x, set->r.y, set->r.width, set->r.height };
-	if (set->scanout_id >= VIRTIO_GPU_MAX_SCANOUTS)
-		return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
-	if (set->resource_id == 0) {
-		gpu_scanout_set(device, set->scanout_id, NULL, NULL, NULL);
-		return VIRTIO_GPU_RESP_OK_NODATA;
-	}
-	struct gpu_resource *resource = gpu_resource_find(device, set->resource_id);
+	uint32_t result;
+	struct gpu_resource *resource =
+		find_wanted(device, set->scanout_id, set->resource_id, &result);
 	if (!resource)
-		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+		return result;
 	if (!gpu_resource_flat(resource) ||
 		!rect_inside(&rect, resource->args.width, resource->args.height))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
@@ -348,15 +363,11 @@ uint32_t gpu_scanout_show_blob(
 {
 	const struct rect rect = { set->r.x, set->r.y, set->r.width, set->r.height };
 	struct gpu_blob_layout layout;
-	if (set->scanout_id >= VIRTIO_GPU_MAX_SCANOUTS)
-		return VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID;
-	if (set->resource_id == 0) {
-		gpu_scanout_set(device, set->scanout_id, NULL, NULL, NULL);
-		return VIRTIO_GPU_RESP_OK_NODATA;
-	}
-	struct gpu_resource *resource = gpu_resource_find(device, set->resource_id);
+	uint32_t result;
+	struct gpu_resource *resource =
+		find_wanted(device, set->scanout_id, set->resource_id, &result);
 	if (!resource)
-		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+		return result;
 	if (resource->kind != GPU_RESOURCE_BLOB || !read_layout(set, &layout) ||
 		!rect_inside(&rect, layout.width, layout.height) ||
 		!gpu_blob_has_room(resource, &layout))

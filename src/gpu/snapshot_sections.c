@@ -160,14 +160,8 @@ static bool outputs_save(struct gpu_sections *sections, struct gpu_section *sect
 	const struct gpu_events *events = &sections->device->events;
 	if (!events->asked || sections->position++ > 0)
 		return false;
-	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
-		const struct display_mode *mode = &events->known[i];
-		section->fixed.outputs.modes[i] = (struct virtio_gpu_display_one){
-			.r = { mode->rect.x, mode->rect.y, mode->rect.w, mode->rect.h },
-			.enabled = mode->enabled,
-			.flags = mode->flags,
-		};
-	}
+	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++)
+		section->fixed.outputs.modes[i] = gpu_output_describe(&events->known[i]);
 	return true;
 }
 
@@ -217,6 +211,11 @@ static const struct gpu_resource *next_resource(
 	return NULL;
 }
 
+static struct gpu_section_block block_of(struct virtio_gpu_mem_entry *entries, uint32_t count)
+{
+	return (struct gpu_section_block){ (uint8_t *)entries, count * sizeof(*entries) };
+}
+
 static bool resource_2d_save(struct gpu_sections *sections, struct gpu_section *section)
 {
 	const struct gpu_resource *resource = next_resource(sections, GPU_RESOURCE_2D);
@@ -230,18 +229,22 @@ static bool resource_2d_save(struct gpu_sections *sections, struct gpu_section *
 		.height = resource->args.height,
 		.entries = backing->count,
 	};
-	section->blocks[0].bytes = (uint8_t *)backing->entries;
-	section->blocks[0].size = backing->count * sizeof(*backing->entries);
+	section->blocks[0] = block_of(backing->entries, backing->count);
 	section->blocks[1] = pixels_of(sections->device, resource->args.id);
 	return true;
 }
 
-static const char *make_entries(struct gpu_sections *sections, uint32_t count)
+/* Makes room for the entries that follow, if any. */
+static const char *make_entries(
+	struct gpu_sections *sections, struct gpu_section *section, uint32_t count)
 {
+	if (count == 0)
+		return NULL;
 	uint32_t result = gpu_backing_judge(sections->device, count);
 	if (result != VIRTIO_GPU_RESP_OK_NODATA)
 		return result_fault(result);
 	sections->entries = calloc(count, sizeof(*sections->entries));
+	section->blocks[0] = block_of(sections->entries, count);
 	return sections->entries ? NULL : "there is no memory";
 }
 
@@ -257,14 +260,11 @@ static const char *resource_2d_load(struct gpu_sections *sections, struct gpu_se
 	const char *fault = zero(fixed->zero);
 	if (!fault)
 		fault = result_fault(gpu_resource_create_2d(sections->device, &create, NULL));
-	if (!fault && fixed->entries)
-		fault = make_entries(sections, fixed->entries);
-	if (fault)
-		return fault;
-	section->blocks[0].bytes = (uint8_t *)sections->entries;
-	section->blocks[0].size = fixed->entries * sizeof(*sections->entries);
-	section->blocks[1] = pixels_of(sections->device, fixed->id);
-	return NULL;
+	if (!fault)
+		fault = make_entries(sections, section, fixed->entries);
+	if (!fault)
+		section->blocks[1] = pixels_of(sections->device, fixed->id);
+	return fault;
 }
 
 /* Gives a resource the entries that have come, if any. */
@@ -297,8 +297,7 @@ static bool blob_save(struct gpu_sections *sections, struct gpu_section *section
 		.size = resource->blob.size,
 		.entries = backing->count,
 	};
-	section->blocks[0].bytes = (uint8_t *)backing->entries;
-	section->blocks[0].size = backing->count * sizeof(*backing->entries);
+	section->blocks[0] = block_of(backing->entries, backing->count);
 	return true;
 }
 
@@ -323,13 +322,7 @@ static const char *blob_load(struct gpu_sections *sections, struct gpu_section *
 	if (!fault)
 		fault = result_fault(gpu_blob_create(
 			sections->device, sections->session.features, &create, &resource));
-	if (!fault && fixed->entries)
-		fault = make_entries(sections, fixed->entries);
-	if (fault)
-		return fault;
-	section->blocks[0].bytes = (uint8_t *)sections->entries;
-	section->blocks[0].size = fixed->entries * sizeof(*sections->entries);
-	return NULL;
+	return fault ? fault : make_entries(sections, section, fixed->entries);
 }
 
 static const char *blob_loaded(struct gpu_sections *sections, struct gpu_section *section)

@@ -160,6 +160,15 @@ void gpu_spans_unref(struct gpu_spans *spans)
 	free(spans);
 }
 
+const struct vhost_region *gpu_spans_region(
+	const struct gpu_spans *spans, const struct renderer_span *span)
+{
+	uint32_t i = 0;
+	while (spans->regions[i].id != span->region)
+		i++;
+	return spans->regions[i].region;
+}
+
 bool gpu_spans_move(struct gpu_spans *spans, const struct gpu_device *device)
 {
 	for (uint32_t i = 0; i < spans->region_count; i++)

@@ -12,15 +12,6 @@
 
 /* #syscalls device: ioctl:udmabuf */
 
-static const struct vhost_region *region_of(
-	const struct gpu_spans *spans, const struct renderer_span *span)
-{
-	uint32_t i = 0;
-	while (spans->regions[i].id != span->region)
-		i++;
-	return spans->regions[i].region;
-}
-
 /* Describes the pages of `size` bytes; *ret_count of them. */
 static int describe(const struct gpu_spans *spans, uint64_t size, struct udmabuf_create_item *items,
 	uint32_t *ret_count)
@@ -29,7 +20,7 @@ static int describe(const struct gpu_spans *spans, uint64_t size, struct udmabuf
 	uint32_t count = 0;
 	while (size > 0) {
 		const struct renderer_span *span = &spans->spans[count];
-		const struct vhost_region *region = region_of(spans, span);
+		const struct vhost_region *region = gpu_spans_region(spans, span);
 		uint64_t offset = region->mmap_offset + span->offset;
 		uint64_t length = min_u64(size, span->length);
 		size -= length;

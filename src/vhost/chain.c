@@ -15,53 +15,54 @@ void vq_chain_begin(struct vq_chain *chain, uint16_t id, uint32_t places)
 
 /* The slow way, for a buffer that is not inside one region. Returns how many pieces, or -errno. */
 static __attribute__((noinline)) int split_buffer(const struct vhost_memory *memory,
-	const struct vq_buffer *buffer, struct iovec *pieces, size_t max)
+	uint64_t address, uint32_t length, struct iovec *pieces, size_t max)
 {
 	struct vhost_span spans[VHOST_MEMORY_MAX_REGIONS];
 	int count = vhost_memory_resolve(
-		memory, buffer->address, buffer->length, spans, min_size(max, ARRAY_SIZE(spans)));
+		memory, address, length, spans, min_size(max, ARRAY_SIZE(spans)));
 	for (int i = 0; i < count; i++)
 		pieces[i] =
 			(struct iovec){ spans[i].region->base + spans[i].offset, spans[i].length };
 	return count;
 }
 
-static int add_pieces(
-	struct vq_chain *chain, const struct vhost_memory *memory, const struct vq_buffer *buffer)
+static int add_pieces(struct vq_chain *chain, const struct vhost_memory *memory, uint64_t address,
+	uint32_t length)
 {
 	uint32_t used = chain->readable_count + chain->writable_count;
 	if (used == VQ_CHAIN_MAX_PIECES)
 		return -1;
-	uint8_t *base = vhost_memory_translate(memory, buffer->address, buffer->length);
+	uint8_t *base = vhost_memory_translate(memory, address, length);
 	if (!base)
 		return split_buffer(
-			memory, buffer, chain->pieces + used, VQ_CHAIN_MAX_PIECES - used);
-	chain->pieces[used] = (struct iovec){ base, buffer->length };
+			memory, address, length, chain->pieces + used, VQ_CHAIN_MAX_PIECES - used);
+	chain->pieces[used] = (struct iovec){ base, length };
 	return 1;
 }
 
-const char *vq_chain_add(
-	struct vq_chain *chain, const struct vhost_memory *memory, const struct vq_buffer *buffer)
+const char *vq_chain_add(struct vq_chain *chain, const struct vhost_memory *memory,
+	uint64_t address, uint32_t length, uint16_t flags)
 {
+	bool writable = flags & DESCRIPTOR_WRITE;
 	if (chain->descriptors == VIRTQUEUE_MAX_CHAIN)
 		return "a chain of too many descriptors";
 	chain->descriptors++;
-	if (buffer->length == 0)
+	if (length == 0)
 		return NULL;
-	if (!buffer->writable && chain->writable_count > 0)
+	if (!writable && chain->writable_count > 0)
 		return "a readable buffer after a writable one";
-	if (!buffer->writable && buffer->length > VIRTQUEUE_MAX_READABLE - chain->readable_size)
+	if (!writable && length > VIRTQUEUE_MAX_READABLE - chain->readable_size)
 		return "a chain with too much to read";
 
-	int pieces = add_pieces(chain, memory, buffer);
+	int pieces = add_pieces(chain, memory, address, length);
 	if (pieces < 0)
 		return "a buffer outside guest memory";
-	if (buffer->writable) {
+	if (writable) {
 		chain->writable_count += (uint32_t)pieces;
-		chain->writable_size += buffer->length;
+		chain->writable_size += length;
 	} else {
 		chain->readable_count += (uint32_t)pieces;
-		chain->readable_size += buffer->length;
+		chain->readable_size += length;
 	}
 	return NULL;
 }

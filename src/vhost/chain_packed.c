@@ -35,17 +35,6 @@ static struct descriptor ring_read(const struct vq_chain_source *source, uint32_
 	return to_host(&raw);
 }
 
-static const char *add(struct vq_chain *chain, const struct vhost_memory *memory,
-	const struct descriptor *descriptor)
-{
-	const struct vq_buffer buffer = {
-		.address = descriptor->address,
-		.length = descriptor->length,
-		.writable = descriptor->flags & DESCRIPTOR_WRITE,
-	};
-	return vq_chain_add(chain, memory, &buffer);
-}
-
 /* virtio 1.4, 2.8.7: a list is either of direct descriptors or one indirect one, and inside a table
  * flags other than WRITE, and the ids, are to be ignored. */
 static const char *add_table(const struct vq_chain_source *source, struct vq_chain *chain,
@@ -62,7 +51,8 @@ static const char *add_table(const struct vq_chain_source *source, struct vq_cha
 		if (!vq_table_read(source->memory, descriptor->address, i, &raw))
 			return "an indirect table outside guest memory";
 		const struct descriptor entry = to_host(&raw);
-		fault = add(chain, source->memory, &entry);
+		fault = vq_chain_add(
+			chain, source->memory, entry.address, entry.length, entry.flags);
 	}
 	return fault;
 }
@@ -83,7 +73,8 @@ const char *vq_chain_walk_packed(const struct vq_chain_source *source, struct vq
 			return "a chain over descriptors that are not available";
 		const char *fault = descriptor.flags & DESCRIPTOR_INDIRECT
 			? add_table(source, ret_chain, &descriptor)
-			: add(ret_chain, source->memory, &descriptor);
+			: vq_chain_add(ret_chain, source->memory, descriptor.address,
+				  descriptor.length, descriptor.flags);
 		if (fault)
 			return fault;
 		ret_chain->id = descriptor.id;

@@ -20,19 +20,13 @@ enum {
 /* Of every descriptor, in rings and tables of both layouts. */
 #define DESCRIPTOR_SIZE 16u
 
-/* A descriptor without what it says of others. */
-struct vq_buffer {
-	uint64_t address;
-	uint32_t length;
-	bool writable;
-};
-
 /* An empty chain that begins. */
 void vq_chain_begin(struct vq_chain *chain, uint16_t id, uint32_t places);
 
-/* Adds the buffer of the next descriptor. NULL, or what is wrong with it. */
-const char *vq_chain_add(
-	struct vq_chain *chain, const struct vhost_memory *memory, const struct vq_buffer *buffer);
+/* Adds the buffer of the next descriptor, of whose flags only WRITE counts. NULL, or what is wrong with
+ * it. */
+const char *vq_chain_add(struct vq_chain *chain, const struct vhost_memory *memory,
+	uint64_t address, uint32_t length, uint16_t flags);
 
 /* What is wrong with a descriptor of the ring that names an indirect table; NULL: nothing. Its
  * length is then that of 1 descriptor or more. WRITE means nothing there. */

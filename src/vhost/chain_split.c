@@ -61,17 +61,6 @@ static const char *table_enter(struct table *table, const struct vq_chain_source
 	return NULL;
 }
 
-static const char *add(struct vq_chain *chain, const struct vhost_memory *memory,
-	const struct descriptor *descriptor)
-{
-	const struct vq_buffer buffer = {
-		.address = descriptor->address,
-		.length = descriptor->length,
-		.writable = descriptor->flags & DESCRIPTOR_WRITE,
-	};
-	return vq_chain_add(chain, memory, &buffer);
-}
-
 const char *vq_chain_walk_split(const struct vq_chain_source *source, struct vq_chain *ret_chain)
 {
 	struct table table = {
@@ -95,7 +84,8 @@ const char *vq_chain_walk_split(const struct vq_chain_source *source, struct vq_
 			fault = table_enter(&table, source, &descriptor);
 			index = 0;
 		} else {
-			fault = add(ret_chain, source->memory, &descriptor);
+			fault = vq_chain_add(ret_chain, source->memory, descriptor.address,
+				descriptor.length, descriptor.flags);
 			index = descriptor.next;
 			more = descriptor.flags & DESCRIPTOR_NEXT;
 		}

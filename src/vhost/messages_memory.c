@@ -20,9 +20,15 @@ static const char *memory_fault(int error)
 	}
 }
 
-static int refuse_memory(struct vhost_session *session, int status)
+/* The table (taken; may be NULL) is the guest's memory from now on, unless something was wrong with it. */
+static int replace_memory(struct vhost_session *session, struct vhost_memory *memory, int status)
 {
-	return vhost_session_refusal(session, -status, memory_fault(-status));
+	if (status < 0) {
+		vhost_memory_unref(memory);
+		return vhost_session_refusal(session, -status, memory_fault(-status));
+	}
+	vhost_session_set_memory(session, memory);
+	return HANDLED;
 }
 
 static struct vhost_region_info region_info(const void *wire)
@@ -65,12 +71,7 @@ int vhost_handle_set_mem_table(struct vhost_session *session, struct vhost_messa
 
 	struct vhost_memory *memory = vhost_memory_create();
 	int status = memory ? fill_table(session, message, memory) : -ENOMEM;
-	if (status < 0) {
-		vhost_memory_unref(memory);
-		return refuse_memory(session, status);
-	}
-	vhost_session_set_memory(session, memory);
-	return HANDLED;
+	return replace_memory(session, memory, status);
 }
 
 static struct vhost_region_info single_region(const struct vhost_message *message)
@@ -84,21 +85,13 @@ int vhost_handle_add_mem_reg(struct vhost_session *session, struct vhost_message
 	struct vhost_memory *memory = vhost_memory_clone(session->memory);
 	int status = memory ? vhost_memory_add(memory, &info, &message->fds[0], session->memory)
 			    : -ENOMEM;
-	if (status < 0) {
-		vhost_memory_unref(memory);
-		return refuse_memory(session, status);
-	}
-	vhost_session_set_memory(session, memory);
-	return HANDLED;
+	return replace_memory(session, memory, status);
 }
 
 int vhost_handle_rem_mem_reg(struct vhost_session *session, struct vhost_message *message)
 {
 	struct vhost_region_info info = single_region(message);
-	struct vhost_memory *memory;
+	struct vhost_memory *memory = NULL;
 	int status = vhost_memory_without(session->memory, &info, &memory);
-	if (status < 0)
-		return refuse_memory(session, status);
-	vhost_session_set_memory(session, memory);
-	return HANDLED;
+	return replace_memory(session, memory, status);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 #include "queue_rig.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -117,6 +118,16 @@ int queue_pop_nothing(void)
 	int status = virtqueue_pop(&queue_rig.queue, &request);
 	CHECK(!request);
 	return status;
+}
+
+void queue_check_broken(int error)
+{
+	CHECK_INT(queue_pop_nothing(), -EPROTO);
+	CHECK(queue_rig.queue.broken);
+	uint64_t count;
+	CHECK_INT(read(error, &count, sizeof(count)), sizeof(count));
+	CHECK_INT(queue_pop_nothing(), 0);
+	CHECK(!virtqueue_ready(&queue_rig.queue));
 }
 
 bool queue_interrupted(void)

@@ -53,6 +53,9 @@ struct vq_request *queue_pop(void);
 /* What virtqueue_pop() says when it gives no request. */
 int queue_pop_nothing(void);
 
+/* The queue is broken, said so on its error descriptor, and stays broken. */
+void queue_check_broken(int error);
+
 /* True when an interrupt came since the last look. */
 bool queue_interrupted(void);
 

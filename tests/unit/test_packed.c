@@ -358,17 +358,6 @@ static void leaves_a_footprint(void)
 
 /* --- what a driver can make wrong ---------------------------------------------------------- */
 
-/* The queue is broken, said so on its error descriptor, and stays broken. */
-static void check_broken(int error)
-{
-	CHECK_INT(queue_pop_nothing(), -EPROTO);
-	CHECK(queue_rig.queue.broken);
-	uint64_t count;
-	CHECK_INT(read(error, &count, sizeof(count)), sizeof(count));
-	CHECK_INT(queue_pop_nothing(), 0);
-	CHECK(!virtqueue_ready(&queue_rig.queue));
-}
-
 static int setup_broken(void)
 {
 	queue_setup_packed(6, 0);
@@ -383,7 +372,7 @@ static void breaks_at_a_bad_chain(void)
 	int error = setup_broken();
 	packed_put(&queue_rig.packed, 0, 0, 8, 0);
 	uint32_t base = virtqueue_base(&queue_rig.queue);
-	check_broken(error);
+	queue_check_broken(error);
 	CHECK_INT(queue_rig.queue.in_flight, 0);
 	CHECK_INT(virtqueue_base(&queue_rig.queue), base);
 	fd_close(&error);
@@ -394,7 +383,7 @@ static void breaks_at_an_id_outside(void)
 {
 	int error = setup_broken();
 	queue_offer_packed(6, 1);
-	check_broken(error);
+	queue_check_broken(error);
 	fd_close(&error);
 	queue_teardown();
 }
@@ -405,7 +394,7 @@ static void breaks_at_an_id_in_use(void)
 	queue_offer_packed(5, 1);
 	struct vq_request *request = queue_pop();
 	queue_offer_packed(5, 2);
-	check_broken(error);
+	queue_check_broken(error);
 	/* what was in flight still ends, once */
 	vq_request_complete(request, NULL, 0);
 	check_used(1, 5, 0);
@@ -423,7 +412,7 @@ static void breaks_at_a_chain_over_others(void)
 	queue_offer_packed(1, 2);
 	struct vq_request *first = queue_pop(), *second = queue_pop();
 	queue_offer_packed(2, 3);
-	check_broken(error);
+	queue_check_broken(error);
 	vq_request_complete(second, NULL, 0);
 	vq_request_complete(first, NULL, 0);
 	check_used(2, 1, 0);
@@ -468,7 +457,7 @@ static void works_again_after_a_restart(void)
 {
 	int error = setup_broken();
 	queue_offer_packed(6, 1);
-	check_broken(error);
+	queue_check_broken(error);
 	virtqueue_stop(&queue_rig.queue);
 	packed_clear(&queue_rig.packed);
 	queue_rig.queue.base = 0;

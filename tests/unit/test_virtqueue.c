@@ -343,17 +343,6 @@ static void translates_guest_addresses(void)
 	queue_teardown();
 }
 
-/* The queue is broken, said so on its error descriptor, and stays broken. */
-static void check_broken(int error)
-{
-	CHECK_INT(queue_pop_nothing(), -EPROTO);
-	CHECK(queue_rig.queue.broken);
-	uint64_t count;
-	CHECK_INT(read(error, &count, sizeof(count)), sizeof(count));
-	CHECK_INT(queue_pop_nothing(), 0);
-	CHECK(!virtqueue_ready(&queue_rig.queue));
-}
-
 static int setup_broken(uint32_t size)
 {
 	queue_setup(size);
@@ -367,7 +356,7 @@ static void breaks_at_a_head_outside(void)
 {
 	int error = setup_broken(4);
 	vring_publish(&queue_rig.ring, 4);
-	check_broken(error);
+	queue_check_broken(error);
 	fd_close(&error);
 	queue_teardown();
 }
@@ -376,13 +365,13 @@ static void breaks_at_an_index_that_jumps(void)
 {
 	int error = setup_broken(4);
 	vring_set_available(&queue_rig.ring, 5);
-	check_broken(error);
+	queue_check_broken(error);
 	fd_close(&error);
 	queue_teardown();
 
 	error = setup_broken(4);
 	vring_set_available(&queue_rig.ring, 0xffff);
-	check_broken(error);
+	queue_check_broken(error);
 	fd_close(&error);
 	queue_teardown();
 }
@@ -392,7 +381,7 @@ static void breaks_at_a_bad_chain(void)
 	int error = setup_broken(4);
 	vring_describe(queue_rig.base, 0, 0, 8, 0);
 	vring_publish(&queue_rig.ring, 0);
-	check_broken(error);
+	queue_check_broken(error);
 	CHECK_INT(queue_rig.queue.in_flight, 0);
 	CHECK_INT(virtqueue_base(&queue_rig.queue), 0);
 	fd_close(&error);
@@ -405,7 +394,7 @@ static void breaks_at_a_head_in_use(void)
 	queue_offer(0);
 	struct vq_request *request = queue_pop();
 	vring_publish(&queue_rig.ring, 0);
-	check_broken(error);
+	queue_check_broken(error);
 	/* what was in flight still ends, once */
 	vq_request_complete(request, NULL, 0);
 	CHECK_INT(vring_used_index(&queue_rig.ring), 1);
@@ -442,7 +431,7 @@ static void works_again_after_a_restart(void)
 {
 	int error = setup_broken(4);
 	vring_publish(&queue_rig.ring, 9);
-	check_broken(error);
+	queue_check_broken(error);
 	queue_rig.queue.started = false;
 	queue_start(0);
 	queue_offer(0);
