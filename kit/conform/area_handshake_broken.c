@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "kit/conform/conform.h"
+#include "kit/mutation.h"
 #include "util/fd.h"
 
 #define KEEP       0xfffffffeu /* in a row of values: as it is */
@@ -61,105 +62,17 @@ static void not_negotiated(struct conform *c)
 
 /* --- shapes -------------------------------------------------------------------------------- */
 
-/* One way to break a message. */
-struct mutation {
-	const char *name;
-	bool needs_payload; /* only messages that have one */
-	bool needs_fd;
-	void (*apply)(struct kit_message *message);
-};
-
-static void add_fds(struct kit_message *message, uint32_t count)
-{
-	for (uint32_t i = 0; i < count && message->fd_count < KIT_MAX_FDS; i++)
-		message->fds[message->fd_count++] = fd_eventfd();
-}
-
-static void one_byte_more(struct kit_message *message)
-{
-	message->payload[message->header.size++] = 0;
-}
-
-static void one_byte_less(struct kit_message *message)
-{
-	message->header.size--;
-}
-
-static void no_payload(struct kit_message *message)
-{
-	message->header.size = 0;
-}
-
-static void a_page(struct kit_message *message)
-{
-	memset(message->payload + message->header.size, 0, KIT_MAX_PAYLOAD - message->header.size);
-	message->header.size = KIT_MAX_PAYLOAD;
-}
-
-/* Two more, as REM_MEM_REG may come with one, which is to be ignored. */
-static void more_fds(struct kit_message *message)
-{
-	add_fds(message, 2);
-}
-
-static void fewer_fds(struct kit_message *message)
-{
-	close(message->fds[--message->fd_count]);
-}
-
-static void all_fds(struct kit_message *message)
-{
-	add_fds(message, KIT_MAX_FDS);
-}
-
-static void reply_flag(struct kit_message *message)
-{
-	message->header.flags |= VHOST_USER_REPLY_MASK;
-}
-
-static void version_0(struct kit_message *message)
-{
-	message->header.flags &= ~VHOST_USER_VERSION_MASK;
-}
-
-static void version_2(struct kit_message *message)
-{
-	message->header.flags = 2;
-}
-
-static const struct mutation mutations[] = {
-	{ "one byte more", false, false, one_byte_more },
-	{ "one byte less", true, false, one_byte_less },
-	{ "no payload", true, false, no_payload },
-	{ "a page of payload", false, false, a_page },
-	{ "more descriptors", false, false, more_fds },
-	{ "fewer descriptors", false, true, fewer_fds },
-	{ "253 descriptors", false, false, all_fds },
-	{ "the reply flag", false, false, reply_flag },
-	{ "version 0", false, false, version_0 },
-	{ "version 2", false, false, version_2 },
-};
-
-static bool applies(const struct mutation *mutation, const struct kit_message *message)
-{
-	return (!mutation->needs_payload || message->header.size) &&
-		(!mutation->needs_fd || message->fd_count);
-}
-
 static void misshapen(struct conform *c)
 {
 	const struct kit_request_spec *spec = conform_request(c);
 	struct kit_machine *m = realized(c);
-	for (size_t i = 0; i < ARRAY_SIZE(mutations); i++) {
+	for (size_t i = 0; i < KIT_MUTATIONS; i++) {
 		struct kit_message message;
 		conform_compose(m, spec->request, &message);
-		if (!applies(&mutations[i], &message)) {
-			kit_message_finish(&message);
+		if (!kit_mutate(&kit_mutations[i], &message))
 			continue;
-		}
-		mutations[i].apply(&message);
 		send_broken(m, &message);
-		m = conform_check_refused(c, m, mutations[i].name);
+		m = conform_check_refused(c, m, kit_mutations[i].name);
 	}
 	start_and_end(c, m);
 }
@@ -203,7 +116,7 @@ static void unknown(struct conform *c)
 		struct kit_message message = {
 			.header = { unknown_requests[c->variant], VHOST_USER_VERSION, 8 },
 		};
-		add_fds(&message, fds);
+		kit_message_add_fds(&message, fds);
 		send_broken(m, &message);
 		m = conform_check_refused(c, m, "an unknown request");
 	}

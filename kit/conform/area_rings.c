@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "kit/conform/conform.h"
+#include "kit/hand.h"
 #include "util/fd.h"
 
 #define FEATURE(bit) (UINT64_C(1) << (bit))
@@ -151,48 +152,26 @@ static void pieces_of(struct conform *c)
 	}
 }
 
-/* A good request in memory, and room for its answer, to build chains around by hand. */
-struct hand {
-	struct kit_machine *m;
-	struct kit_ring *ring;
-	uint64_t in, out, table; /* a page of guest memory each */
-};
-
-static struct hand hand(struct conform *c)
-{
-	struct hand h = { .m = conform_machine(c, NULL) };
-	struct virtio_gpu_ctrl_hdr request = kit_header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
-	h.ring = &h.m->rings[0];
-	h.in = kit_alloc(&h.m->memory, KIT_PAGE, KIT_PAGE);
-	h.out = kit_alloc(&h.m->memory, KIT_PAGE, KIT_PAGE);
-	h.table = kit_alloc(&h.m->memory, KIT_PAGE, KIT_PAGE);
-	memcpy(kit_ptr(&h.m->memory, h.in, sizeof(request)), &request, sizeof(request));
-	memset(kit_ptr(&h.m->memory, h.out, KIT_PAGE), 0xee, KIT_PAGE);
-	return h;
-}
-
 /* The ring is not as the driver's half of the kit believes: its last word is what it answered. */
-static void hand_end(struct conform *c, struct hand *h)
+static void hand_end(struct conform *c, struct kit_hand *h)
 {
 	conform_check_cursor(h->m);
-	kit_free(&h->m->memory, h->in, KIT_PAGE);
-	kit_free(&h->m->memory, h->out, KIT_PAGE);
-	kit_free(&h->m->memory, h->table, KIT_PAGE);
+	kit_hand_finish(h);
 	conform_close(c, h->m);
 }
 
-static void write_at(struct hand *h, uint16_t at, const struct kit_descriptor *descriptor)
+static void write_at(struct kit_hand *h, uint16_t at, const struct kit_descriptor *descriptor)
 {
 	kit_ring_write(h->ring, at, descriptor);
 }
 
-static void write_table(struct hand *h, uint16_t at, const struct kit_descriptor *descriptor)
+static void write_table(struct kit_hand *h, uint16_t at, const struct kit_descriptor *descriptor)
 {
 	kit_table_write(&h->m->memory, h->table, at, descriptor);
 }
 
 /* Offers the chain that begins at `head` and waits: it is answered. */
-static void offer(struct hand *h, uint16_t head)
+static void offer(struct kit_hand *h, uint16_t head)
 {
 	uint16_t used = kit_ring_used_index(h->ring);
 	kit_ring_publish(h->ring, head);
@@ -211,7 +190,7 @@ static void offer(struct hand *h, uint16_t head)
 #define DESCRIPTOR(...) (&(struct kit_descriptor){ __VA_ARGS__ })
 
 /* Descriptors lie in the table in any order. */
-static void descriptors_in_any_order(struct hand *h)
+static void descriptors_in_any_order(struct kit_hand *h)
 {
 	write_at(h, 9, DESCRIPTOR(h->in, 10, NEXT, 2));
 	write_at(h, 2, DESCRIPTOR(h->in + 10, HEADER_SIZE - 10, NEXT, 5));
@@ -221,7 +200,7 @@ static void descriptors_in_any_order(struct hand *h)
 }
 
 /* Flags and next of an indirect descriptor, where they do not count. */
-static void write_flag_of_a_table(struct hand *h)
+static void write_flag_of_a_table(struct kit_hand *h)
 {
 	write_table(h, 0, DESCRIPTOR(h->in, HEADER_SIZE, NEXT, 1));
 	write_table(h, 1, DESCRIPTOR(h->out, ANSWER_SIZE, WRITE, 0));
@@ -229,7 +208,7 @@ static void write_flag_of_a_table(struct hand *h)
 	offer(h, 0);
 }
 
-static void table_behind_descriptors(struct hand *h)
+static void table_behind_descriptors(struct kit_hand *h)
 {
 	write_at(h, 3, DESCRIPTOR(h->in, 10, NEXT, 1));
 	write_at(h, 1, DESCRIPTOR(h->in + 10, HEADER_SIZE - 10, NEXT, 6));
@@ -239,7 +218,7 @@ static void table_behind_descriptors(struct hand *h)
 }
 
 /* Entries that no chain reaches may say anything. */
-static void table_with_more_entries(struct hand *h)
+static void table_with_more_entries(struct kit_hand *h)
 {
 	write_table(h, 0, DESCRIPTOR(h->in, HEADER_SIZE, NEXT, 3));
 	write_table(h, 3, DESCRIPTOR(h->out, ANSWER_SIZE, WRITE, 0));
@@ -249,7 +228,7 @@ static void table_with_more_entries(struct hand *h)
 	offer(h, 0);
 }
 
-static void table_at_any_address(struct hand *h)
+static void table_at_any_address(struct kit_hand *h)
 {
 	uint64_t odd = h->table + 3;
 	kit_table_write(&h->m->memory, odd, 0, DESCRIPTOR(h->in, HEADER_SIZE, NEXT, 1));
@@ -258,7 +237,7 @@ static void table_at_any_address(struct hand *h)
 	offer(h, 0);
 }
 
-static void more_room_than_answer(struct hand *h)
+static void more_room_than_answer(struct kit_hand *h)
 {
 	write_at(h, 0, DESCRIPTOR(h->in, HEADER_SIZE, NEXT, 1));
 	write_at(h, 1, DESCRIPTOR(h->out, KIT_PAGE, WRITE, 0));
@@ -266,7 +245,7 @@ static void more_room_than_answer(struct hand *h)
 }
 
 static const struct {
-	void (*build)(struct hand *h);
+	void (*build)(struct kit_hand *h);
 	uint64_t features;
 } shapes[] = {
 	{ descriptors_in_any_order, 0 },
@@ -284,7 +263,7 @@ static void shape(struct conform *c)
 {
 	if (shapes[c->variant].features & ~c->probe->features)
 		conform_skip("VIRTIO_RING_F_INDIRECT_DESC is not offered");
-	struct hand h = hand(c);
+	struct kit_hand h = kit_hand(conform_machine(c, NULL));
 	for (int i = 0; i < 3; i++)
 		shapes[c->variant].build(&h);
 	hand_end(c, &h);
@@ -305,7 +284,7 @@ static void table_longer_than_the_ring(struct conform *c)
 /* Only the answer's buffer is written: not what lies beside it, not the request, no descriptor. */
 static void writes_nothing_else(struct conform *c)
 {
-	struct hand h = hand(c);
+	struct kit_hand h = kit_hand(conform_machine(c, NULL));
 	uint8_t in[KIT_PAGE], out[KIT_PAGE];
 	struct kit_descriptor table[2];
 	memcpy(in, kit_ptr(&h.m->memory, h.in, KIT_PAGE), KIT_PAGE);

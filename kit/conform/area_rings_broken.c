@@ -6,46 +6,26 @@
 #include <stdlib.h>
 
 #include "kit/conform/conform.h"
+#include "kit/hand.h"
 
 #define ANSWER_SIZE (uint32_t)sizeof(struct virtio_gpu_resp_display_info)
 #define HEADER_SIZE (uint32_t)sizeof(struct virtio_gpu_ctrl_hdr)
 #define NOWHERE     (UINT64_C(1) << 40) /* no guest memory */
 
-struct hostile {
-	struct kit_machine *m;
-	struct kit_ring *ring;
-	uint64_t in, out, table; /* a page of guest memory each */
-};
-
-/* A good request in memory, and room for its answer, to build wrong chains around. */
-static struct hostile hostile(struct conform *c)
-{
-	struct hostile h = { .m = conform_machine(c, NULL) };
-	struct virtio_gpu_ctrl_hdr request = kit_header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
-	h.ring = &h.m->rings[0];
-	h.in = kit_alloc(&h.m->memory, KIT_PAGE, KIT_PAGE);
-	h.out = kit_alloc(&h.m->memory, KIT_PAGE, KIT_PAGE);
-	h.table = kit_alloc(&h.m->memory, KIT_PAGE, KIT_PAGE);
-	memcpy(kit_ptr(&h.m->memory, h.in, sizeof(request)), &request, sizeof(request));
-	return h;
-}
-
-static void hostile_end(struct conform *c, struct hostile *h)
+static void hostile_end(struct conform *c, struct kit_hand *h)
 {
 	conform_check_recovers(h->m);
-	kit_free(&h->m->memory, h->in, KIT_PAGE);
-	kit_free(&h->m->memory, h->out, KIT_PAGE);
-	kit_free(&h->m->memory, h->table, KIT_PAGE);
+	kit_hand_finish(h);
 	conform_end(c, h->m);
 }
 
-static void write_at(struct hostile *h, uint16_t at, uint64_t address, uint32_t length,
+static void write_at(struct kit_hand *h, uint16_t at, uint64_t address, uint32_t length,
 	uint16_t flags, uint16_t next)
 {
 	kit_ring_write(h->ring, at, &(struct kit_descriptor){ address, length, flags, next });
 }
 
-static void write_table(struct hostile *h, uint16_t at, uint64_t address, uint32_t length,
+static void write_table(struct kit_hand *h, uint16_t at, uint64_t address, uint32_t length,
 	uint16_t flags, uint16_t next)
 {
 	kit_table_write(&h->m->memory, h->table, at,
@@ -58,117 +38,117 @@ static void write_table(struct hostile *h, uint16_t at, uint64_t address, uint32
 
 /* --- chains -------------------------------------------------------------------------------- */
 
-static void next_out_of_range(struct hostile *h)
+static void next_out_of_range(struct kit_hand *h)
 {
 	write_at(h, 0, h->in, HEADER_SIZE, NEXT, h->ring->size);
 	kit_ring_publish(h->ring, 0);
 }
 
-static void head_out_of_range(struct hostile *h)
+static void head_out_of_range(struct kit_hand *h)
 {
 	kit_ring_publish(h->ring, h->ring->size);
 }
 
-static void head_65535(struct hostile *h)
+static void head_65535(struct kit_hand *h)
 {
 	kit_ring_publish(h->ring, 65535);
 }
 
-static void self_loop(struct hostile *h)
+static void self_loop(struct kit_hand *h)
 {
 	write_at(h, 0, h->in, HEADER_SIZE, NEXT, 0);
 	kit_ring_publish(h->ring, 0);
 }
 
-static void two_cycle(struct hostile *h)
+static void two_cycle(struct kit_hand *h)
 {
 	write_at(h, 0, h->in, HEADER_SIZE, NEXT, 1);
 	write_at(h, 1, h->out, ANSWER_SIZE, NEXT | WRITE, 0);
 	kit_ring_publish(h->ring, 0);
 }
 
-static void longer_than_the_ring(struct hostile *h)
+static void longer_than_the_ring(struct kit_hand *h)
 {
 	for (uint16_t i = 0; i < h->ring->size; i++)
 		write_at(h, i, h->out, 1, NEXT | WRITE, (uint16_t)((i + 1) % h->ring->size));
 	kit_ring_publish(h->ring, 0);
 }
 
-static void outside_memory(struct hostile *h)
+static void outside_memory(struct kit_hand *h)
 {
 	write_at(h, 0, NOWHERE, HEADER_SIZE, 0, 0);
 	kit_ring_publish(h->ring, 0);
 }
 
-static void in_the_hole(struct hostile *h)
+static void in_the_hole(struct kit_hand *h)
 {
 	write_at(h, 0, (UINT64_C(64) << 20) - 12, HEADER_SIZE, 0, 0);
 	kit_ring_publish(h->ring, 0);
 }
 
-static void address_wraps(struct hostile *h)
+static void address_wraps(struct kit_hand *h)
 {
 	write_at(h, 0, UINT64_MAX - 11, HEADER_SIZE, 0, 0);
 	kit_ring_publish(h->ring, 0);
 }
 
-static void answer_outside_memory(struct hostile *h)
+static void answer_outside_memory(struct kit_hand *h)
 {
 	write_at(h, 0, h->in, HEADER_SIZE, NEXT, 1);
 	write_at(h, 1, NOWHERE, ANSWER_SIZE, WRITE, 0);
 	kit_ring_publish(h->ring, 0);
 }
 
-static void readable_behind_writable(struct hostile *h)
+static void readable_behind_writable(struct kit_hand *h)
 {
 	write_at(h, 0, h->out, ANSWER_SIZE, NEXT | WRITE, 1);
 	write_at(h, 1, h->in, HEADER_SIZE, 0, 0);
 	kit_ring_publish(h->ring, 0);
 }
 
-static void index_jumps(struct hostile *h)
+static void index_jumps(struct kit_hand *h)
 {
 	kit_ring_set_available(h->ring, (uint16_t)(h->ring->next_available + h->ring->size + 1));
 }
 
-static void index_goes_back(struct hostile *h)
+static void index_goes_back(struct kit_hand *h)
 {
 	kit_ring_set_available(h->ring, (uint16_t)(h->ring->next_available - 1));
 }
 
-static void indirect_odd_length(struct hostile *h)
+static void indirect_odd_length(struct kit_hand *h)
 {
 	write_table(h, 0, h->in, HEADER_SIZE, 0, 0);
 	write_at(h, 0, h->table, 17, INDIRECT, 0);
 	kit_ring_publish(h->ring, 0);
 }
 
-static void indirect_empty(struct hostile *h)
+static void indirect_empty(struct kit_hand *h)
 {
 	write_at(h, 0, h->table, 0, INDIRECT, 0);
 	kit_ring_publish(h->ring, 0);
 }
 
-static void indirect_huge(struct hostile *h)
+static void indirect_huge(struct kit_hand *h)
 {
 	write_at(h, 0, h->table, 0xfffffff0, INDIRECT, 0);
 	kit_ring_publish(h->ring, 0);
 }
 
-static void indirect_outside_memory(struct hostile *h)
+static void indirect_outside_memory(struct kit_hand *h)
 {
 	write_at(h, 0, NOWHERE, 32, INDIRECT, 0);
 	kit_ring_publish(h->ring, 0);
 }
 
-static void indirect_nested(struct hostile *h)
+static void indirect_nested(struct kit_hand *h)
 {
 	write_table(h, 0, h->table, 16, INDIRECT, 0);
 	write_at(h, 0, h->table, 16, INDIRECT, 0);
 	kit_ring_publish(h->ring, 0);
 }
 
-static void indirect_loop(struct hostile *h)
+static void indirect_loop(struct kit_hand *h)
 {
 	write_table(h, 0, h->in, HEADER_SIZE, NEXT, 1);
 	write_table(h, 1, h->in, HEADER_SIZE, NEXT, 0);
@@ -176,14 +156,14 @@ static void indirect_loop(struct hostile *h)
 	kit_ring_publish(h->ring, 0);
 }
 
-static void indirect_next_outside(struct hostile *h)
+static void indirect_next_outside(struct kit_hand *h)
 {
 	write_table(h, 0, h->in, HEADER_SIZE, NEXT, 2);
 	write_at(h, 0, h->table, 32, INDIRECT, 0);
 	kit_ring_publish(h->ring, 0);
 }
 
-static void indirect_and_next(struct hostile *h)
+static void indirect_and_next(struct kit_hand *h)
 {
 	write_table(h, 0, h->in, HEADER_SIZE, 0, 0);
 	write_at(h, 0, h->table, 16, INDIRECT | NEXT, 1);
@@ -192,7 +172,7 @@ static void indirect_and_next(struct hostile *h)
 }
 
 /* 3 GiB to read, in buffers that are all the same 16 MiB. */
-static void too_much_to_read(struct hostile *h)
+static void too_much_to_read(struct kit_hand *h)
 {
 	for (uint16_t i = 0; i < 200; i++)
 		write_table(h, i, 0x10000, 0x1000000, NEXT, (uint16_t)(i + 1));
@@ -202,7 +182,7 @@ static void too_much_to_read(struct hostile *h)
 }
 
 /* Nothing forbids it, and nobody does it. */
-static void empty_buffers(struct hostile *h)
+static void empty_buffers(struct kit_hand *h)
 {
 	write_at(h, 0, h->in, 0, NEXT, 1);
 	write_at(h, 1, h->in, HEADER_SIZE, NEXT, 2);
@@ -211,7 +191,7 @@ static void empty_buffers(struct hostile *h)
 	kit_ring_publish(h->ring, 0);
 }
 
-static void (*const breakers[])(struct hostile *h) = {
+static void (*const breakers[])(struct kit_hand *h) = {
 	next_out_of_range,
 	head_out_of_range,
 	head_65535,
@@ -245,7 +225,7 @@ static const char *const breaker_names[] = { "next_out_of_range", "head_out_of_r
 
 static void chain(struct conform *c)
 {
-	struct hostile h = hostile(c);
+	struct kit_hand h = kit_hand(conform_machine(c, NULL));
 	breakers[c->variant](&h);
 	kit_ring_kick_always(h.ring);
 	hostile_end(c, &h);
@@ -267,7 +247,7 @@ static void table_not_negotiated(struct conform *c)
 /* The queue breaks after each reset. */
 static void breaks_again(struct conform *c)
 {
-	struct hostile h = hostile(c);
+	struct kit_hand h = kit_hand(conform_machine(c, NULL));
 	for (int round = 0; round < 10; round++) {
 		self_loop(&h);
 		kit_ring_kick_always(h.ring);
@@ -279,7 +259,7 @@ static void breaks_again(struct conform *c)
 /* The cursor queue is broken, and the control queue is not. */
 static void cursor_queue(struct conform *c)
 {
-	struct hostile h = hostile(c);
+	struct kit_hand h = kit_hand(conform_machine(c, NULL));
 	h.ring = &h.m->rings[VIRTIO_GPU_QUEUE_CURSOR];
 	self_loop(&h);
 	kit_ring_kick_always(h.ring);
@@ -295,11 +275,10 @@ static const char *const room_names[] = { "0", "1", "8", "23", "24", "407", "409
 
 static void room_for_the_answer(struct conform *c)
 {
-	struct hostile h = hostile(c);
+	struct kit_hand h = kit_hand(conform_machine(c, NULL));
 	uint32_t room = rooms[c->variant];
 	struct kit_piece pieces[] = { { h.in, HEADER_SIZE, false }, { h.out, room, true } };
 	struct kit_used used = { .token = &h };
-	memset(kit_ptr(&h.m->memory, h.out, KIT_PAGE), 0xee, KIT_PAGE);
 	CHECK_OK(h.m, kit_ring_add(h.ring, pieces, room ? 2 : 1, &h));
 	kit_ring_kick(h.ring);
 	int ret = kit_ring_wait(h.ring, 50);
@@ -314,7 +293,7 @@ static void room_for_the_answer(struct conform *c)
 
 static void no_request(struct conform *c)
 {
-	struct hostile h = hostile(c);
+	struct kit_hand h = kit_hand(conform_machine(c, NULL));
 	struct kit_piece writable = { h.out, ANSWER_SIZE, true };
 	CHECK_OK(h.m, kit_ring_add(h.ring, &writable, 1, &h));
 	kit_ring_kick(h.ring);
@@ -324,7 +303,7 @@ static void no_request(struct conform *c)
 /* The same chain offered many times while the first is in flight. */
 static void same_head_twice(struct conform *c)
 {
-	struct hostile h = hostile(c);
+	struct kit_hand h = kit_hand(conform_machine(c, NULL));
 	write_at(&h, 0, h.in, HEADER_SIZE, NEXT, 1);
 	write_at(&h, 1, h.out, ANSWER_SIZE, WRITE, 0);
 	for (int i = 0; i < 20; i++)
@@ -339,7 +318,7 @@ static const char *const ring_part_names[] = { "descriptors", "available", "used
 
 static void answer_into_the_ring(struct conform *c)
 {
-	struct hostile h = hostile(c);
+	struct kit_hand h = kit_hand(conform_machine(c, NULL));
 	const uint64_t places[] = { h.ring->descriptors, h.ring->available, h.ring->used };
 	write_at(&h, 0, h.in, HEADER_SIZE, NEXT, 1);
 	write_at(&h, 1, places[c->variant], ANSWER_SIZE, WRITE, 0);

@@ -3,91 +3,10 @@
  * Messages that are wrong in shape: each closes the session, with one line in the log, and the next
  * VMM is served.
  */
-#include <unistd.h>
-
-#include "util/fd.h"
+#include "kit/mutation.h"
 #include "wire.h"
 
 #define KEEP 0xfffffffeu /* in a mutation: as it is */
-
-/* One way to break a message. */
-struct mutation {
-	const char *name;
-	bool needs_payload; /* only messages that have one */
-	bool needs_fd;
-	void (*apply)(struct kit_message *message);
-};
-
-static void add_fds(struct kit_message *message, uint32_t count)
-{
-	for (uint32_t i = 0; i < count && message->fd_count < KIT_MAX_FDS; i++)
-		message->fds[message->fd_count++] = fd_eventfd();
-}
-
-static void one_byte_more(struct kit_message *message)
-{
-	message->payload[message->header.size++] = 0;
-}
-
-static void one_byte_less(struct kit_message *message)
-{
-	message->header.size--;
-}
-
-static void no_payload(struct kit_message *message)
-{
-	message->header.size = 0;
-}
-
-static void a_page(struct kit_message *message)
-{
-	memset(message->payload + message->header.size, 0, KIT_MAX_PAYLOAD - message->header.size);
-	message->header.size = KIT_MAX_PAYLOAD;
-}
-
-static void more_fds(struct kit_message *message)
-{
-	/* REM_MEM_REG may come with one, which is to be ignored */
-	add_fds(message, message->header.request == VHOST_USER_REM_MEM_REG ? 2 : 1);
-}
-
-static void fewer_fds(struct kit_message *message)
-{
-	close(message->fds[--message->fd_count]);
-}
-
-static void all_fds(struct kit_message *message)
-{
-	add_fds(message, KIT_MAX_FDS);
-}
-
-static void reply_flag(struct kit_message *message)
-{
-	message->header.flags |= VHOST_USER_REPLY_MASK;
-}
-
-static void version_0(struct kit_message *message)
-{
-	message->header.flags &= ~VHOST_USER_VERSION_MASK;
-}
-
-static void version_2(struct kit_message *message)
-{
-	message->header.flags = 2;
-}
-
-static const struct mutation mutations[] = {
-	{ "one byte more", false, false, one_byte_more },
-	{ "one byte less", true, false, one_byte_less },
-	{ "no payload", true, false, no_payload },
-	{ "a page of payload", false, false, a_page },
-	{ "more descriptors", false, false, more_fds },
-	{ "fewer descriptors", false, true, fewer_fds },
-	{ "253 descriptors", false, false, all_fds },
-	{ "the reply flag", false, false, reply_flag },
-	{ "version 0", false, false, version_0 },
-	{ "version 2", false, false, version_2 },
-};
 
 static struct kit_machine *realized(void)
 {
@@ -111,34 +30,46 @@ static void send_broken(struct kit_machine *m, struct kit_message *message, cons
 		test_fail(__FILE__, __LINE__, "%s: %s", what, m->kit.why);
 }
 
-static void break_message(
-	struct kit_machine *m, const struct kit_request_spec *spec, const struct mutation *mutation)
+static void break_message(struct kit_machine *m, const struct kit_request_spec *spec,
+	const struct kit_mutation *mutation)
 {
 	char what[128];
 	struct kit_message message;
 	snprintf(what, sizeof(what), "%s with %s", spec->name, mutation->name);
 	compose(m, spec->request, &message);
+	if (!kit_mutate(mutation, &message))
+		return;
 	/* QEMU asks for shared objects without saying which. */
-	bool meant = spec->request == VHOST_USER_GET_SHARED_OBJECT && mutation->apply == no_payload;
-	if (meant || (mutation->needs_payload && message.header.size == 0) ||
-		(mutation->needs_fd && message.fd_count == 0)) {
+	if (spec->request == VHOST_USER_GET_SHARED_OBJECT && message.header.size == 0) {
 		kit_message_finish(&message);
 		return;
 	}
-	mutation->apply(&message);
 	wire_expect_close(m);
 	send_broken(m, &message, what);
 	wire_check_closed(m, what);
 }
 
+static void one_fd_more(struct kit_message *message)
+{
+	kit_message_add_fds(message, 1);
+}
+
 static void every_message_misshapen(void)
 {
+	static const struct kit_mutation one_more = {
+		.name = "one descriptor more",
+		.apply = one_fd_more,
+	};
 	struct kit_machine *m = realized();
 	size_t count;
 	const struct kit_request_spec *specs = kit_requests(&count);
-	for (size_t i = 0; i < count; i++)
-		for (size_t k = 0; k < ARRAY_SIZE(mutations); k++)
-			break_message(m, &specs[i], &mutations[k]);
+	for (size_t i = 0; i < count; i++) {
+		for (size_t k = 0; k < KIT_MUTATIONS; k++)
+			break_message(m, &specs[i], &kit_mutations[k]);
+		/* REM_MEM_REG may come with one, which is to be ignored. */
+		if (specs[i].request != VHOST_USER_REM_MEM_REG)
+			break_message(m, &specs[i], &one_more);
+	}
 	wire_end(m);
 }
 
@@ -173,7 +104,7 @@ static void unknown_requests(void)
 		};
 		char what[64];
 		snprintf(what, sizeof(what), "request %u", requests[i]);
-		add_fds(&message, i % 3);
+		kit_message_add_fds(&message, i % 3);
 		wire_expect_close(m);
 		send_broken(m, &message, what);
 		wire_check_closed(m, what);

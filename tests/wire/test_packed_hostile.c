@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "kit/hand.h"
 #include "wire.h"
 
 #define ANSWER_SIZE (uint32_t)sizeof(struct virtio_gpu_resp_display_info)
@@ -17,37 +18,20 @@
 #define AVAILABLE KIT_PACKED_AVAILABLE
 #define USED      KIT_PACKED_USED
 
-struct hostile {
-	struct kit_machine *m;
-	struct kit_ring *ring;
-	uint64_t in, out, table; /* a page of guest memory each */
-};
-
-/* A good request in memory, and room for its answer, to build wrong chains around. */
-static struct hostile hostile(void)
+static struct kit_hand hostile(void)
 {
-	struct hostile h = { .m = wire_machine("none",
-				     &(struct kit_machine_spec){
-					     .packed = true, .sizes = { SIZE, SIZE } }) };
-	struct virtio_gpu_ctrl_hdr request = kit_header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
-	h.ring = &h.m->rings[0];
-	h.in = kit_alloc(&h.m->memory, KIT_PAGE, KIT_PAGE);
-	h.out = kit_alloc(&h.m->memory, KIT_PAGE, KIT_PAGE);
-	h.table = kit_alloc(&h.m->memory, KIT_PAGE, KIT_PAGE);
-	memcpy(kit_ptr(&h.m->memory, h.in, sizeof(request)), &request, sizeof(request));
-	return h;
+	return kit_hand(wire_machine(
+		"none", &(struct kit_machine_spec){ .packed = true, .sizes = { SIZE, SIZE } }));
 }
 
-static void hostile_end(struct hostile *h)
+static void hostile_end(struct kit_hand *h)
 {
-	kit_free(&h->m->memory, h->in, KIT_PAGE);
-	kit_free(&h->m->memory, h->out, KIT_PAGE);
-	kit_free(&h->m->memory, h->table, KIT_PAGE);
+	kit_hand_finish(h);
 	wire_end(h->m);
 }
 
 /* Available, so many places ahead. */
-static void put(struct hostile *h, uint32_t ahead, const struct kit_packed_descriptor *descriptor)
+static void put(struct kit_hand *h, uint32_t ahead, const struct kit_packed_descriptor *descriptor)
 {
 	struct kit_position at = kit_packed_ahead(h->ring, h->ring->available_at, ahead);
 	kit_packed_write(h->ring, ahead, descriptor, kit_packed_marks(at));
@@ -58,96 +42,96 @@ static void put(struct hostile *h, uint32_t ahead, const struct kit_packed_descr
 	kit_packed_table_write(                                                                    \
 		&(h)->m->memory, (h)->table, at, &(struct kit_packed_descriptor){ __VA_ARGS__ })
 
-static void id_outside(struct hostile *h)
+static void id_outside(struct kit_hand *h)
 {
 	PUT(h, 0, h->in, 24, SIZE, 0);
 }
 
-static void id_65535(struct hostile *h)
+static void id_65535(struct kit_hand *h)
 {
 	PUT(h, 0, h->in, 24, 65535, 0);
 }
 
-static void last_id_outside(struct hostile *h)
+static void last_id_outside(struct kit_hand *h)
 {
 	PUT(h, 1, h->out, ANSWER_SIZE, SIZE, WRITE);
 	PUT(h, 0, h->in, 24, 0, NEXT);
 }
 
-static void longer_than_the_ring(struct hostile *h)
+static void longer_than_the_ring(struct kit_hand *h)
 {
 	for (uint32_t i = SIZE; i-- > 0;)
 		PUT(h, i, h->out, 1, 0, NEXT | WRITE);
 }
 
-static void over_what_is_not_available(struct hostile *h)
+static void over_what_is_not_available(struct kit_hand *h)
 {
 	PUT(h, 0, h->in, 24, 0, NEXT);
 }
 
-static void over_what_is_used(struct hostile *h)
+static void over_what_is_used(struct kit_hand *h)
 {
 	kit_packed_write(h->ring, 1,
 		&(struct kit_packed_descriptor){ h->out, ANSWER_SIZE, 0, WRITE }, AVAILABLE | USED);
 	PUT(h, 0, h->in, 24, 0, NEXT);
 }
 
-static void outside_memory(struct hostile *h)
+static void outside_memory(struct kit_hand *h)
 {
 	PUT(h, 0, UINT64_C(1) << 40, 24, 0, 0);
 }
 
-static void in_the_hole(struct hostile *h)
+static void in_the_hole(struct kit_hand *h)
 {
 	PUT(h, 0, (UINT64_C(64) << 20) - 12, 24, 0, 0);
 }
 
-static void address_wraps(struct hostile *h)
+static void address_wraps(struct kit_hand *h)
 {
 	PUT(h, 0, UINT64_MAX - 11, 24, 0, 0);
 }
 
-static void answer_outside_memory(struct hostile *h)
+static void answer_outside_memory(struct kit_hand *h)
 {
 	PUT(h, 1, UINT64_C(1) << 40, ANSWER_SIZE, 0, WRITE);
 	PUT(h, 0, h->in, 24, 0, NEXT);
 }
 
-static void readable_behind_writable(struct hostile *h)
+static void readable_behind_writable(struct kit_hand *h)
 {
 	PUT(h, 1, h->in, 24, 0, 0);
 	PUT(h, 0, h->out, ANSWER_SIZE, 0, NEXT | WRITE);
 }
 
-static void indirect_odd_length(struct hostile *h)
+static void indirect_odd_length(struct kit_hand *h)
 {
 	TABLE(h, 0, h->in, 24, 0, 0);
 	PUT(h, 0, h->table, 17, 0, INDIRECT);
 }
 
-static void indirect_empty(struct hostile *h)
+static void indirect_empty(struct kit_hand *h)
 {
 	PUT(h, 0, h->table, 0, 0, INDIRECT);
 }
 
-static void indirect_huge(struct hostile *h)
+static void indirect_huge(struct kit_hand *h)
 {
 	PUT(h, 0, h->table, 0xfffffff0, 0, INDIRECT);
 }
 
-static void indirect_outside_memory(struct hostile *h)
+static void indirect_outside_memory(struct kit_hand *h)
 {
 	PUT(h, 0, UINT64_C(1) << 40, 32, 0, INDIRECT);
 }
 
-static void indirect_and_next(struct hostile *h)
+static void indirect_and_next(struct kit_hand *h)
 {
 	TABLE(h, 0, h->in, 24, 0, 0);
 	PUT(h, 1, h->out, ANSWER_SIZE, 0, WRITE);
 	PUT(h, 0, h->table, 16, 0, INDIRECT | NEXT);
 }
 
-static void indirect_behind_direct(struct hostile *h)
+static void indirect_behind_direct(struct kit_hand *h)
 {
 	TABLE(h, 0, h->out, ANSWER_SIZE, 0, WRITE);
 	PUT(h, 1, h->table, 16, 0, INDIRECT);
@@ -156,7 +140,7 @@ static void indirect_behind_direct(struct hostile *h)
 
 static const struct {
 	const char *name;
-	void (*break_ring)(struct hostile *h);
+	void (*break_ring)(struct kit_hand *h);
 } breakers[] = {
 	{ "id outside", id_outside },
 	{ "id 65535", id_65535 },
@@ -178,7 +162,7 @@ static const struct {
 };
 
 /* The guest resets the device, and its driver begins anew. */
-static void restart(struct hostile *h, const char *after)
+static void restart(struct kit_hand *h, const char *after)
 {
 	CHECK_OK(h->m, kit_vmm_play(&h->m->vmm, h->m->vmm.profile->stop));
 	CHECK_OK(h->m, kit_vmm_reset(&h->m->vmm));
@@ -190,7 +174,7 @@ static void restart(struct hostile *h, const char *after)
 }
 
 /* The backend says on the error descriptor that the queue is broken. */
-static void check_broken(struct hostile *h, const char *what)
+static void check_broken(struct kit_hand *h, const char *what)
 {
 	uint64_t count;
 	if (kit_wait_fd(&h->m->kit, h->ring->err_fd, POLLIN, -1) < 0)
@@ -202,7 +186,7 @@ static void check_broken(struct hostile *h, const char *what)
  * reset everything works. At the beginning of the ring and around its end. */
 static void broken_rings(void)
 {
-	struct hostile h = hostile();
+	struct kit_hand h = hostile();
 	for (size_t i = 0; i < ARRAY_SIZE(breakers); i++) {
 		for (uint32_t before = 0; before < 2 * SIZE; before += SIZE - 1) {
 			for (uint32_t k = 0; k < before; k++)
@@ -221,7 +205,7 @@ static void broken_rings(void)
 /* An id that is in flight: the queue breaks, what was in flight is answered once. */
 static void same_id_twice(void)
 {
-	struct hostile h = hostile();
+	struct kit_hand h = hostile();
 	h.m->display.answers[VHOST_USER_GPU_GET_DISPLAY_INFO] = KIT_DISPLAY_SILENT;
 	for (uint32_t i = 0; i < 4; i++) {
 		PUT(&h, 1, h.out, ANSWER_SIZE, 3, WRITE);
@@ -241,7 +225,7 @@ static void same_id_twice(void)
 static void marks_that_mean_nothing(void)
 {
 	static const uint16_t marks[] = { 0, USED, AVAILABLE | USED };
-	struct hostile h = hostile();
+	struct kit_hand h = hostile();
 	kit_backend_log_mark(h.m->backend);
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
 		kit_packed_write(
@@ -257,8 +241,9 @@ static void marks_that_mean_nothing(void)
 /* In an indirect table only WRITE means something. */
 static void flags_of_a_table_are_ignored(void)
 {
-	struct hostile h = hostile();
+	struct kit_hand h = hostile();
 	struct virtio_gpu_resp_display_info *answer = kit_ptr(&h.m->memory, h.out, sizeof(*answer));
+	answer->hdr.type = 0;
 	TABLE(&h, 0, h.in, 24, 0xffff, INDIRECT | NEXT | AVAILABLE);
 	TABLE(&h, 1, h.out, ANSWER_SIZE, 0x8000, WRITE | NEXT | USED);
 	PUT(&h, 0, h.table, 32, 2, INDIRECT | WRITE);
@@ -272,7 +257,7 @@ static void flags_of_a_table_are_ignored(void)
 /* The answer goes into the ring itself, or the areas of events. */
 static void answers_into_the_ring(void)
 {
-	struct hostile h = hostile();
+	struct kit_hand h = hostile();
 	uint64_t places[] = { h.ring->descriptors, h.ring->used, h.ring->available };
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		PUT(&h, 1, places[i], 256, 0, WRITE);
@@ -288,7 +273,7 @@ static void answers_into_the_ring(void)
 /* Event structures full of nonsense: at worst there are more interrupts. */
 static void events_that_mean_nothing(void)
 {
-	struct hostile h = hostile();
+	struct kit_hand h = hostile();
 	for (uint32_t flags = 0; flags < 8; flags++) {
 		for (uint32_t position = 0; position < 0x10000; position += 0x1fff) {
 			h.ring->polling = true;
