@@ -83,3 +83,7 @@ pid_t kit_backend_find(struct kit_backend *backend, const char *program);
 /* Sums over all processes. 0, or -EACCES when one may not be looked into (its descriptors are then
  * left out). */
 int kit_backend_usage(struct kit_backend *backend, struct kit_usage *ret_usage);
+
+/* True when memory_kib is more than `kib` above what it was. With sanitizers (KIT_SANITIZED in the
+ * environment), which keep what was freed for a while, only when it is far more. */
+bool kit_usage_grew(const struct kit_usage *before, const struct kit_usage *after, uint64_t kib);

@@ -8,6 +8,9 @@
 
 #include "kit/backend.h"
 
+/* What ASan's quarantine holds, and some more. */
+#define SANITIZERS_KEEP_KIB (320u << 10)
+
 /* Appends the children of all threads of a process. */
 static uint32_t add_children(pid_t pid, pid_t *pids, uint32_t count, uint32_t max)
 {
@@ -111,4 +114,9 @@ int kit_backend_usage(struct kit_backend *backend, struct kit_usage *ret_usage)
 	}
 	*ret_usage = usage;
 	return ret;
+}
+bool kit_usage_grew(const struct kit_usage *before, const struct kit_usage *after, uint64_t kib)
+{
+	uint64_t most = kib + (getenv("KIT_SANITIZED") ? SANITIZERS_KEEP_KIB : 0);
+	return after->memory_kib > before->memory_kib + most;
 }

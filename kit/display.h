@@ -132,8 +132,9 @@ int kit_display_acknowledge(struct kit_display *display);
 /* Waits until so many messages of a request have come in all. 0, -ETIMEDOUT (with `why`), … */
 int kit_display_wait(struct kit_display *display, uint32_t request, uint32_t count);
 
-/* Waits until the scanout shows this picture. On failure `why` says how it differs, and the two are
- * written as PNG files when KIT_PICTURES in the environment names a folder. */
+/* Waits until the scanout shows this picture, which none does before its first update. On failure
+ * `why` says how it differs, and the two are written as PNG files when KIT_PICTURES in the
+ * environment names a folder. */
 int kit_display_wait_picture(
 	struct kit_display *display, uint32_t scanout, const struct kit_picture *expected);
 

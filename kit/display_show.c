@@ -13,7 +13,8 @@
 #define FOURCC(a, b, c, d)                                                                         \
 	((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16 | (uint32_t)(d) << 24)
 
-#define PATIENCE_MS 1000u
+#define PATIENCE_MS   1000u
+#define UNKNOWN_PIXEL 0x00bad1deu
 
 static void scanout_off(struct kit_scanout *scanout)
 {
@@ -78,6 +79,15 @@ static void get_edid(struct kit_display *display, const struct kit_display_messa
 
 /* --- pixels -------------------------------------------------------------------------------- */
 
+/* What a display has before the first update is not known: a pixel says so, which no test draws. */
+static struct kit_picture *unknown_picture(uint32_t width, uint32_t height)
+{
+	struct kit_picture *picture = kit_picture_create(width, height);
+	if (picture && width && height)
+		kit_picture_fill(picture, kit_rect(0, 0, 1, 1), UNKNOWN_PIXEL);
+	return picture;
+}
+
 static void set_scanout(struct kit_display *display, const struct kit_display_message *message)
 {
 	struct vhost_user_gpu_scanout request;
@@ -92,7 +102,7 @@ static void set_scanout(struct kit_display *display, const struct kit_display_me
 		kit_display_violation(display, "SCANOUT of %u x %u", request.width, request.height);
 		return;
 	}
-	scanout->picture = kit_picture_create(request.width, request.height);
+	scanout->picture = unknown_picture(request.width, request.height);
 }
 
 static void update(struct kit_display *display, const struct kit_display_message *message)
@@ -210,7 +220,7 @@ static void dmabuf_scanout(struct kit_display *display, const struct kit_display
 	scanout->modifier = request.modifier;
 	scanout->has_modifier = second;
 	scanout->fd = fd_steal(&message->fds[0]);
-	scanout->picture = kit_picture_create(info->width, info->height);
+	scanout->picture = unknown_picture(info->width, info->height);
 }
 
 static void dmabuf_update(struct kit_display *display, const struct kit_display_message *message)

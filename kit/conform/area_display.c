@@ -492,10 +492,7 @@ static void dark_after_a_reset(struct conform *c)
 
 static uint32_t count_fds(struct kit_machine *m)
 {
-	struct kit_usage usage;
-	if (kit_backend_usage(m->backend, &usage) < 0)
-		conform_skip("%s", m->kit.why);
-	return usage.fds;
+	return guest_usage(m).fds;
 }
 
 static void check_fds(struct kit_machine *m, uint32_t before, uint32_t rounds)

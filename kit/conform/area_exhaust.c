@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "kit/conform/gl.h"
+#include "kit/conform/guest.h"
 
 #define BGRX VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM
 #define ARGB VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM
@@ -14,27 +15,6 @@
 #define GROWTH_KIB  8192u /* caches, fragments: what is no leak */
 #define MAX_IDS     70000u
 #define GOOD_SOURCE 7u /* a resource that cases leave alone */
-
-/* --- what the backend has ------------------------------------------------------------------ */
-
-static struct kit_usage usage_of(struct kit_machine *m)
-{
-	struct kit_usage usage;
-	if (kit_backend_usage(m->backend, &usage) < 0)
-		conform_skip("%s", m->kit.why);
-	return usage;
-}
-
-static void check_no_more(struct kit_machine *m, const struct kit_usage *before)
-{
-	struct kit_usage after = usage_of(m);
-	if (after.fds > before->fds)
-		kit_check_failed(KIT_HERE, "%u descriptors, %u before", after.fds, before->fds);
-	if (after.memory_kib > before->memory_kib + GROWTH_KIB)
-		kit_check_failed(KIT_HERE, "%llu KiB, %llu before",
-			(unsigned long long)after.memory_kib,
-			(unsigned long long)before->memory_kib);
-}
 
 /* --- one command, very often --------------------------------------------------------------- */
 
@@ -137,9 +117,9 @@ static void mistake(struct conform *c)
 	CHECK_GOOD(m, kit_gpu_create_2d(&m->gpu, 9, BGRX, 64, 64));
 	const union request *request = &mistakes[c->variant].request;
 	repeat(m, request, mistakes[c->variant].size, WARM_UP);
-	struct kit_usage before = usage_of(m);
+	struct kit_usage before = guest_usage(m);
 	repeat(m, request, mistakes[c->variant].size, TIMES);
-	check_no_more(m, &before);
+	guest_check_usage(m, &before, GROWTH_KIB);
 	kit_surface_finish(&good);
 	conform_end(c, m);
 }
@@ -166,10 +146,10 @@ static void resources(struct conform *c)
 	static const uint32_t sides[] = { 1, 256, 2048, 8192 };
 	struct kit_machine *m = conform_machine(c, NULL);
 	uint32_t count = take_all(m, sides[c->variant]);
-	struct kit_usage before = usage_of(m);
+	struct kit_usage before = guest_usage(m);
 	CHECK(count > 0);
 	CHECK_INT(take_all(m, sides[c->variant]), count);
-	check_no_more(m, &before);
+	guest_check_usage(m, &before, GROWTH_KIB);
 	conform_end(c, m);
 }
 
@@ -197,9 +177,9 @@ static void backing(struct conform *c)
 		for (uint32_t i = 1; i <= count; i++)
 			CHECK_OK(m, kit_gpu_unref(&m->gpu, i));
 		if (round == 0)
-			before = usage_of(m);
+			before = guest_usage(m);
 	}
-	check_no_more(m, &before);
+	guest_check_usage(m, &before, GROWTH_KIB);
 	free(entries);
 	kit_free(&m->memory, page, KIT_PAGE);
 	conform_end(c, m);
@@ -214,9 +194,9 @@ static void resource_cycles(struct conform *c)
 		CHECK_GOOD(m, kit_gpu_create_2d(&m->gpu, i % 3 + 1, BGRX, 100, 100));
 		CHECK_GOOD(m, kit_gpu_unref(&m->gpu, i % 3 + 1));
 		if (i == TIMES / 10)
-			before = usage_of(m);
+			before = guest_usage(m);
 	}
-	check_no_more(m, &before);
+	guest_check_usage(m, &before, GROWTH_KIB);
 	conform_end(c, m);
 }
 
@@ -230,9 +210,9 @@ static void cursor_cycles(struct conform *c)
 		const struct virtio_gpu_update_cursor cursor = { .resource_id = i % 2 };
 		CHECK_GOOD(m, kit_gpu_update_cursor(&m->gpu, cursor));
 		if (i == TIMES / 10)
-			before = usage_of(m);
+			before = guest_usage(m);
 	}
-	check_no_more(m, &before);
+	guest_check_usage(m, &before, GROWTH_KIB);
 	kit_surface_finish(&s);
 	conform_end(c, m);
 }
@@ -246,11 +226,10 @@ static void context_cycles(struct conform *c)
 		gl_context(m, i % 3 + 1);
 		CHECK_GOOD(m, kit_gpu_ctx_destroy(&m->gpu, i % 3 + 1));
 		if (i == TIMES / 3)
-			before = usage_of(m);
+			before = guest_usage(m);
 	}
 	/* a graphics driver keeps what it likes */
-	before.memory_kib += 8 * GROWTH_KIB;
-	check_no_more(m, &before);
+	guest_check_usage(m, &before, 9 * GROWTH_KIB);
 	conform_end(c, m);
 }
 
@@ -273,9 +252,9 @@ static void fence_flood(struct conform *c)
 		kit_ring_kick(&m->rings[VIRTIO_GPU_QUEUE_CONTROL]);
 		CHECK_OK(m, kit_gpu_drain(&m->gpu));
 		if (round == 20)
-			before = usage_of(m);
+			before = guest_usage(m);
 	}
-	check_no_more(m, &before);
+	guest_check_usage(m, &before, GROWTH_KIB);
 	conform_end(c, m);
 }
 
@@ -301,9 +280,9 @@ static void vmm_killed(struct conform *c)
 		}
 		CHECK_OK(m, kit_machine_reconnect(m));
 		if (round == 5)
-			before = usage_of(m);
+			before = guest_usage(m);
 	}
-	check_no_more(m, &before);
+	guest_check_usage(m, &before, GROWTH_KIB);
 	conform_end(c, m);
 }
 

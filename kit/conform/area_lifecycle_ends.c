@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "kit/conform/conform.h"
+#include "kit/conform/guest.h"
 #include "util/fd.h"
 
 #define XRGB     VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM
@@ -159,8 +159,6 @@ static void gone_in_flight(struct conform *c)
 static void ends_on_sigterm(struct conform *c)
 {
 	struct kit_machine *m = conform_machine(c, NULL);
-	if (!m->own_backend)
-		conform_skip("the backend is kept for the next case");
 	CHECK_OK(m, kit_backend_stop(m->backend));
 	CHECK_OK(m, kit_vmm_wait_closed(&m->vmm));
 	conform_close(c, m);
@@ -225,21 +223,13 @@ static void question_that_is_not_read(struct conform *c)
 #define ROUNDS     1500u
 #define GROWTH_KIB 4096u
 
-/* Sanitizers keep what was freed: nothing is judged then. */
-static uint64_t memory_of(struct kit_machine *m)
-{
-	struct kit_usage usage;
-	bool known = !getenv("KIT_SANITIZED") && kit_backend_usage(m->backend, &usage) == 0;
-	return known ? usage.memory_kib : 0;
-}
-
 /* Create, attach, destroy; and commands that fail at their last step. */
 static void resources_come_and_go(struct conform *c)
 {
 	struct kit_machine *m = conform_machine(c, NULL);
 	struct virtio_gpu_mem_entry good = { 0x10000, 65536, 0 };
 	struct virtio_gpu_mem_entry bad = { UINT64_C(1) << 40, 65536, 0 };
-	uint64_t before = 0;
+	struct kit_usage before = { 0 };
 	for (uint32_t i = 0; i < ROUNDS; i++) {
 		CHECK_GOOD(m, kit_gpu_create_2d(&m->gpu, 1 + i, XRGB, 128, 128));
 		CHECK_GOOD(m, kit_gpu_attach(&m->gpu, 1 + i, &good, 1));
@@ -248,12 +238,9 @@ static void resources_come_and_go(struct conform *c)
 		CHECK_GOOD(m, kit_gpu_unref(&m->gpu, 1 + i));
 		CHECK_ERROR(m, kit_gpu_attach(&m->gpu, 1 + i, &bad, 1));
 		if (i == ROUNDS / 10)
-			before = memory_of(m);
+			before = guest_usage(m);
 	}
-	uint64_t after = memory_of(m);
-	if (before && after > before + GROWTH_KIB)
-		kit_check_failed(KIT_HERE, "memory grew from %llu to %llu KiB",
-			(unsigned long long)before, (unsigned long long)after);
+	guest_check_usage(m, &before, GROWTH_KIB);
 	conform_end(c, m);
 }
 
@@ -298,7 +285,7 @@ static const struct conform_case cases[] = {
 	{ "gone_in_flight", "a VMM may be killed at any time", .run = gone_in_flight, MANY,
 		.hostile = true },
 	{ "ends_on_sigterm", "vhost-user, backend program conventions: it ends on SIGTERM",
-		.run = ends_on_sigterm },
+		.run = ends_on_sigterm, .needs = CONFORM_NEEDS_OWN },
 	{ "channel", "vhost-user: SET_BACKEND_REQ_FD: the channel is optional", .run = channel,
 		.variants = channel_names, .protocol = CONFORM_PROTOCOL(BACKEND_REQ) },
 	{ "display_does_not_read", "QEMU's display may stop reading: the guest goes on",

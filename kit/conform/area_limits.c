@@ -101,14 +101,6 @@ static void last_one_works(struct conform *c)
 	conform_end(c, m);
 }
 
-static struct kit_usage usage_of(struct kit_machine *m)
-{
-	struct kit_usage usage;
-	if (kit_backend_usage(m->backend, &usage) < 0)
-		conform_skip("%s", m->kit.why);
-	return usage;
-}
-
 static void refusals_take_nothing(struct conform *c)
 {
 	enum { TIMES = 2000 };
@@ -119,14 +111,9 @@ static void refusals_take_nothing(struct conform *c)
 		CHECK_TYPE(m, create(m, count + i, LARGE), NO_MEMORY);
 		CHECK_ERROR(m, kit_gpu_unref(&m->gpu, FIRST + count + i));
 		if (i == TIMES / 10)
-			before = usage_of(m);
+			before = guest_usage(m);
 	}
-	struct kit_usage after = usage_of(m);
-	if (after.memory_kib > before.memory_kib + GROWTH_KIB)
-		kit_check_failed(KIT_HERE, "%llu KiB, %llu before",
-			(unsigned long long)after.memory_kib,
-			(unsigned long long)before.memory_kib);
-	CHECK(after.fds <= before.fds);
+	guest_check_usage(m, &before, GROWTH_KIB);
 	empty(m, count);
 	conform_end(c, m);
 }

@@ -14,19 +14,21 @@
 #include "kit/conform/plan.h"
 #include "util/checked.h"
 
-#define MAX_MACHINES    16u
-#define START_MS        15000 /* a renderer may have to load a graphics driver */
-#define LEAK_TIMEOUT_MS 1000
-#define PROMPT_MS       100u
-#define PROMPT_TRIES    3u
-#define LOG_TAIL        3000u /* bytes of the backend's log that are shown */
+#define MAX_MACHINES 16u
+#define PROMPT_MS    100u
+#define PROMPT_TRIES 3u
+#define LOG_TAIL     3000u /* bytes of the backend's log that are shown */
 
 static struct {
 	struct conform_plan *plan;
+	struct kit_backend *kept; /* NULL: each machine starts its own */
 	int result_fd;
+	bool blind;
 	struct {
 		struct kit_machine *machine; /* NULL: gone */
-		uint32_t fds; /* of the backend when it was connected; 0: not known */
+		/* of the backend: before it was connected if others were served before, else when it
+		 * was; 0: not known */
+		uint32_t fds;
 	} machines[MAX_MACHINES];
 	uint32_t count;
 } running;
@@ -50,7 +52,7 @@ static bool is_own(const struct kit_machine *machine)
 static void end_case(enum conform_verdict verdict, const char *why) __attribute__((noreturn));
 static void end_case(enum conform_verdict verdict, const char *why)
 {
-	struct conform_result result = { .verdict = verdict };
+	struct conform_result result = { .verdict = verdict, .blind = running.blind };
 	snprintf(result.why, sizeof(result.why), "%s", why);
 	for (uint32_t i = 0; i < running.count; i++) {
 		struct kit_machine *machine = running.machines[i].machine;
@@ -120,6 +122,12 @@ void conform_skip(const char *format, ...)
 	end_case(CONFORM_SKIP, text);
 }
 
+void conform_blind(const char *why)
+{
+	running.blind = true;
+	end_case(CONFORM_SKIP, why);
+}
+
 void conform_reject(struct conform *c, struct kit_machine *machine, const char *format, ...)
 {
 	char text[320];
@@ -147,7 +155,7 @@ static uint32_t count_fds(struct kit_backend *backend)
 	return kit_backend_usage(backend, &usage) == 0 ? usage.fds : 0;
 }
 
-static void remember(struct kit_machine *machine)
+static void remember(struct kit_machine *machine, uint32_t fds)
 {
 	uint32_t at = 0;
 	while (at < running.count && running.machines[at].machine)
@@ -155,7 +163,7 @@ static void remember(struct kit_machine *machine)
 	CHECK(at < MAX_MACHINES);
 	running.count = max_u32(running.count, at + 1);
 	running.machines[at].machine = machine;
-	running.machines[at].fds = 0;
+	running.machines[at].fds = fds;
 	/* one that has answered has begun to serve the connection */
 	if (is_own(machine) && machine->spec.stage <= KIT_STAGE_REALIZED)
 		running.machines[at].fds = count_fds(machine->backend);
@@ -171,14 +179,14 @@ struct kit_machine *conform_machine(struct conform *c, const struct kit_machine_
 	own.command = running.plan->options.backend;
 	own.seen = &running.plan->shared->seen;
 	own.end = KIT_END_SOMEHOW;
-	own.patience_ms = START_MS;
-	struct kit_machine *machine = running.plan->kept
-		? kit_machine_attach(running.plan->kept, &own)
-		: kit_machine_create(&own);
+	own.patience_ms = CONFORM_START_MS;
+	uint32_t fds = running.kept ? count_fds(running.kept) : 0;
+	struct kit_machine *machine =
+		running.kept ? kit_machine_attach(running.kept, &own) : kit_machine_create(&own);
 	/* the reason has been said on standard error, which whoever reports looks at */
 	if (!machine)
 		end_case(CONFORM_FAIL, "");
-	remember(machine);
+	remember(machine, fds);
 	return machine;
 }
 
@@ -230,23 +238,33 @@ void conform_check_recovers(struct kit_machine *machine)
 	conform_check_alive(machine);
 }
 
+/* How many descriptors there may be without a connection; 0: not known, or another machine has one. */
+static uint32_t may_have(const struct kit_machine *machine)
+{
+	uint32_t fds = 0;
+	for (uint32_t i = 0; i < running.count; i++) {
+		const struct kit_machine *other = running.machines[i].machine;
+		if (other == machine)
+			fds = running.machines[i].fds;
+		else if (other && other->backend == machine->backend && other->vmm.sock >= 0)
+			return 0;
+	}
+	return fds;
+}
+
 /* After a disconnect nothing is left of what the connection brought. */
 static void check_leaks(struct conform *c, struct kit_machine *machine)
 {
-	uint32_t before = 0, now = 0;
-	for (uint32_t i = 0; i < running.count; i++)
-		if (running.machines[i].machine == machine)
-			before = running.machines[i].fds;
+	uint32_t before = may_have(machine), now = 0;
 	if (!before || !c->probe->many || !kit_backend_alive(machine->backend))
 		return;
 	kit_machine_disconnect(machine);
-	uint64_t deadline = kit_now() + LEAK_TIMEOUT_MS;
+	uint64_t deadline = kit_now() + (uint64_t)machine->kit.timeout_ms;
 	while ((now = count_fds(machine->backend)) > before && kit_now() < deadline)
 		usleep(2000);
 	if (now > before)
-		kit_check_failed(KIT_HERE,
-			"the backend keeps descriptors: %u with a connection, %u after it", before,
-			now);
+		kit_check_failed(KIT_HERE, "the backend keeps descriptors: %u %s, %u after it",
+			before, running.kept ? "before the connection" : "with a connection", now);
 }
 
 void conform_close(struct conform *c, struct kit_machine *machine)
@@ -300,7 +318,7 @@ struct kit_machine *conform_check_refused(
 	int ret = answers_or_closes(machine);
 	if (ret < 0)
 		kit_check_error(KIT_HERE, machine, what, ret);
-	if (c->probe->many || running.plan->kept) {
+	if (c->probe->many || running.kept) {
 		if (!kit_backend_alive(machine->backend))
 			kit_check_failed(KIT_HERE, "%s: the backend ended", what);
 		CHECK_OK(machine, kit_machine_reconnect(machine));
@@ -377,25 +395,6 @@ struct virtio_gpu_config conform_config(struct kit_machine *machine)
 
 /* --- the process --------------------------------------------------------------------------- */
 
-static void start(struct conform_plan *plan, int result_fd)
-{
-	running.plan = plan;
-	running.result_fd = result_fd;
-}
-
-void conform_child(struct conform_plan *plan, const struct conform_item *item, int result_fd)
-{
-	struct conform c = {
-		.row = item->row,
-		.variant = item->variant,
-		.probe = &plan->shared->probe,
-		.hostile = plan->options.hostile,
-	};
-	start(plan, result_fd);
-	item->row->run(&c);
-	end_case(CONFORM_PASS, "");
-}
-
 static bool has_capset(struct kit_machine *machine, uint32_t id)
 {
 	struct virtio_gpu_config config = conform_config(machine);
@@ -429,11 +428,9 @@ static bool uses_display(struct kit_machine *machine)
 	return shown;
 }
 
-void conform_child_probe(struct conform_plan *plan, int result_fd)
+static void find_out(struct conform_probe *probe)
 {
-	struct conform_probe *probe = &plan->shared->probe;
 	struct conform c = { .probe = probe };
-	start(plan, result_fd);
 	const struct kit_machine_spec connected = { .stage = KIT_STAGE_CONNECTED };
 	conform_close(&c, conform_machine(&c, &connected));
 	probe->runs = true;
@@ -447,5 +444,24 @@ void conform_child_probe(struct conform_plan *plan, int result_fd)
 	probe->many = kit_machine_reconnect(machine) == 0;
 	probe->done = true;
 	conform_close(&c, machine);
+}
+
+void conform_child(const struct conform_child *child)
+{
+	struct conform_plan *plan = child->plan;
+	running.plan = plan;
+	running.kept = child->kept;
+	running.result_fd = child->result_fd;
+	if (child->item) {
+		struct conform c = {
+			.row = child->item->row,
+			.variant = child->item->variant,
+			.probe = &plan->shared->probe,
+			.hostile = plan->options.hostile,
+		};
+		c.row->run(&c);
+	} else {
+		find_out(&plan->shared->probe);
+	}
 	end_case(CONFORM_PASS, "");
 }

@@ -33,6 +33,8 @@
 #define CONFORM_NEEDS_DISPLAY (1u << 1) /* one that shows pictures on the VMM's display */
 #define CONFORM_NEEDS_VIRGL   (1u << 2) /* one with the capability set of virgl */
 
+#define CONFORM_NEEDS_OWN (1u << 3) /* one for this case alone, even if others share it */
+
 #define CONFORM_MAX_WHY 400u /* bytes of a reason, with the end */
 
 #define CONFORM_FEATURE(name)  (UINT64_C(1) << VIRTIO_##name)
@@ -126,8 +128,11 @@ void conform_check_recovers(struct kit_machine *machine);
 struct kit_machine *conform_check_refused(
 	struct conform *c, struct kit_machine *machine, const char *what);
 
-/* Ends the case. */
+/* Ends the case: the backend does not offer what it is about. */
 void conform_skip(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+/* Ends the case: it cannot be seen on this machine, or by this user. A SKIP to harnesses as well. */
+void conform_blind(const char *why) __attribute__((noreturn));
 
 /* Ends the case: this was refused as it may be. The machine (may be NULL) must still answer. */
 void conform_reject(struct conform *c, struct kit_machine *machine, const char *format, ...)

@@ -213,6 +213,25 @@ void guest_wait_off(struct kit_machine *machine, uint32_t scanout)
 	CHECK_OK(machine, ret);
 }
 
+struct kit_usage guest_usage(struct kit_machine *machine)
+{
+	struct kit_usage usage;
+	if (kit_backend_usage(machine->backend, &usage) < 0)
+		conform_blind(machine->kit.why);
+	return usage;
+}
+
+void guest_check_usage(struct kit_machine *machine, const struct kit_usage *before, uint64_t kib)
+{
+	struct kit_usage after = guest_usage(machine);
+	if (after.fds > before->fds)
+		kit_check_failed(KIT_HERE, "%u descriptors, %u before", after.fds, before->fds);
+	if (kit_usage_grew(before, &after, kib))
+		kit_check_failed(KIT_HERE, "%llu KiB, %llu before",
+			(unsigned long long)after.memory_kib,
+			(unsigned long long)before->memory_kib);
+}
+
 void guest_watch(struct kit_machine *machine)
 {
 	CHECK_OK(machine, kit_pump(&machine->kit, WATCH_MS));

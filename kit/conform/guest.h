@@ -65,6 +65,12 @@ int guest_send_request(struct kit_machine *machine, const struct guest_request *
 /* Waits until the scanout is off. */
 void guest_wait_off(struct kit_machine *machine, uint32_t scanout);
 
+/* What the backend has; ends the case where that cannot be seen. */
+struct kit_usage guest_usage(struct kit_machine *machine);
+
+/* It has no more descriptors than then, and at most `kib` more memory. */
+void guest_check_usage(struct kit_machine *machine, const struct kit_usage *before, uint64_t kib);
+
 /* For long enough to see what should not come. */
 void guest_watch(struct kit_machine *machine);
 

@@ -45,7 +45,7 @@ static void print_help(void)
 	       "                       those in good faith\n"
 	       "  -l, --list           list the cases, and what each holds the backend to\n"
 	       "      --json FILE      write the results to FILE\n"
-	       "  -k, --keep           one backend for all cases, not a new one for each\n"
+	       "  -k, --keep           the same backend for many cases, not a new one for each\n"
 	       "  -j, --jobs N         so many cases at a time (as many as processors)\n"
 	       "  -t, --timeout MS     how long an answer may take (1000)\n"
 	       "      --tap            print results for test harnesses\n"
@@ -157,7 +157,6 @@ static int run(struct conform_plan *plan)
 	if (plan->shared == MAP_FAILED)
 		return -errno;
 	set_timeout(plan->options.timeout_ms);
-	kit_init(&plan->kit);
 	int ret = conform_run(plan, conform_report_item);
 	if (ret < 0)
 		return ret;

@@ -75,7 +75,6 @@ void conform_plan_finish(struct conform_plan *plan)
 	for (size_t i = 0; i < plan->count; i++)
 		free(plan->items[i].log);
 	free(plan->items);
-	kit_backend_destroy(plan->kept);
 }
 
 uint32_t conform_plan_count(const struct conform_plan *plan, enum conform_verdict verdict)

@@ -20,6 +20,7 @@ extern const char *const conform_verdict_names[CONFORM_VERDICTS];
 
 #define CONFORM_MAX_NAME     120u
 #define CONFORM_MAX_PATTERNS 64u
+#define CONFORM_START_MS     15000 /* a renderer may have to load a graphics driver */
 
 struct conform_options {
 	const char *backend; /* command line */
@@ -45,6 +46,7 @@ struct conform_item {
 	char why[CONFORM_MAX_WHY]; /* of anything but PASS */
 	uint32_t duration_ms;
 	bool ended;
+	bool not_offered; /* skipped, and not because of the machine that this runs on */
 	char *log; /* owned: what it wrote to standard error; NULL: nothing */
 };
 
@@ -53,8 +55,6 @@ struct conform_plan {
 	struct conform_item *items; /* owned */
 	size_t count;
 	struct conform_shared *shared; /* with the cases' processes */
-	struct kit_backend *kept; /* --keep */
-	struct kit kit; /* of the kept one */
 };
 
 /* Memory that the cases' processes write to. */
@@ -72,19 +72,23 @@ int conform_plan_init(struct conform_plan *plan);
 void conform_plan_finish(struct conform_plan *plan);
 
 /* schedule.c: probes the backend, then runs every item in a process of its own, options.jobs at a
- * time; `done` is called as each ends. 0, or -errno when nothing could be run (said). */
+ * time; `done` is called as each ends. With options.keep there is one backend for each of these, and
+ * each item has it to itself. 0, or -errno when nothing could be run (said). */
 int conform_run(struct conform_plan *plan, void (*done)(struct conform_plan *plan, size_t index));
 
 /* child.c: runs one item in this process and ends it; the verdict goes to result_fd. */
 struct conform_result {
 	enum conform_verdict verdict;
+	bool blind; /* CONFORM_SKIP: the kit cannot see it, on this machine */
 	char why[CONFORM_MAX_WHY];
 };
-void conform_child(struct conform_plan *plan, const struct conform_item *item, int result_fd)
-	__attribute__((noreturn));
-
-/* child.c: the same for the probe, which writes plan->shared->probe. */
-void conform_child_probe(struct conform_plan *plan, int result_fd) __attribute__((noreturn));
+struct conform_child {
+	struct conform_plan *plan;
+	const struct conform_item *item; /* NULL: the probe, which writes plan->shared->probe */
+	struct kit_backend *kept; /* NULL: the item starts its own */
+	int result_fd;
+};
+void conform_child(const struct conform_child *child) __attribute__((noreturn));
 
 /* report.c */
 void conform_report_list(const struct conform_plan *plan);

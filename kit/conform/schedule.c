@@ -26,24 +26,15 @@
 struct job {
 	pid_t pid; /* 0: none */
 	size_t index; /* of the item */
+	struct kit_backend *kept; /* owned: for one item after another; NULL: each starts its own */
 	int result_fd, log_fd;
 	uint64_t started_ms;
 };
 
-typedef void (*child_fn)(struct conform_plan *plan, size_t index, int result_fd);
-
-static void run_item(struct conform_plan *plan, size_t index, int result_fd)
+/* item: NULL is the probe. */
+static int job_start(struct job *job, struct conform_plan *plan, const struct conform_item *item)
 {
-	conform_child(plan, &plan->items[index], result_fd);
-}
-
-static void run_probe(struct conform_plan *plan, size_t index, int result_fd)
-{
-	conform_child_probe(plan, result_fd);
-}
-
-static int job_start(struct job *job, struct conform_plan *plan, size_t index, child_fn child)
-{
+	bool alone = !item || item->row->needs & CONFORM_NEEDS_OWN;
 	int result[2];
 	_cleanup_fd_ int log_fd = memfd_create("case-log", MFD_CLOEXEC);
 	if (log_fd < 0 || pipe2(result, O_CLOEXEC) < 0)
@@ -55,7 +46,8 @@ static int job_start(struct job *job, struct conform_plan *plan, size_t index, c
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent || dup2(log_fd, STDERR_FILENO) < 0)
 			_exit(EXIT_FAILURE);
-		child(plan, index, result[1]);
+		conform_child(
+			&(struct conform_child){ plan, item, alone ? NULL : job->kept, result[1] });
 	}
 	int error = errno;
 	fd_close(&result[1]);
@@ -63,11 +55,10 @@ static int job_start(struct job *job, struct conform_plan *plan, size_t index, c
 		fd_close(&result[0]);
 		return -error;
 	}
-	*job = (struct job){ .pid = pid,
-		.index = index,
-		.result_fd = result[0],
-		.log_fd = fd_steal(&log_fd),
-		.started_ms = kit_now() };
+	job->pid = pid;
+	job->result_fd = result[0];
+	job->log_fd = fd_steal(&log_fd);
+	job->started_ms = kit_now();
 	return 0;
 }
 
@@ -121,9 +112,9 @@ static void explain(char *why, size_t size, const char *log)
 
 static int probe(struct conform_plan *plan)
 {
-	struct job job;
+	struct job job = { 0 };
 	char *log;
-	int ret = job_start(&job, plan, 0, run_probe);
+	int ret = job_start(&job, plan, NULL);
 	if (ret < 0)
 		return ret;
 	struct pollfd ended = { .fd = job.result_fd, .events = POLLIN };
@@ -174,6 +165,7 @@ static const char *missing(
 
 struct run {
 	struct conform_plan *plan;
+	struct kit kit; /* of the backends that are kept */
 	void (*done)(struct conform_plan *plan, size_t index);
 	struct job jobs[MAX_JOBS];
 	size_t next; /* item to be started */
@@ -186,18 +178,34 @@ static void take_result(struct run *run, struct job *job, bool late)
 	struct conform_result result = job_end(job, late, &item->log);
 	run->open--;
 	item->verdict = result.verdict;
+	item->not_offered = result.verdict == CONFORM_SKIP && !result.blind;
 	memcpy(item->why, result.why, sizeof(item->why));
 	explain(item->why, sizeof(item->why), item->log);
 	item->duration_ms = (uint32_t)(kit_now() - job->started_ms);
-	struct kit_backend *kept = run->plan->kept;
-	if (kept && !kit_backend_alive(kept)) {
+	if (job->kept && !kit_backend_alive(job->kept)) {
 		item->verdict = CONFORM_FAIL;
 		snprintf(item->why, sizeof(item->why), "the backend died (status %#x)",
-			(unsigned)kept->status);
-		kit_backend_destroy(kept);
-		run->plan->kept = kit_backend_create(&run->plan->kit, run->plan->options.backend);
+			(unsigned)job->kept->status);
+		kit_backend_destroy(job->kept);
+		job->kept = NULL;
 	}
 	run->done(run->plan, job->index);
+}
+
+/* One that has answered, so that what it has from then on is what it needs. NULL: none. */
+static struct kit_backend *start_kept(struct run *run)
+{
+	const struct kit_machine_spec spec = {
+		.stage = KIT_STAGE_REALIZED,
+		.end = KIT_END_SOMEHOW,
+		.patience_ms = CONFORM_START_MS,
+	};
+	struct kit_backend *kept = kit_backend_create(&run->kit, run->plan->options.backend);
+	if (kept)
+		kit_machine_destroy(kit_machine_attach(kept, &spec));
+	if (kept)
+		kept->kit = &run->kit;
+	return kept;
 }
 
 static int start_next(struct run *run, struct job *job)
@@ -207,11 +215,15 @@ static int start_next(struct run *run, struct job *job)
 	const char *reason = missing(&run->plan->shared->probe, item->row, text, sizeof(text));
 	size_t index = run->next++;
 	if (!reason) {
-		int ret = job_start(job, run->plan, index, run_item);
+		job->index = index;
+		if (run->plan->options.keep && !job->kept)
+			job->kept = start_kept(run);
+		int ret = job_start(job, run->plan, item);
 		run->open += ret == 0;
 		return ret;
 	}
 	item->verdict = CONFORM_SKIP;
+	item->not_offered = true;
 	snprintf(item->why, sizeof(item->why), "%s", reason);
 	run->done(run->plan, index);
 	return 0;
@@ -252,16 +264,13 @@ int conform_run(struct conform_plan *plan, void (*done)(struct conform_plan *pla
 	if (ret < 0)
 		return ret;
 	conform_report_start(plan);
-	if (plan->options.keep) {
-		plan->options.jobs = 1;
-		plan->kept = kit_backend_create(&plan->kit, plan->options.backend);
-		if (!plan->kept)
-			return -ENOENT;
-	}
+	kit_init(&run.kit);
 	while (ret == 0 && (run.open > 0 || run.next < plan->count)) {
 		ret = fill(&run);
 		if (run.open > 0)
 			wait_some(&run);
 	}
+	for (uint32_t i = 0; i < plan->options.jobs; i++)
+		kit_backend_destroy(run.jobs[i].kept);
 	return ret;
 }

@@ -149,13 +149,20 @@ static void display_keeps_pictures(void)
 		struct vhost_user_gpu_update update;
 		uint32_t pixels[2];
 	} update = { { 1, 2, 1, 2, 1 }, { 0xff112233, 0x00445566 } };
+	const struct {
+		struct vhost_user_gpu_update update;
+		uint32_t pixels[8];
+	} black = { { 1, 0, 0, 4, 2 }, { 0 } };
 	struct kit_picture *expected = kit_picture_create(4, 2);
+	s->kit.timeout_ms = 20;
 	tell(s, VHOST_USER_GPU_SCANOUT, &scanout, sizeof(scanout), -1);
+	CHECK_INT(kit_display_wait_picture(&s->display, 1, expected), -ETIMEDOUT);
+	tell(s, VHOST_USER_GPU_UPDATE, &black, sizeof(black), -1);
+	CHECK_INT(kit_display_wait_picture(&s->display, 1, expected), 0);
 	tell(s, VHOST_USER_GPU_UPDATE, &update, sizeof(update), -1);
 	expected->pixels[6] = 0x112233;
 	expected->pixels[7] = 0x445566;
 	CHECK_INT(kit_display_wait_picture(&s->display, 1, expected), 0);
-	s->kit.timeout_ms = 20;
 	expected->pixels[0] = 1;
 	CHECK_INT(kit_display_wait_picture(&s->display, 1, expected), -ETIMEDOUT);
 	CHECK(strstr(s->kit.why, "pixel 0,0"));

@@ -102,9 +102,7 @@ struct kit_usage wire_usage(struct kit_machine *machine)
 
 void wire_check_memory(const struct kit_usage *before, const struct kit_usage *after, uint64_t kib)
 {
-	if (getenv("KIT_SANITIZED"))
-		return;
-	if (after->memory_kib >= before->memory_kib + kib)
+	if (kit_usage_grew(before, after, kib))
 		test_fail(__FILE__, __LINE__, "memory grew from %llu to %llu KiB",
 			(unsigned long long)before->memory_kib,
 			(unsigned long long)after->memory_kib);
