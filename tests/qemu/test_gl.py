@@ -8,7 +8,7 @@ from pathlib import Path
 
 from virtiogpud_vm import VM, Daemon, Picture
 from virtiogpud_vm.testing import Context
-from virtiogpud_vm.workloads import gpu_features, kmscube, wait_picture, weston
+from virtiogpud_vm.workloads import gpu_features, kmscube, shows_desktop, wait_picture, weston
 
 GL_LIBRARIES = ("libvirglrenderer", "libEGL", "libGLX", "libGL.", "libgallium", "libGLdispatch")
 
@@ -78,7 +78,7 @@ def test_console_comes_back_after_the_cube(vm: VM) -> None:
 
 def test_desktop_is_seen(vm: VM) -> None:
     with weston(vm) as log:
-        wait_picture(vm, "weston", lambda seen: len(seen.colours()) > 200 and seen.share_not_black() > 0.6, 120)
+        wait_picture(vm, "weston", shows_desktop, 120)
         assert "virgl" in vm.run(f"cat {log}").output
 
 

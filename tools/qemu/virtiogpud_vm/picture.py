@@ -106,6 +106,10 @@ class Picture:
         """The share (0 to 1) of pixels that can be told from black."""
         return 1 - self.share((0, 0, 0), 8)
 
+    def brightest_grey(self) -> int:
+        """Of the pixel that is nearest to white, its darkest channel (0 to 255)."""
+        return max(min(colour) for colour in self.colours())
+
     def is_black(self) -> bool:
         """Nothing to see."""
         return max(self.data) <= 8

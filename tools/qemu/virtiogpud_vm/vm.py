@@ -2,6 +2,7 @@
 """QEMU with the guest image and one GPU."""
 
 import os
+import re
 import socket
 import time
 from collections.abc import Mapping, Sequence
@@ -207,7 +208,20 @@ class VM:
             parts.append(f"the guest's serial port, the end of {self.serial_log}:\n{tail(self.serial_log)}")
         if self.daemon:
             parts.append("the daemon: " + self.daemon.process.describe())
+        parts.append(self._describe_cpus())
         return "\n".join(parts)
+
+    def _describe_cpus(self) -> str:
+        """What the machine does: a guest that hangs is where it was when asked again."""
+        try:
+            text = "the machine is " + self.qmp.execute("query-status", 5)["status"]
+            for _ in range(3):
+                registers = self.qmp.execute("human-monitor-command", 5, command_line="info registers -a")
+                text += "\n" + " ".join(re.findall(r"(?:RIP|EIP)=\w+|HLT=1", registers))
+                time.sleep(0.3)
+            return text
+        except (LabError, OSError, KeyError) as error:
+            return f"QEMU does not say what the machine does: {error}"
 
     def stop(self, timeout: float = 10) -> int:
         """Ends QEMU; gives its exit status (negative: the signal)."""

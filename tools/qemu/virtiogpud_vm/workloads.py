@@ -133,8 +133,8 @@ def weston(vm: VM, *, renderer: str = "gl", terminal: bool = True, timeout: floa
 
 
 def shows_desktop(picture: Picture) -> bool:
-    """Weston's wallpaper is there: a condition for ``wait_picture``."""
-    return picture.share_not_black() > 0.4 and len(picture.colours()) > 100
+    """Weston's desktop is there, and no longer fading in: a condition for ``wait_picture``."""
+    return picture.share_not_black() > 0.6 and len(picture.colours()) > 200 and picture.brightest_grey() > 180
 
 
 def _wait_command(vm: VM, command: str, timeout: float, log: str) -> None:
