@@ -58,6 +58,7 @@ static int connect_to(struct kit_machine *machine)
 	vmm->wanted = ~spec->unwanted;
 	vmm->protocol_wanted = ~spec->protocol_unwanted;
 	vmm->piece = spec->piece;
+	vmm->reverse = spec->reverse;
 	vmm->packed = spec->packed || getenv("KIT_PACKED");
 	if (!spec->no_display && spec->profile->display)
 		vmm->display = &machine->display;

@@ -26,6 +26,7 @@ struct kit_machine_spec {
 	const struct kit_region_spec *regions; /* NULL: kit_memory_default */
 	uint32_t region_count;
 	size_t piece; /* as kit_vmm::piece, from the first byte on */
+	bool reverse; /* as kit_vmm::reverse */
 	int patience_ms; /* until the backend is ready; 0: no longer than for other answers */
 	bool packed; /* kit_vmm::packed; also with KIT_PACKED in the environment */
 	bool no_display;

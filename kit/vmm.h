@@ -38,6 +38,7 @@ struct kit_vmm {
 	struct kit_ring *rings; /* KIT_QUEUES of them */
 	struct kit_display *display; /* GPU_SET_SOCKET opens it; NULL: there is none */
 	struct kit_channel channel;
+	bool reverse; /* what is done for each queue begins with the last one */
 	size_t piece; /* cut what is sent into pieces of so many bytes; 0: whole messages */
 	/* Ask for an acknowledgement of what has no answer of its own, where REPLY_ACK is
 	 * negotiated; set at first. */

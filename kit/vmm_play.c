@@ -87,7 +87,8 @@ int kit_vmm_play(struct kit_vmm *vmm, const struct kit_step *steps)
 {
 	for (const struct kit_step *step = steps; step->kind != KIT_END; step++) {
 		uint32_t rounds = step->kind == KIT_EACH_QUEUE ? KIT_QUEUES : 1;
-		for (uint32_t queue = 0; queue < rounds; queue++) {
+		for (uint32_t round = 0; round < rounds; round++) {
+			uint32_t queue = vmm->reverse ? rounds - 1 - round : round;
 			for (uint32_t i = 0; i < KIT_STEP_MESSAGES && step->messages[i]; i++) {
 				int ret = play_message(vmm, step->messages[i], queue, step);
 				if (ret < 0)

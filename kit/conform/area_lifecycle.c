@@ -211,6 +211,42 @@ static void reset_leaves_nothing(struct conform *c)
 	conform_end(c, m);
 }
 
+/* Which queue a VMM starts first is its own business. */
+static void reset_in_reverse(struct conform *c)
+{
+	struct kit_machine *m = conform_machine(
+		c, &(struct kit_machine_spec){ .profile = profiles[c->variant], .reverse = true });
+	for (int round = 0; round < 3; round++) {
+		CHECK_GOOD(m, kit_gpu_create_2d(&m->gpu, 1, XRGB, W, H));
+		CHECK_OK(m, kit_machine_reset(m));
+	}
+	CHECK_GOOD(m, kit_gpu_create_2d(&m->gpu, 1, XRGB, W, H));
+	CHECK_OK(m, kit_machine_stop(m));
+	CHECK_OK(m, kit_machine_start(m));
+	CHECK_GOOD(m, kit_gpu_unref(&m->gpu, 1));
+	conform_end(c, m);
+}
+
+/* The used index is back at 0, as in the ring that the next driver makes. */
+static void reset_after_a_wrap(struct conform *c)
+{
+	struct kit_machine *m = of_front_end(c);
+	struct virtio_gpu_resp_display_info info;
+	CHECK_GOOD(m, kit_gpu_create_2d(&m->gpu, 1, XRGB, W, H));
+	while (kit_ring_used_index(&m->rings[0]) != 0)
+		CHECK_TYPE(
+			m, kit_gpu_display_info(&m->gpu, &info), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+	CHECK_OK(m, kit_machine_stop(m));
+	CHECK_OK(m, kit_machine_start(m));
+	CHECK_ERROR(m, kit_gpu_create_2d(&m->gpu, 1, XRGB, W, H));
+	while (kit_ring_used_index(&m->rings[0]) != 0)
+		CHECK_TYPE(
+			m, kit_gpu_display_info(&m->gpu, &info), VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+	CHECK_OK(m, kit_machine_reset(m));
+	CHECK_GOOD(m, kit_gpu_create_2d(&m->gpu, 1, XRGB, W, H));
+	conform_end(c, m);
+}
+
 static void reset_and_draw(struct conform *c)
 {
 	struct kit_machine *m = conform_machine(c, NULL);
@@ -439,6 +475,10 @@ static const struct conform_case cases[] = {
 	{ "reset_leaves_nothing",
 		"virtio 1.4, 2.4; QEMU's generic device and crosvm only stop and start at 0",
 		.run = reset_leaves_nothing, .variants = profile_names },
+	{ "reset_in_reverse", "vhost-user names no order of queues", .run = reset_in_reverse,
+		.variants = profile_names },
+	{ "reset_after_a_wrap", "virtio 1.4, 2.7.8: the index starts at 0, and wraps",
+		.run = reset_after_a_wrap, .variants = profile_names },
 	{ "reset_and_draw", "a guest that reboots", .run = reset_and_draw, SHOWN },
 	{ "many_resets", "a guest that reboots", .run = many_resets, .variants = profile_names },
 	{ "reset_before_the_start", "QEMU resets all devices before the guest starts",

@@ -41,6 +41,8 @@ struct vhost_session {
 	struct vhost_memory *memory;
 	struct vhost_queue queues[VHOST_MAX_QUEUES];
 	bool guest_state; /* a queue has run, or a state was loaded, since the last reset */
+	/* Of the queues that run, one has shown whether the driver reset the device before it. */
+	bool settled;
 	uint64_t stopped_features; /* when the last queue stopped */
 	bool negotiated_since; /* SET_FEATURES came since then */
 

@@ -3,14 +3,15 @@
  * Starting, stopping and draining queues.
  *
  * A VMM that stops a device to pause the machine and one that stops it because the guest reset the
- * device send the same messages, unless they use RESET_DEVICE. The difference shows when the first
- * queue starts again: a paused ring comes back as it was left (same place in the guest's memory,
- * size, base, features and what the device has written into it last), a ring of a freshly
- * initialised driver is empty. So that is when the device is reset, if it has to be.
+ * device send the same messages, unless they use RESET_DEVICE. The difference shows when a queue
+ * starts again: a paused ring comes back as it was left (same place in the guest's memory, size,
+ * base, features and what the device has written into it last), a ring of a freshly initialised
+ * driver is empty. So that is when the device is reset, if it has to be. A ring that was empty when
+ * it stopped looks the same in both cases: the next queue that starts has to tell.
  *
  * A driver may also reset single queues (virtio 1.4, 2.6.1): then a queue stops and comes back
  * anew, perhaps elsewhere and of another size, and the device keeps its state. As long as another
- * queue runs there is no doubt about that. When none does, the device was not reset if RING_RESET
+ * queue runs on there is no doubt about that. When none does, the device was not reset if RING_RESET
  * is in force and the features were not negotiated anew.
  *
  * A stop waits for the requests in flight, a reset does not. The wait always ends: after
@@ -89,7 +90,7 @@ static bool resumes(const struct vhost_queue *queue)
 static bool starts_afresh(const struct vhost_session *session)
 {
 	bool ring_reset = session->features & VHOST_BIT(VIRTIO_F_RING_RESET);
-	return session->guest_state && !vhost_session_any_started(session) &&
+	return session->guest_state && !session->settled &&
 		(!ring_reset || session->negotiated_since);
 }
 
@@ -99,6 +100,23 @@ void vhost_session_drop_guest(struct vhost_session *session)
 		session->queues[i].stopped.valid = false;
 	session->guest_state = false;
 	session->impl->reset(session->device);
+}
+
+/* Resets the device if this queue shows that the driver did. True: the queue goes on as it was. */
+static bool settle(struct vhost_queue *queue)
+{
+	struct vhost_session *session = queue->session;
+	bool resumed = resumes(queue);
+	bool untouched = queue->stopped.base == 0 && queue->stopped.footprint == 0;
+	if (!vhost_session_any_started(session))
+		session->settled = false;
+	if (!resumed && starts_afresh(session)) {
+		log_debug("vhost-user: queue %u starts afresh: resetting the device",
+			queue->virtqueue.index);
+		vhost_session_drop_guest(session);
+	}
+	session->settled |= !resumed || !untouched;
+	return resumed;
 }
 
 static int watch_kick(struct vhost_queue *queue, int kick)
@@ -141,12 +159,7 @@ int vhost_queue_start(struct vhost_queue *queue, int kick)
 
 	vhost_session_interrupt_transfer(session, "a queue starts");
 	virtqueue_set_memory(virtqueue, session->memory);
-	bool resumed = resumes(queue);
-	if (!resumed && starts_afresh(session)) {
-		log_debug("vhost-user: queue %u starts afresh: resetting the device",
-			virtqueue->index);
-		vhost_session_drop_guest(session);
-	}
+	bool resumed = settle(queue);
 	session->guest_state = true;
 	queue->stopped.valid = false;
 	if (!(session->features & VHOST_BIT(VHOST_USER_F_PROTOCOL_FEATURES)))

@@ -48,9 +48,14 @@ static const char *fault(const struct virtqueue *queue)
 	return NULL;
 }
 
+/* With the last element: an index of 0 is also that of a ring that was used 65536 times. */
 static uint32_t footprint(const struct virtqueue *queue)
 {
-	return vring_load16(queue->device + RING_INDEX);
+	uint16_t index = vring_load16(queue->device + RING_INDEX);
+	uint16_t last = (uint16_t)((index + 0xffffu) & (queue->size - 1u));
+	const uint8_t *element = queue->device + RING_ARRAY + (size_t)USED_ELEMENT * last;
+	uint32_t id = vring_load32(element), length = vring_load32(element + sizeof(id));
+	return index | ((id ^ length) & 0xffffu) << 16;
 }
 
 static void start(struct virtqueue *queue, bool resumed)

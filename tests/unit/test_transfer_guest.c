@@ -41,8 +41,8 @@ static void saves_where_queues_stand(void)
 	CHECK(session.queues[0].valid && session.queues[1].valid);
 	CHECK_INT(session.queues[0].size, RIG_SIZE);
 	CHECK_INT(session.queues[0].base, 5);
-	CHECK_INT(session.queues[0].footprint, 5);
-	CHECK_INT(session.queues[1].footprint, 1);
+	CHECK_INT(session.queues[0].footprint & 0xffff, 5);
+	CHECK_INT(session.queues[1].footprint & 0xffff, 1);
 	CHECK_INT(session.queues[0].addresses.descriptors, RIG_GUEST);
 	CHECK_INT(session.queues[1].addresses.descriptors, RIG_GUEST + 0x4000);
 

@@ -42,6 +42,7 @@ struct queue {
 	bool enabled;
 	bool kicked; /* there may be something in it */
 	uint16_t stopped_at; /* a start from elsewhere is another driver's */
+	uint32_t last[2]; /* used element; another one there is another driver's ring */
 	bool broken; /* by the driver, until it is started again */
 	int kick, call, err;
 };
@@ -156,6 +157,7 @@ bool toy_copy_in(struct toy *toy, void *to, uint64_t address, uint64_t size);
 bool toy_copy_out(struct toy *toy, uint64_t address, const void *from, uint64_t size);
 
 /* Takes the used index from the rings; false: they are not in memory. */
+bool toy_ring_is_new(struct toy *toy, const struct queue *queue);
 bool toy_ring_set(struct toy *toy, struct queue *queue);
 
 /* The next request of a queue, to be given to toy_push(); NULL: none, or the queue is broken. */

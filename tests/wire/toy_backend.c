@@ -279,7 +279,11 @@ static bool vring_message(struct toy *toy, struct message *message)
 		return true;
 	case VHOST_USER_SET_VRING_ADDR:
 		memcpy(&queue->address, message->payload, sizeof(queue->address));
-		return toy_ring_set(toy, queue) || toy_refuse(toy, "ring addresses");
+		if (!toy_ring_set(toy, queue))
+			return toy_refuse(toy, "ring addresses");
+		if (state.index == VIRTIO_GPU_QUEUE_CONTROL && toy_ring_is_new(toy, queue))
+			reset(toy);
+		return true;
 	default:
 		return stop_ring(toy, message, state.index);
 	}

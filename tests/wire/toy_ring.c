@@ -207,10 +207,18 @@ static uint32_t write_answer(
 	return written;
 }
 
+bool toy_ring_is_new(struct toy *toy, const struct queue *queue)
+{
+	const uint8_t *used = used_ring(toy, queue);
+	uint16_t last = (uint16_t)((queue->next_used + 0xffffu) % queue->size);
+	return !used || memcmp(used + 4 + 8 * (size_t)last, queue->last, 8) != 0;
+}
+
 static void put_used(struct queue *queue, uint8_t *used, uint32_t head, uint32_t written)
 {
 	uint32_t element[2] = { head, written };
 	memcpy(used + 4 + 8 * (queue->next_used % queue->size), element, 8);
+	memcpy(queue->last, element, 8);
 	queue->next_used++;
 	__atomic_store_n((uint16_t *)(void *)(used + 2), queue->next_used, __ATOMIC_RELEASE);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
