@@ -2,6 +2,7 @@
 /* Split rings: sizes and features a driver may choose, and shapes that a chain may have. */
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "kit/conform/conform.h"
@@ -150,6 +151,29 @@ static void pieces_of(struct conform *c)
 		m->gpu.request_piece = m->gpu.response_piece = 0;
 		conform_end(c, m);
 	}
+}
+
+/* Linux passes a large buffer page by page in an indirect table, however small the ring is. */
+static const char *const page_names[] = { "1", "255", "256", "1023", "1024", "4000", NULL };
+
+static void pages(struct conform *c)
+{
+	enum { PAGE = 4096 };
+	uint32_t count = (uint32_t)strtoul(page_names[c->variant], NULL, 10);
+	struct virtio_gpu_cmd_submit submit = { .hdr = kit_header(VIRTIO_GPU_CMD_SUBMIT_3D) };
+	struct kit_machine *m = conform_machine(c, NULL);
+	uint8_t *request = calloc(count, PAGE);
+	CHECK(request);
+	submit.size = count * PAGE - (uint32_t)sizeof(submit);
+	memcpy(request, &submit, sizeof(submit));
+	m->gpu.request_piece = PAGE;
+	struct kit_command *command = kit_gpu_submit(
+		&m->gpu, 0, request, count * PAGE, sizeof(struct virtio_gpu_ctrl_hdr));
+	CHECK(command);
+	CHECK_ERROR(m, kit_gpu_complete(&m->gpu, command, NULL, 0));
+	m->gpu.request_piece = 0;
+	free(request);
+	conform_end(c, m);
 }
 
 /* The ring is not as the driver's half of the kit believes: its last word is what it answered. */
@@ -465,6 +489,8 @@ static const struct conform_case cases[] = {
 		.run = full_ring, .variants = table_names },
 	{ "pieces", "virtio 1.4, 2.7.4.1: a device assumes nothing about the sizes of buffers",
 		.run = pieces_of, .variants = piece_names },
+	{ "pages", "Linux passes what it has no one address for page by page", .run = pages,
+		.variants = page_names, .features = INDIRECT },
 	{ "shape", "virtio 1.4, 2.7.4.1, 2.7.5 and 2.7.5.3.2: what a chain may look like",
 		.run = shape, .variants = shape_names },
 	{ "table_longer_than_the_ring",

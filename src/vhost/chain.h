@@ -12,7 +12,9 @@
 
 #include "vhost/memory.h"
 
-#define VIRTQUEUE_MAX_CHAIN    1024u /* descriptors of one chain, indirect ones included */
+/* Descriptors of one chain, indirect ones included: as many as the largest ring has. Drivers make such
+ * chains for smaller rings, too: Linux passes a large buffer page by page in an indirect table. */
+#define VIRTQUEUE_MAX_CHAIN    32768u
 #define VIRTQUEUE_MAX_READABLE (64u << 20) /* bytes of one chain */
 
 /* A buffer that crosses regions takes one more piece for each. */

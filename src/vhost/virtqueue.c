@@ -21,8 +21,13 @@ static const struct {
 } size_classes[VQ_SIZE_CLASSES] = {
 	{ 8, 256 },
 	{ 80, 64 },
-	{ VQ_CHAIN_MAX_PIECES, 4 },
+	{ 1104, 4 },
+	{ VQ_CHAIN_MAX_PIECES, 1 },
 };
+
+/* Of all requests of a queue together, but that there is always one: chains may share their tables, so
+ * that a guest needs little memory of its own for them. */
+#define MAX_PIECES (1u << 20)
 
 static uint64_t *id_word(struct virtqueue *queue, uint16_t id)
 {
@@ -246,6 +251,9 @@ static struct vq_request *request_take(struct virtqueue *queue, uint32_t pieces)
 	uint32_t size_class = 0;
 	while (size_classes[size_class].pieces < pieces)
 		size_class++;
+	if (queue->in_flight > 0 &&
+		size_classes[size_class].pieces > MAX_PIECES - queue->pieces_in_flight)
+		return NULL;
 	struct vq_request *request = queue->free_requests[size_class].first;
 	if (request) {
 		queue->free_requests[size_class].first = request->next_free;
@@ -265,6 +273,7 @@ static void request_give_back(struct vq_request *request)
 	uint32_t size_class = request->size_class;
 	*id_word(queue, request->id) &= ~id_bit(request->id);
 	queue->in_flight--;
+	queue->pieces_in_flight -= size_classes[size_class].pieces;
 	list_remove(&request->order);
 	vhost_memory_unref(request->memory);
 	if (queue->free_requests[size_class].count == size_classes[size_class].keep) {
@@ -322,6 +331,7 @@ int virtqueue_pop(struct virtqueue *queue, struct vq_request **ret_request)
 	request_fill(request, queue);
 	*id_word(queue, chain->id) |= id_bit(chain->id);
 	queue->in_flight++;
+	queue->pieces_in_flight += size_classes[request->size_class].pieces;
 	queue->impl->forward(queue, chain->places);
 	*ret_request = request;
 	return 1;

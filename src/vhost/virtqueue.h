@@ -50,7 +50,7 @@ struct vq_request {
 	struct iovec iov[]; /* readable ones first */
 };
 
-#define VQ_SIZE_CLASSES 3u
+#define VQ_SIZE_CLASSES 4u
 
 /* Ring addresses as SET_VRING_ADDR gives them: of a packed queue, available is its driver area and
  * used its device area. */
@@ -106,6 +106,7 @@ struct virtqueue {
 	bool unsignalled; /* something was completed since the last virtqueue_notify() */
 	uint32_t unsignalled_places; /* how many places became used since; VRING_ROUND: or more */
 	uint32_t in_flight;
+	uint32_t pieces_in_flight; /* that there is room for in them */
 	uint64_t in_flight_ids[VIRTQUEUE_MAX_SIZE / 64];
 	struct list order; /* in_order: what is in flight, vq_request::order */
 
@@ -180,7 +181,7 @@ void virtqueue_stop(struct virtqueue *queue);
 uint32_t virtqueue_base(const struct virtqueue *queue);
 
 /* A number in the rings' memory that the device keeps changing and a driver clears when it makes a
- * new ring there (the split used index, or the packed device area); 0 while they are not
+ * new ring there (the split used index and element, or the packed device area); 0 while they are not
  * translated. */
 uint32_t virtqueue_footprint(const struct virtqueue *queue);
 
