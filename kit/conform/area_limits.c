@@ -118,6 +118,56 @@ static void refusals_take_nothing(struct conform *c)
 	conform_end(c, m);
 }
 
+/* The same pages again and again make a blob that is larger than all of the guest. When it goes while a
+ * display that does not read is shown it everywhere, there is no need to copy it. */
+static void pictures_take_nothing(struct conform *c)
+{
+	enum {
+		SIDE = 4000,
+		COUNT = 125,
+		PIECE = SIDE * SIDE * 4 / COUNT,
+		HEADS = 8,
+		MOST_KIB = 128 << 10
+	};
+	struct virtio_gpu_mem_entry entries[COUNT];
+	struct kit_machine *m = conform_machine(c, NULL);
+	uint64_t piece = kit_alloc(&m->memory, PIECE, KIT_PAGE);
+	CHECK(piece);
+	for (uint32_t i = 0; i < COUNT; i++)
+		entries[i] = (struct virtio_gpu_mem_entry){ piece, PIECE, 0 };
+	const struct virtio_gpu_resource_create_blob create = {
+		.resource_id = 1,
+		.blob_mem = VIRTIO_GPU_BLOB_MEM_GUEST,
+		.blob_flags = VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE,
+		.size = (uint64_t)SIDE * SIDE * 4,
+	};
+	CHECK_GOOD(m, kit_gpu_create_blob(&m->gpu, create, 0, entries, COUNT));
+	struct kit_usage before = guest_usage(m);
+	kit_display_set_reading(&m->display, false);
+	for (uint32_t i = 0; i < HEADS; i++) {
+		struct virtio_gpu_set_scanout_blob set = {
+			.r = kit_rect(0, 0, SIDE, SIDE),
+			.scanout_id = i,
+			.resource_id = 1,
+			.width = SIDE,
+			.height = SIDE,
+			.format = XRGB,
+			.strides = { SIDE * 4 },
+		};
+		int type = kit_gpu_set_scanout_blob(&m->gpu, set);
+		CHECK_OK(m, type);
+		if (type == VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID)
+			break;
+		CHECK_INT(type, VIRTIO_GPU_RESP_OK_NODATA);
+	}
+	CHECK_OK(m, kit_pump(&m->kit, 50));
+	CHECK_GOOD(m, kit_gpu_detach(&m->gpu, 1));
+	guest_check_usage(m, &before, MOST_KIB);
+	kit_free(&m->memory, piece, PIECE);
+	kit_display_set_reading(&m->display, true);
+	conform_end(c, m);
+}
+
 /* The kit looks for the fence in each answer. */
 static void refused_with_a_fence(struct conform *c)
 {
@@ -372,6 +422,8 @@ static const struct conform_case cases[] = {
 		last_one_works, SHOWN },
 	{ "refusals_take_nothing", FULL "and a resource that was not created is none",
 		refusals_take_nothing },
+	{ "pictures_take_nothing", "memory of the host is not the guest's to take",
+		pictures_take_nothing, .features = CONFORM_FEATURE(GPU_F_RESOURCE_BLOB), SHOWN },
 	{ "refused_with_a_fence",
 		"virtio 1.4, 5.7.6.7: the answer to a fenced command has the fence",
 		refused_with_a_fence },

@@ -348,7 +348,8 @@ static struct image black = {
 static void keep_pixels(struct display_scanout *s)
 {
 	const struct rect rect = { s->from_x, s->from_y, s->rect.w, s->rect.h };
-	struct image *own = image_create(rect.w, rect.h, s->image->fourcc);
+	bool fits = (uint64_t)rect.w * rect.h * sizeof(uint32_t) <= DISPLAY_KEEP_MAX;
+	struct image *own = fits ? image_create(rect.w, rect.h, s->image->fourcc) : NULL;
 	if (own)
 		image_copy(own, 0, 0, s->image, &rect);
 	else
@@ -364,7 +365,11 @@ void display_release_memory(struct display *display, const void *owner)
 	assert(owner);
 	for (uint32_t i = 0; i < DISPLAY_MAX_SCANOUTS; i++) {
 		struct display_scanout *s = &display->scanouts[i];
-		if (s->image && s->image->owner == owner)
+		if (!s->image || s->image->owner != owner)
+			continue;
+		if (s->update == UPDATE_QUEUED)
+			display_end_update(display, s);
+		else
 			keep_pixels(s);
 	}
 }

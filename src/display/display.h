@@ -22,6 +22,7 @@
 #define DISPLAY_MAX_SCANOUTS 16u
 #define DISPLAY_EDID_MAX     1024u
 #define DISPLAY_REPLY_MS     1000u /* how long a question may take */
+#define DISPLAY_KEEP_MAX     (64u << 20) /* bytes of an update whose memory goes */
 #define DISPLAY_ACK_MS       2000u /* how long showing a dma-buf may take */
 
 struct loop;
@@ -85,8 +86,9 @@ void display_set_scanout(
 int display_update(struct display *display, uint32_t scanout, const struct rect *rect,
 	struct image *image, uint32_t from_x, uint32_t from_y);
 
-/* The memory of all images with this owner (not NULL) is about to go: what is still to be written
- * of them is copied, and written from there; where there is no memory for that, it becomes black. */
+/* The memory of all images with this owner (not NULL) is about to go. An update of them that has not
+ * begun to be written is dropped. Of the one that has, there is at most one, the rest is copied, and
+ * written from there; where it is larger than DISPLAY_KEEP_MAX, or there is no memory, it becomes black. */
 void display_release_memory(struct display *display, const void *owner);
 
 /* Shows `view` of a dma-buf image on a scanout (DMABUF_SCANOUT2 when the peer knows it), from the

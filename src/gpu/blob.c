@@ -86,7 +86,7 @@ static uint32_t cut(
 	return count;
 }
 
-static void release_view(struct image *image)
+static void release(struct image *image)
 {
 	gpu_spans_unref(image->owner);
 	free((void *)(uintptr_t)image->pieces);
@@ -114,7 +114,7 @@ struct image *gpu_blob_view(const struct gpu_resource *blob, const struct gpu_bl
 		.piece_count = count,
 		.pieces_size = size,
 	};
-	struct image *view = image_create_foreign(&like, release_view, gpu_spans_ref(spans));
+	struct image *view = image_create_foreign(&like, release, gpu_spans_ref(spans));
 	if (!view) {
 		gpu_spans_unref(spans);
 		free(pieces);
@@ -137,9 +137,12 @@ static struct image *import(struct gpu_resource *blob)
 			strerror(-like.fds[0]));
 		return NULL;
 	}
-	struct image *image = image_create_foreign(&like, NULL, NULL);
-	if (!image)
+	struct image *image =
+		image_create_foreign(&like, release, gpu_spans_ref(blob->backing.spans));
+	if (!image) {
+		gpu_spans_unref(blob->backing.spans);
 		fd_close(&like.fds[0]);
+	}
 	return image;
 }
 
@@ -170,9 +173,11 @@ struct image *gpu_blob_dmabuf_view(struct gpu_resource *blob, const struct gpu_b
 	like.fds[0] = fd_dup(all->fds[0]);
 	if (like.fds[0] < 0)
 		return NULL;
-	struct image *view = image_create_foreign(&like, NULL, NULL);
-	if (!view)
+	struct image *view = image_create_foreign(&like, release, gpu_spans_ref(all->owner));
+	if (!view) {
+		gpu_spans_unref(all->owner);
 		fd_close(&like.fds[0]);
+	}
 	return view;
 }
 
@@ -190,7 +195,7 @@ void gpu_blob_let_go(struct gpu_resource *resource, struct gpu_spans *spans)
 	if (resource->kind != GPU_RESOURCE_BLOB || !spans)
 		return;
 	drop_dmabuf(resource);
-	gpu_scanouts_let_go(device, resource);
+	gpu_scanouts_let_go(device, resource, spans);
 	gpu_outputs_release_memory(device, spans);
 	gpu_shared_update(resource);
 }

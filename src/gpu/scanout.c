@@ -392,16 +392,26 @@ bool gpu_scanouts_may_flush(
 	return !shown;
 }
 
-void gpu_scanouts_let_go(struct gpu_device *device, const struct gpu_resource *blob)
+/* The display would go on to look at pages that are not the blob's any more, whatever is to be shown
+ * next. */
+static void take_back(struct gpu_device *device, uint32_t id, const struct gpu_spans *spans)
+{
+	struct gpu_scanout *scanout = &device->scanouts[id];
+	if (scanout->told != GPU_TOLD_DMABUF || scanout->told_image->owner != spans)
+		return;
+	switch_off(scanout, device->outputs.active, id);
+	if (scanout->resource)
+		damage_all(scanout);
+	gpu_scanouts_push(device);
+}
+
+void gpu_scanouts_let_go(
+	struct gpu_device *device, const struct gpu_resource *blob, const struct gpu_spans *spans)
 {
 	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
-		struct gpu_scanout *scanout = &device->scanouts[i];
-		if (scanout->resource != blob)
-			continue;
-		/* The display would go on to look at pages that are not the blob's any more. */
-		if (scanout->told == GPU_TOLD_DMABUF && scanout->told_image == scanout->dmabuf)
-			switch_off(scanout, device->outputs.active, i);
-		drop_view(scanout);
+		take_back(device, i, spans);
+		if (device->scanouts[i].resource == blob)
+			drop_view(&device->scanouts[i]);
 	}
 }
 

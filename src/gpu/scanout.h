@@ -23,6 +23,7 @@ struct gpu_device;
 struct gpu_frame;
 struct gpu_resource;
 struct gpu_scanout_read;
+struct gpu_spans;
 
 enum gpu_scanout_told {
 	GPU_TOLD_NOTHING, /* as far as the display knows it is off */
@@ -63,8 +64,9 @@ bool gpu_scanouts_may_flush(
 	const struct gpu_device *device, const struct gpu_resource *blob, const struct rect *rect);
 
 /* Stops to read the blob's memory. Where it is shown the last picture stays, unless the display
- * reads it from there. */
-void gpu_scanouts_let_go(struct gpu_device *device, const struct gpu_resource *blob);
+ * reads it from there, or from there still. */
+void gpu_scanouts_let_go(
+	struct gpu_device *device, const struct gpu_resource *blob, const struct gpu_spans *spans);
 
 /* The same as SET_SCANOUT asks for it (the header does not count). Returns VIRTIO_GPU_RESP_…. */
 uint32_t gpu_scanout_show(struct gpu_device *device, const struct virtio_gpu_set_scanout *set);

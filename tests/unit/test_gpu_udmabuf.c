@@ -295,6 +295,33 @@ static void takes_them_back(void)
 	gpu_rig_finish(&rig);
 }
 
+/* Also when something else is to be shown next, that has not come to be shown. */
+static void takes_back_what_was_shown_before(void)
+{
+	for (int other_layout = 0; other_layout < 2; other_layout++) {
+		start();
+		show();
+		CHECK_INT(gpu_rig_create_blob(&rig, 1, SIZE, GUEST_PAGES), OK);
+		CHECK_INT(gpu_rig_create_blob(&rig, 2, SIZE, 0), OK);
+		CHECK_INT(set_scanout(1, 0), OK);
+		expect_dmabuf();
+		expect_dmabuf_update(&all);
+		if (other_layout) {
+			struct virtio_gpu_set_scanout_blob set =
+				gpu_rig_picture(1, W / 2, H, STRIDE, 0);
+			set.hdr.type = VIRTIO_GPU_CMD_SET_SCANOUT_BLOB;
+			gpu_rig_send(&rig, 0, &set, sizeof(set), 24);
+			CHECK_INT(gpu_rig_detach_backing(&rig, 1), OK);
+		} else {
+			CHECK_INT(set_scanout(2, 0), OK);
+			gpu_rig_run(&rig);
+			CHECK_INT(gpu_rig_unref(&rig, 1), OK);
+		}
+		expect_off();
+		gpu_rig_finish(&rig);
+	}
+}
+
 static void makes_so_many(void)
 {
 	start();
@@ -387,6 +414,7 @@ int main(int argc, char **argv)
 		TEST_CASE(limits_pieces),
 		TEST_CASE(shows_pixels_of_what_has_an_offset),
 		TEST_CASE(takes_them_back),
+		TEST_CASE(takes_back_what_was_shown_before),
 		TEST_CASE(makes_so_many),
 		TEST_CASE(shares_blobs),
 	};
