@@ -269,6 +269,33 @@ static void vmm_refuses(struct conform *c)
 	conform_end(c, m);
 }
 
+/* The guest gets its UUID, and goes on. Whoever asks for it again meanwhile waits as well. */
+static void vmm_is_silent(struct conform *c)
+{
+	const struct virtio_gpu_resource_assign_uuid request = {
+		.hdr = kit_header(VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID),
+		.resource_id = 1,
+	};
+	struct virtio_gpu_resp_resource_uuid answers[2];
+	struct kit_command *commands[2];
+	struct kit_machine *m = blob_machine(c);
+	struct kit_surface s = resource(c, m);
+	m->vmm.channel.answer = KIT_CHANNEL_SILENT;
+	for (int i = 0; i < 2; i++) {
+		commands[i] =
+			kit_gpu_submit(&m->gpu, 0, &request, sizeof(request), sizeof(answers[i]));
+		CHECK(commands[i]);
+	}
+	for (int i = 0; i < 2; i++)
+		CHECK_TYPE(m,
+			kit_gpu_complete(&m->gpu, commands[i], &answers[i], sizeof(answers[i])),
+			VIRTIO_GPU_RESP_OK_RESOURCE_UUID);
+	CHECK_MEM(answers[0].uuid, answers[1].uuid, UUID);
+	conform_check_alive(m);
+	kit_surface_finish(&s);
+	conform_end(c, m);
+}
+
 #define ASSIGN "virtio 1.4, 5.7.6.8: RESOURCE_ASSIGN_UUID: "
 #define SHARE  "vhost-user: SHARED_OBJECT: "
 #define GIVEN  .features = CONFORM_FEATURE(GPU_F_RESOURCE_UUID)
@@ -300,5 +327,7 @@ static const struct conform_case cases[] = {
 		unwanted_names, SHARED },
 	{ "vmm_refuses", SHARE "the VMM may refuse an object; the guest's UUID is its own",
 		vmm_refuses, kind_names, SHARED },
+	{ "vmm_is_silent", SHARE "the guest does not wait for a VMM that does not answer",
+		vmm_is_silent, kind_names, SHARED },
 };
 DEFINE_CONFORM_AREA(uuid, cases);

@@ -71,6 +71,7 @@ struct gpu_command_spec {
 struct gpu_command {
 	struct list link; /* gpu_commands::live or ::unused */
 	struct list timeline_link; /* gpu_timeline::commands */
+	struct list shared_link; /* gpu_shared::waiters */
 	struct gpu_device *device;
 	struct vq_request *request; /* owned; NULL once answered */
 	const struct gpu_command_spec *spec; /* NULL: no such type */

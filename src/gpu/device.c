@@ -103,7 +103,8 @@ static void impl_queue_ready(void *data, struct virtqueue *queue)
 static void impl_queue_stop(void *data, struct virtqueue *queue, bool hurry)
 {
 	gpu_queues_stop(data, queue->index);
-	gpu_shares_hurry(data);
+	if (queue->index == VIRTIO_GPU_QUEUE_CONTROL)
+		gpu_shares_hurry(data);
 	if (hurry)
 		gpu_commands_abort(data, queue->index);
 }

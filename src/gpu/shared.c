@@ -78,9 +78,11 @@ static bool is_due(const struct gpu_shared *shared)
 
 static void stop_waiting(struct gpu_shared *shared)
 {
-	struct gpu_command *waiter = shared->waiter;
-	shared->waiter = NULL;
-	gpu_command_release(waiter, 0);
+	list_for_each_safe (link, after, &shared->waiters) {
+		struct gpu_command *waiter = container_of(link, struct gpu_command, shared_link);
+		list_remove(link);
+		gpu_command_release(waiter, 0);
+	}
 }
 
 static void destroy(struct gpu_shared *shared)
@@ -111,11 +113,11 @@ static void settle(struct gpu_shared *shared)
 
 static void answered(struct gpu_shared *shared, int status)
 {
-	/* Whether the VMM knows of what it was told last when its channel closed is not known: it
-	 * is taken back later in any case. */
+	/* Whether the VMM knows of what it was told last when its channel closed, or it does not
+	 * answer, is not known: it is taken back later in any case. */
 	if (shared->told)
 		shared->told = false;
-	else if (status == 0 || status == -ECONNRESET)
+	else if (status == 0 || status == -ECONNRESET || status == -ETIMEDOUT)
 		shared->told = true;
 	else
 		shared->refused = true;
@@ -211,6 +213,7 @@ static struct gpu_shared *create(struct gpu_resource *resource, const uint8_t uu
 	resource->shared = shared;
 	list_append(&device->shares.all, &shared->link);
 	list_init(&shared->due_link);
+	list_init(&shared->waiters);
 	return shared;
 }
 
@@ -225,14 +228,17 @@ uint32_t gpu_shared_assign(struct gpu_resource *resource, struct gpu_command *co
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 	uint32_t result = gpu_command_answer(
 		command, VIRTIO_GPU_RESP_OK_RESOURCE_UUID, shared->uuid, sizeof(shared->uuid));
-	if (known)
+	if (known && list_empty(&shared->waiters))
 		return result;
 	if (result != VIRTIO_GPU_RESP_OK_RESOURCE_UUID) {
-		gpu_shared_drop(resource);
+		if (!known)
+			gpu_shared_drop(resource);
 		return result;
 	}
-	shared->waiter = command;
+	list_append(&shared->waiters, &command->shared_link);
 	gpu_command_hold(command, NULL);
+	if (known)
+		return result;
 	gpu_shared_update(resource);
 	return result;
 }

@@ -34,7 +34,7 @@ struct gpu_shared {
 	bool told; /* the VMM knows of it */
 	bool refused; /* the VMM does not want to */
 	bool exports; /* counts in gpu_shares::exports */
-	struct gpu_command *waiter; /* held; may be NULL */
+	struct list waiters; /* gpu_command::shared_link; held */
 };
 
 struct gpu_shares {

@@ -25,7 +25,9 @@ struct request {
 struct backend_channel {
 	struct vhost_connection *connection; /* NULL once closed */
 	struct loop_source *deferred;
+	struct loop_source *patience; /* for the answer that is awaited */
 	bool reply_ack;
+	bool overdue; /* patience has come to an end, and the answer has not come */
 	bool awaiting; /* the first of waiting is sent and not answered */
 	struct list waiting; /* request::link */
 	struct list finished; /* done is to be called */
@@ -71,10 +73,12 @@ static void send_waiting(struct backend_channel *channel)
 			request->payload, &request->fd, request->fd >= 0);
 		if (status < 0)
 			return; /* on_closed() ends the request */
-		if (request->header.flags & VHOST_USER_NEED_REPLY_MASK)
-			channel->awaiting = true;
-		else
+		if (!(request->header.flags & VHOST_USER_NEED_REPLY_MASK)) {
 			request_finish(channel, request, 0);
+			continue;
+		}
+		channel->awaiting = true;
+		loop_timer_arm(channel->patience, BACKEND_CHANNEL_REPLY_MS);
 	}
 }
 
@@ -103,6 +107,8 @@ static int on_message(void *data, struct vhost_message *message)
 	uint64_t answer;
 	memcpy(&answer, message->payload, sizeof(answer));
 	channel->awaiting = false;
+	channel->overdue = false;
+	loop_timer_disarm(channel->patience);
 	request_finish(channel, container_of(channel->waiting.next, struct request, link),
 		answer == 0 ? 0 : -EIO);
 	return 0;
@@ -129,6 +135,27 @@ static void on_deferred(void *data)
 		free(channel);
 }
 
+/* Whoever waits goes on. The answer has its place kept, and nothing else is sent before it. */
+static void on_overdue(void *data)
+{
+	struct backend_channel *channel = data;
+	if (!channel->awaiting)
+		return;
+	log_limited(LOG_WARN, "vhost-user: backend channel: the VMM does not answer");
+	struct request *asked = container_of(channel->waiting.next, struct request, link);
+	backend_channel_fn done = asked->done;
+	channel->overdue = true;
+	asked->done = NULL;
+	while (asked->link.next != &channel->waiting)
+		request_finish(
+			channel, container_of(asked->link.next, struct request, link), -ETIMEDOUT);
+	channel->reporting = true;
+	done(asked->data, -ETIMEDOUT);
+	channel->reporting = false;
+	if (channel->destroyed)
+		free(channel);
+}
+
 static const struct vhost_connection_events connection_events = {
 	.message = on_message,
 	.closed = on_closed,
@@ -143,17 +170,18 @@ struct backend_channel *backend_channel_create(struct loop *loop, int sock, bool
 	list_init(&channel->waiting);
 	list_init(&channel->finished);
 	channel->deferred = loop_add_deferred(loop, on_deferred, channel);
-	if (!channel->deferred)
-		goto err_channel;
+	channel->patience = loop_add_timer(loop, on_overdue, channel);
+	if (!channel->deferred || !channel->patience)
+		goto err_sources;
 	channel->connection =
 		vhost_connection_create(loop, fd_steal(&sock), &connection_events, channel);
 	if (!channel->connection)
-		goto err_deferred;
+		goto err_sources;
 	return channel;
 
-err_deferred:
+err_sources:
 	loop_source_destroy(channel->deferred);
-err_channel:
+	loop_source_destroy(channel->patience);
 	free(channel);
 err_sock:
 	fd_close(&sock);
@@ -169,6 +197,7 @@ void backend_channel_destroy(struct backend_channel *channel)
 	finish_all(channel, -ECONNRESET);
 	report_finished(channel);
 	loop_source_destroy(channel->deferred);
+	loop_source_destroy(channel->patience);
 	channel->destroyed = true;
 	if (!channel->reporting)
 		free(channel);
@@ -198,6 +227,8 @@ int backend_channel_request(struct backend_channel *channel,
 	assert(size <= VHOST_USER_MAX_PAYLOAD);
 	if (!channel->connection)
 		return -ENOTCONN;
+	if (channel->overdue)
+		return -EBUSY;
 	bool answered = channel->reply_ack && done;
 	const struct vhost_user_header header = {
 		.request = request,

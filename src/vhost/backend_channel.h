@@ -15,7 +15,10 @@
 struct loop;
 struct backend_channel;
 
-/* status: 0 when the VMM said 0, -EIO when it refused, -ECONNRESET when the channel closed first */
+#define BACKEND_CHANNEL_REPLY_MS 500u /* how long an answer may take */
+
+/* status: 0 when the VMM said 0, -EIO when it refused, -ECONNRESET when the channel closed first,
+ * -ETIMEDOUT when there is no answer yet, or it was not sent because of that */
 typedef void (*backend_channel_fn)(void *data, int status);
 
 /* Takes sock. reply_ack: REPLY_ACK was negotiated (else requests count as done once sent). */
@@ -25,7 +28,8 @@ struct backend_channel *backend_channel_create(struct loop *loop, int sock, bool
 void backend_channel_destroy(struct backend_channel *channel);
 
 /* Sends a request; fd (-1: none) stays the caller's, it is duplicated. done (may be NULL) is called
- * exactly once, never inside this call. Returns 0, -ENOTCONN after the channel closed, -ENOMEM. */
+ * exactly once, never inside this call. Returns 0, -ENOTCONN after the channel closed, -EBUSY while an answer is
+ * overdue, -ENOMEM. */
 int backend_channel_request(struct backend_channel *channel,
 	enum vhost_user_backend_request request, const void *payload, size_t size, int fd,
 	backend_channel_fn done, void *data);
