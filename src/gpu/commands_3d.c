@@ -76,8 +76,6 @@ uint32_t gpu_handle_ctx_create(struct gpu_command *command)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	struct renderer_context_args args = { .id = create->hdr.ctx_id, .capset = set->id };
 	copy_name(args.name, create->debug_name, min_u32(create->nlen, sizeof(args.name) - 1));
-	if (!gpu_slot_acquire(slot))
-		return VIRTIO_GPU_RESP_ERR_UNSPEC;
 	return gpu_context_create(slot, &args, command);
 }
 

@@ -106,6 +106,8 @@ uint32_t gpu_context_create(struct gpu_slot *slot, const struct renderer_context
 	if (!gpu_limit_allows(
 		    device->context_count, 1, device->args.limits.contexts, "max-contexts"))
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
+	if (!gpu_slot_acquire(slot))
+		return VIRTIO_GPU_RESP_ERR_UNSPEC;
 	struct gpu_context *context = context_new(slot, args->id);
 	if (!context)
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;

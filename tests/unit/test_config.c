@@ -110,6 +110,9 @@ static void writes_the_configuration(void)
 	CHECK_MEM(rig.device.config + RIG_CONFIG - 2, "\0\xee", 2);
 	rig_send(VHOST_USER_SET_CONFIG, payload, compose_config(payload, RIG_CONFIG, 8, 0));
 	rig_send(VHOST_USER_SET_CONFIG, payload, compose_config(payload, RIG_CONFIG + 4, 8, 0));
+	rig_send(VHOST_USER_SET_CONFIG, payload, compose_config(payload, 249, 8, 0));
+	rig_send(VHOST_USER_SET_CONFIG, payload, compose_config(payload, 0x1000, 8, 0));
+	rig_send(VHOST_USER_SET_CONFIG, payload, compose_config(payload, UINT32_MAX, 8, 0));
 	rig_send(VHOST_USER_SET_CONFIG, payload, compose_config(payload, 0, 0, 0));
 	CHECK_INT(rig.device.config[0], 0);
 	CHECK(!rig.ended);
