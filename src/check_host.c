@@ -139,7 +139,8 @@ static void report_nodes(void)
 			report_node(nodes.gl_pathv[i], "give it with --render-node");
 		globfree(&nodes);
 	} else {
-		printf("GPU: no render node in /dev/dri; 3D is rendered by the processor\n");
+		printf("GPU: no render node in /dev/dri; what is rendered in 3D, is by the "
+		       "processor\n");
 	}
 }
 

@@ -77,8 +77,8 @@ static int for_each_word(
 		if (ret < 0)
 			return ret;
 		text += length;
-		if (*text == ',')
-			text++;
+		if (*text == ',' && *++text == '\0')
+			return -EINVAL;
 	}
 	return 0;
 }
@@ -149,11 +149,24 @@ static int set_virgl(struct config *config, const char *value)
 	return set_renderer(config, "virgl");
 }
 
+static bool any_renderer_has(uint32_t capset)
+{
+	size_t count;
+	const struct renderer_type *types = renderer_types(&count);
+	for (size_t i = 0; i < count; i++)
+		if (types[i].capsets >> capset & 1)
+			return true;
+	return false;
+}
+
+/* Names that other backends know are taken, so that their command lines work here. */
 static int add_capset(struct config *config, const char *name)
 {
 	uint32_t id = capset_id(name);
 	if (id == 0)
 		return -EINVAL;
+	if (!any_renderer_has(id))
+		log_warn("no renderer here has the capability set %s: it is not offered", name);
 	config->capset_mask |= UINT64_C(1) << id;
 	return 0;
 }
