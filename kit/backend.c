@@ -19,16 +19,21 @@
 
 #define LOG_MAX (8u << 20)
 
-/* Replaces the first `mark` of text; a new string. */
+/* Replaces every `mark` of text; a new string. */
 static char *replace(const char *text, const char *mark, const char *with)
 {
 	char *result = NULL;
-	const char *at = strstr(text, mark);
-	int prefix = at ? (int)(at - text) : (int)strlen(text);
-	const char *rest = at ? at + strlen(mark) : "";
-	if (asprintf(&result, "%.*s%s%s", prefix, text, at ? with : "", rest) < 0)
+	size_t size;
+	FILE *stream = open_memstream(&result, &size);
+	if (!stream)
 		return NULL;
-	return result;
+	for (const char *at; (at = strstr(text, mark)); text = at + strlen(mark))
+		fprintf(stream, "%.*s%s", (int)(at - text), text, with);
+	fputs(text, stream);
+	if (fclose(stream) == 0)
+		return result;
+	free(result);
+	return NULL;
 }
 
 /* In the child: never returns. */
@@ -47,7 +52,8 @@ static void run(const char *command, int log_fd, int inherited, pid_t parent)
 	_exit(127);
 }
 
-/* What the shell is given: a new string. */
+/* What the shell is given: a new string. The program has the shell's pid, whose signals and status are
+ * then its own; env takes the assignments that a command may begin with, which exec does not. */
 static char *command_line(const struct kit_backend *backend, const char *command, int inherited)
 {
 	char number[16];
@@ -56,7 +62,7 @@ static char *command_line(const struct kit_backend *backend, const char *command
 	_cleanup_free_ char *half = inherited >= 0 ? replace(command, "{fd}", number)
 						   : replace(command, "{socket}", backend->socket);
 	_cleanup_free_ char *whole = half ? replace(half, "{viewer}", backend->viewer) : NULL;
-	if (!whole || asprintf(&line, "exec %s", whole) < 0)
+	if (!whole || asprintf(&line, "exec env %s", whole) < 0)
 		return NULL;
 	return line;
 }
@@ -79,14 +85,39 @@ static int start(struct kit_backend *backend, const char *command, int inherited
 
 static int make_folder(struct kit_backend *backend)
 {
-	snprintf(backend->folder, sizeof(backend->folder), "/tmp/kit-XXXXXX");
-	if (!mkdtemp(backend->folder)) {
-		int error = errno;
+	const char *where = getenv("KIT_FOLDER");
+	int length = snprintf(
+		backend->folder, sizeof(backend->folder), "%s/kit-XXXXXX", where ? where : "/tmp");
+	int error = length < (int)sizeof(backend->folder) ? 0 : ENAMETOOLONG;
+	if (error == 0 && !mkdtemp(backend->folder))
+		error = errno;
+	if (error) {
 		backend->folder[0] = '\0';
-		return kit_fail(backend->kit, error, "mkdtemp: %s", strerror(error));
+		return kit_fail(backend->kit, error, "no folder in %s: %s", where ? where : "/tmp",
+			strerror(error));
 	}
 	snprintf(backend->socket, sizeof(backend->socket), "%s/gpu.sock", backend->folder);
 	snprintf(backend->viewer, sizeof(backend->viewer), "%s/viewer.sock", backend->folder);
+	return 0;
+}
+
+/* Makes what the command has places for. */
+static int make_sockets(struct kit_backend *backend, const char *command, int *ret_inherited)
+{
+	bool passed = strstr(command, "{fd}");
+	int pair[2];
+	if (!passed || strstr(command, "{viewer}")) {
+		int ret = make_folder(backend);
+		if (ret < 0)
+			return ret;
+	}
+	if (!passed)
+		return 0;
+	backend->socket[0] = '\0';
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return kit_fail(backend->kit, errno, "socketpair: %s", strerror(errno));
+	backend->sock = pair[0];
+	*ret_inherited = pair[1];
 	return 0;
 }
 
@@ -99,17 +130,8 @@ struct kit_backend *kit_backend_create(struct kit *kit, const char *command)
 	*backend = (struct kit_backend){ .kit = kit, .sock = -1 };
 	backend->log_fd = memfd_create("backend-log", MFD_CLOEXEC);
 	int ret = backend->log_fd < 0 ? kit_fail(kit, errno, "memfd: %s", strerror(errno)) : 0;
-	if (ret == 0 && strstr(command, "{fd}")) {
-		int pair[2];
-		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
-			ret = kit_fail(kit, errno, "socketpair: %s", strerror(errno));
-		} else {
-			backend->sock = pair[0];
-			inherited = pair[1];
-		}
-	} else if (ret == 0) {
-		ret = make_folder(backend);
-	}
+	if (ret == 0)
+		ret = make_sockets(backend, command, &inherited);
 	if (ret == 0)
 		ret = start(backend, command, inherited);
 	if (ret == 0)
@@ -226,7 +248,7 @@ static int connect_to(struct kit_backend *backend, const char *path)
 
 int kit_backend_connect(struct kit_backend *backend)
 {
-	if (backend->folder[0])
+	if (backend->socket[0])
 		return connect_to(backend, backend->socket);
 	return backend->sock >= 0 ? fd_steal(&backend->sock)
 				  : kit_fail(backend->kit, ENOTCONN, "already connected");

@@ -17,8 +17,8 @@ struct kit_backend {
 	int status; /* as from waitpid, when it has */
 	int log_fd; /* owned */
 	uint64_t log_mark;
-	char folder[64]; /* has the socket; "" when a descriptor is passed */
-	char socket[96];
+	char folder[64]; /* has the sockets; "": there are none */
+	char socket[96]; /* "" when a descriptor is passed */
 	char viewer[96]; /* where it listens for viewers, if the command says so */
 	int sock; /* our end of a passed descriptor; -1 */
 };
@@ -30,9 +30,12 @@ struct kit_usage {
 	uint64_t memory_kib; /* resident, their own: neither guest memory nor files */
 };
 
-/* Starts a command line (split by the shell). "{socket}" in it becomes the path the backend has to
- * listen on, "{viewer}" the one where it listens for a viewer of its pictures; "{fd}" becomes the number
- * of a connected socket that it inherits. NULL on failure. */
+/* Starts a command line. The shell splits it and becomes the program, so it has to be one simple
+ * command, which may begin with assignments (A=1 program …); for more there is sh -c '…; exec program …'.
+ * Everywhere in it "{socket}" becomes the path the backend has to listen on, "{viewer}" the one where it
+ * listens for a viewer of its pictures; or "{fd}" the number of a connected socket that it inherits. NULL
+ * on failure.
+ * Sockets are in a folder of its own, which is made in KIT_FOLDER of the environment, or in /tmp. */
 struct kit_backend *kit_backend_create(struct kit *kit, const char *command);
 
 /* Kills whatever is left of it. NULL is fine. */
@@ -74,7 +77,10 @@ int kit_backend_wait_lines(struct kit_backend *backend, const char *text, uint32
 
 #define KIT_MAX_PROCESSES 64u
 
-/* The pids of the program and all that descend from it; returns how many (at most max). */
+/* The pids of a process and all that descend from it; returns how many (at most max). */
+uint32_t kit_process_tree(pid_t pid, pid_t *pids, uint32_t max);
+
+/* The same for the program. */
 uint32_t kit_backend_processes(struct kit_backend *backend, pid_t *pids, uint32_t max);
 
 /* The first of them whose program's name (the end of argv[0]) is this, or 0. */

@@ -34,15 +34,19 @@ static uint32_t add_children(pid_t pid, pid_t *pids, uint32_t count, uint32_t ma
 	return count;
 }
 
-uint32_t kit_backend_processes(struct kit_backend *backend, pid_t *pids, uint32_t max)
+uint32_t kit_process_tree(pid_t pid, pid_t *pids, uint32_t max)
 {
 	uint32_t count = 0;
-	if (!kit_backend_alive(backend) || max == 0)
-		return 0;
-	pids[count++] = backend->pid;
+	if (max > 0)
+		pids[count++] = pid;
 	for (uint32_t i = 0; i < count; i++)
 		count = add_children(pids[i], pids, count, max);
 	return count;
+}
+
+uint32_t kit_backend_processes(struct kit_backend *backend, pid_t *pids, uint32_t max)
+{
+	return kit_backend_alive(backend) ? kit_process_tree(backend->pid, pids, max) : 0;
 }
 
 static bool runs_program(pid_t pid, const char *program)

@@ -120,8 +120,10 @@ struct kit_machine *kit_machine_attach(
 	machine->kit.timeout_ms = timeout_ms;
 	if (ret == 0)
 		return machine;
+	bool ended = machine->backend && !kit_backend_alive(machine->backend);
 	fprintf(stderr, "kit: no machine: %s\n", machine->kit.why);
 	kit_machine_destroy(machine);
+	errno = ended ? ECHILD : -ret;
 	return NULL;
 }
 

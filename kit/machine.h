@@ -57,7 +57,8 @@ struct kit_machine {
 	bool own_backend;
 };
 
-/* NULL on failure; the reason is then on standard error. */
+/* NULL on failure; the reason is then on standard error, and of what kind it is in errno: ETIMEDOUT
+ * when the backend lives but does not do what it should in time, ECHILD when it has ended. */
 struct kit_machine *kit_machine_create(const struct kit_machine_spec *spec);
 
 /* The same with a backend that runs already and serves another connection; it stays the caller's,

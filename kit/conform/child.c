@@ -185,7 +185,7 @@ struct kit_machine *conform_machine(struct conform *c, const struct kit_machine_
 		running.kept ? kit_machine_attach(running.kept, &own) : kit_machine_create(&own);
 	/* the reason has been said on standard error, which whoever reports looks at */
 	if (!machine)
-		end_case(CONFORM_FAIL, "");
+		end_case(errno == ETIMEDOUT ? CONFORM_WEDGED : CONFORM_FAIL, "");
 	remember(machine, fds);
 	return machine;
 }

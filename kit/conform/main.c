@@ -2,9 +2,11 @@
 /* virtiogpu-conform: options, and the story of a run. */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "kit/conform/plan.h"
@@ -80,13 +82,22 @@ static int add_pattern(struct conform_options *options, const char *pattern)
 	return 0;
 }
 
+static int take_backend(struct conform_options *options, const char *command)
+{
+	if (options->backend) {
+		fprintf(stderr, "virtiogpu-conform: one backend at a time\n");
+		return -EINVAL;
+	}
+	options->backend = command;
+	return 0;
+}
+
 /* 0; -EINVAL (said). */
 static int take_option(struct conform_options *options, int letter)
 {
 	switch (letter) {
 	case 'b':
-		options->backend = optarg;
-		return 0;
+		return take_backend(options, optarg);
 	case 'o':
 		return add_pattern(options, optarg);
 	case 'H':
@@ -119,6 +130,30 @@ static int take_option(struct conform_options *options, int letter)
 	}
 }
 
+/* The backend has to learn in one way where it is connected. */
+static bool has_place(const char *command)
+{
+	return (strstr(command, "{socket}") != NULL) != (strstr(command, "{fd}") != NULL);
+}
+
+/* Ends the program when these options are none that make sense. */
+static void check(const struct conform_options *options, bool others)
+{
+	const char *wrong = NULL;
+	if (others)
+		wrong = "there are options only; is the backend's command quoted?";
+	else if (!options->backend && !options->list)
+		wrong = "which backend? give --backend 'CMD {socket}'";
+	else if (options->backend && !has_place(options->backend))
+		wrong = "the backend's command needs either {socket} or {fd}";
+	else if (options->list && options->json)
+		wrong = "--json is for results, of which --list has none";
+	if (!wrong)
+		return;
+	fprintf(stderr, "virtiogpu-conform: %s\n", wrong);
+	exit(EXIT_USAGE);
+}
+
 static void parse(int argc, char **argv, struct conform_options *options)
 {
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -135,11 +170,7 @@ static void parse(int argc, char **argv, struct conform_options *options)
 		if (take_option(options, letter) < 0)
 			exit(EXIT_USAGE);
 	}
-	if (optind < argc || (!options->backend && !options->list)) {
-		fprintf(stderr,
-			"virtiogpu-conform: which backend? give --backend 'CMD {socket}'\n");
-		exit(EXIT_USAGE);
-	}
+	check(options, optind < argc);
 }
 
 /* The time limit goes to the kit of each case's process by the environment. */
@@ -150,18 +181,55 @@ static void set_timeout(int timeout_ms)
 	setenv("KIT_TIMEOUT_MS", text, 1);
 }
 
-static int run(struct conform_plan *plan)
+/* 0 or -errno (said). */
+static int run_all(struct conform_plan *plan)
 {
 	plan->shared = mmap(NULL, sizeof(*plan->shared), PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (plan->shared == MAP_FAILED)
-		return -errno;
+	if (plan->shared == MAP_FAILED) {
+		perror("virtiogpu-conform: memory to share");
+		return -ENOMEM;
+	}
 	set_timeout(plan->options.timeout_ms);
 	int ret = conform_run(plan, conform_report_item);
 	if (ret < 0)
 		return ret;
 	conform_report_end(plan);
-	return plan->options.json ? conform_report_json(plan) : 0;
+	return conform_json_write(plan);
+}
+
+/* The run, in a process of its own: its exit status. */
+static int run(struct conform_plan *plan)
+{
+	bool conforms = run_all(plan) == 0 && conform_plan_count(plan, CONFORM_WEDGED) == 0 &&
+		conform_plan_count(plan, CONFORM_FAIL) == 0;
+	return conforms ? EXIT_CONFORMS : EXIT_DOES_NOT;
+}
+
+/* The status of a run as one of this process; a signal to it is one to this process as well. */
+static int leave(int status)
+{
+	if (status < 0)
+		fprintf(stderr, "virtiogpu-conform: %s\n", strerror(-status));
+	if (status < 0 || WIFEXITED(status))
+		return status < 0 ? EXIT_DOES_NOT : WEXITSTATUS(status);
+	int number = WTERMSIG(status);
+	fprintf(stderr, "virtiogpu-conform: ended by signal %d\n", number);
+	if (number == SIGINT || number == SIGTERM || number == SIGHUP)
+		raise(number);
+	return EXIT_DOES_NOT;
+}
+
+static void complain_of_names(const struct conform_plan *plan)
+{
+	struct conform_plan other = { .options = plan->options };
+	other.options.hostile = !other.options.hostile;
+	if (conform_plan_init(&other) == 0 && other.count > 0)
+		fprintf(stderr, "virtiogpu-conform: such cases, %zu, are there %s --hostile only\n",
+			other.count, other.options.hostile ? "with" : "without");
+	else
+		fprintf(stderr, "virtiogpu-conform: no case has such a name\n");
+	conform_plan_finish(&other);
 }
 
 int main(int argc, char **argv)
@@ -170,17 +238,16 @@ int main(int argc, char **argv)
 	parse(argc, argv, &plan.options);
 	int ret = conform_plan_init(&plan);
 	if (ret == 0 && plan.count == 0) {
-		fprintf(stderr, "virtiogpu-conform: no case has such a name\n");
+		complain_of_names(&plan);
 		return EXIT_USAGE;
 	}
 	if (ret == 0 && plan.options.list)
 		conform_report_list(&plan);
+	else if (ret == 0 && conform_json_open(&plan) == 0)
+		ret = conform_watch(&plan, run);
 	else if (ret == 0)
-		ret = run(&plan);
-	if (ret < 0)
-		fprintf(stderr, "virtiogpu-conform: %s\n", strerror(-ret));
-	bool conforms = ret == 0 && conform_plan_count(&plan, CONFORM_WEDGED) == 0 &&
-		conform_plan_count(&plan, CONFORM_FAIL) == 0;
+		ret = W_EXITCODE(EXIT_USAGE, 0);
+	conform_json_finish(&plan);
 	conform_plan_finish(&plan);
-	return conforms ? EXIT_CONFORMS : EXIT_DOES_NOT;
+	return leave(ret);
 }

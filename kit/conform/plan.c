@@ -7,6 +7,8 @@
 
 #include "util/checked.h"
 
+#define CASE_LIMIT_MS 60000u /* of what a case does beside waiting for what does not come */
+
 const char *const conform_verdict_names[CONFORM_VERDICTS] = {
 	[CONFORM_PASS] = "PASS",
 	[CONFORM_REJECT] = "REJECT",
@@ -77,10 +79,30 @@ void conform_plan_finish(struct conform_plan *plan)
 	free(plan->items);
 }
 
+uint32_t conform_case_limit_ms(const struct conform_options *options)
+{
+	/* the start, the answer, the question whether it answers at all, the end */
+	return CASE_LIMIT_MS + 4 * (uint32_t)options->timeout_ms;
+}
+
 uint32_t conform_plan_count(const struct conform_plan *plan, enum conform_verdict verdict)
 {
 	uint32_t count = 0;
 	for (size_t i = 0; i < plan->count; i++)
 		count += plan->items[i].verdict == verdict;
 	return count;
+}
+
+void conform_plan_never_sent(
+	const struct conform_plan *plan, void (*each)(void *data, const char *name), void *data)
+{
+	size_t count;
+	const struct kit_request_spec *requests = kit_requests(&count);
+	for (size_t i = 0; i < count; i++)
+		if (!plan->shared->seen.messages[requests[i].request])
+			each(data, requests[i].name);
+	const struct kit_command_spec *commands = kit_command_specs(&count);
+	for (size_t i = 0; i < count; i++)
+		if (!plan->shared->seen.commands[commands[i].type])
+			each(data, commands[i].name);
 }

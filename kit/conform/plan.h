@@ -55,6 +55,8 @@ struct conform_plan {
 	struct conform_item *items; /* owned */
 	size_t count;
 	struct conform_shared *shared; /* with the cases' processes */
+	FILE *json; /* owned: where the results are written to; NULL: nowhere */
+	char *json_temp, *json_path; /* owned: its name, and the one it gets; NULL: it has that */
 };
 
 /* Memory that the cases' processes write to. */
@@ -73,7 +75,7 @@ void conform_plan_finish(struct conform_plan *plan);
 
 /* schedule.c: probes the backend, then runs every item in a process of its own, options.jobs at a
  * time; `done` is called as each ends. With options.keep there is one backend for each of these, and
- * each item has it to itself. 0, or -errno when nothing could be run (said). */
+ * each item has it to itself; without it where the backend serves one connection only. 0, or -errno when nothing could be run (said). */
 int conform_run(struct conform_plan *plan, void (*done)(struct conform_plan *plan, size_t index));
 
 /* child.c: runs one item in this process and ends it; the verdict goes to result_fd. */
@@ -93,10 +95,32 @@ void conform_child(const struct conform_child *child) __attribute__((noreturn));
 /* report.c */
 void conform_report_list(const struct conform_plan *plan);
 void conform_report_start(const struct conform_plan *plan);
+void conform_report_note(const char *text);
+/* To be called every second or so. */
+void conform_report_progress(const struct conform_plan *plan);
 void conform_report_item(struct conform_plan *plan, size_t index);
 void conform_report_end(const struct conform_plan *plan);
-/* 0 or -errno. */
-int conform_report_json(const struct conform_plan *plan);
+
+/* json.c: the file of options.json, if there is one. 0 or -errno (said). */
+int conform_json_open(struct conform_plan *plan);
+/* At the end of the run, once. */
+int conform_json_write(struct conform_plan *plan);
+/* Removes what has been opened, and not been written to its end. */
+void conform_json_finish(struct conform_plan *plan);
+
+/* watch.c: runs `run` in a process of its own, with a folder for the backends of its cases (KIT_FOLDER),
+ * and then ends and removes what it left, a file of results that is not whole as well, whichever way it
+ * ended. Returns its status as from waitpid(), or
+ * that of a process ended by the signal that this one got meanwhile (INT, TERM, HUP); or -errno. */
+int conform_watch(struct conform_plan *plan, int (*run)(struct conform_plan *plan));
+
+/* How long a case may take: longer than it waits for the answer that does not come, and for what
+ * follows from that. */
+uint32_t conform_case_limit_ms(const struct conform_options *options);
+
+/* Calls each(data) with the names of the messages and commands that no case has sent. */
+void conform_plan_never_sent(
+	const struct conform_plan *plan, void (*each)(void *data, const char *name), void *data);
 
 /* How many items ended so. */
 uint32_t conform_plan_count(const struct conform_plan *plan, enum conform_verdict verdict);

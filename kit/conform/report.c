@@ -3,14 +3,14 @@
  * What a run says: a line that moves while it goes on, a line for each case that is not as it
  * should be, a table by area, what was never sent, and the totals as the last line.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "kit/conform/plan.h"
 
-#define LOG_LINES 30u /* of a failed case that are shown */
+#define LOG_LINES   30u /* of a failed case that are shown */
+#define PROGRESS_MS 10000u /* between lines about it, where none moves */
 
 void conform_report_list(const struct conform_plan *plan)
 {
@@ -21,9 +21,11 @@ void conform_report_list(const struct conform_plan *plan)
 
 /* --- while it runs ------------------------------------------------------------------------- */
 
-static bool is_terminal(void)
+/* Whether there is a line that moves; else there are lines like any others, from time to time. */
+static bool moves(void)
 {
-	return isatty(STDOUT_FILENO);
+	const char *terminal = getenv("TERM");
+	return isatty(STDOUT_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
 }
 
 static void print_features(const char *what, uint64_t bits, const char *(*name)(uint32_t bit))
@@ -44,6 +46,8 @@ void conform_report_start(const struct conform_plan *plan)
 {
 	const struct conform_probe *probe = &plan->shared->probe;
 	printf("# backend: %s\n", plan->options.backend);
+	printf("# limits: %d ms for an answer, %u s for a case\n", plan->options.timeout_ms,
+		conform_case_limit_ms(&plan->options) / 1000);
 	if (!probe->done) {
 		printf("# it could not be probed: %s\n", probe->why);
 		return;
@@ -54,6 +58,11 @@ void conform_report_start(const struct conform_plan *plan)
 		probe->many ? "one connection after another" : "one connection",
 		probe->display ? "shows pictures on the VMM's display" : "does not use the display",
 		probe->virgl ? "renders with virgl" : "has no virgl");
+}
+
+void conform_report_note(const char *text)
+{
+	printf("# %s\n", text);
 }
 
 static void print_log(const struct conform_item *item)
@@ -86,10 +95,22 @@ static uint32_t count_tests(const struct conform_plan *plan)
 static void print_progress(const struct conform_plan *plan)
 {
 	static const enum conform_verdict bad[] = { CONFORM_WEDGED, CONFORM_FAIL };
-	printf("\r%u of %zu", count_ended(plan), plan->count);
+	printf("%u of %zu", count_ended(plan), plan->count);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		printf(", %u %s", conform_plan_count(plan, bad[i]), conform_verdict_names[bad[i]]);
-	printf("  ");
+}
+
+void conform_report_progress(const struct conform_plan *plan)
+{
+	static uint64_t last;
+	if (last == 0)
+		last = kit_now();
+	if ((moves() && !plan->options.tap) || kit_now() - last < PROGRESS_MS)
+		return;
+	last = kit_now();
+	printf("# ");
+	print_progress(plan);
+	printf("\n");
 	fflush(stdout);
 }
 
@@ -110,13 +131,14 @@ static void print_tap(const struct conform_plan *plan, size_t index)
 	printf("\n");
 	if (!good)
 		print_log(item);
+	fflush(stdout);
 }
 
 static void print_item(const struct conform_plan *plan, size_t index)
 {
 	const struct conform_item *item = &plan->items[index];
 	bool good = item->verdict < CONFORM_WEDGED;
-	if (is_terminal())
+	if (moves())
 		printf("\r\033[K");
 	if (!good || plan->options.verbose)
 		printf("%-6s %s%s%s\n", conform_verdict_names[item->verdict], item->name,
@@ -135,8 +157,11 @@ void conform_report_item(struct conform_plan *plan, size_t index)
 		return;
 	}
 	print_item(plan, index);
-	if (is_terminal())
+	if (moves()) {
+		printf("\r");
 		print_progress(plan);
+		printf("  ");
+	}
 	fflush(stdout);
 }
 
@@ -178,20 +203,6 @@ static void print_table(const struct conform_plan *plan)
 	}
 }
 
-static void each_never_sent(
-	const struct conform_plan *plan, void (*each)(void *data, const char *name), void *data)
-{
-	size_t count;
-	const struct kit_request_spec *requests = kit_requests(&count);
-	for (size_t i = 0; i < count; i++)
-		if (!plan->shared->seen.messages[requests[i].request])
-			each(data, requests[i].name);
-	const struct kit_command_spec *commands = kit_command_specs(&count);
-	for (size_t i = 0; i < count; i++)
-		if (!plan->shared->seen.commands[commands[i].type])
-			each(data, commands[i].name);
-}
-
 static void print_name(void *data, const char *name)
 {
 	uint32_t *count = data;
@@ -205,85 +216,13 @@ void conform_report_end(const struct conform_plan *plan)
 		printf("1..%u\n", count_tests(plan));
 		return;
 	}
-	if (is_terminal())
+	if (moves())
 		printf("\r\033[K");
 	print_table(plan);
-	each_never_sent(plan, print_name, &unsent);
+	conform_plan_never_sent(plan, print_name, &unsent);
 	printf("%s\n", unsent ? "" : "never sent: nothing, every message and command was");
 	for (uint32_t i = 0; i < CONFORM_VERDICTS; i++)
 		printf("%s%u %s", i ? ", " : "", conform_plan_count(plan, (enum conform_verdict)i),
 			conform_verdict_names[i]);
 	printf("\n");
-}
-
-/* --- JSON ---------------------------------------------------------------------------------- */
-
-static void json_string(FILE *file, const char *text)
-{
-	fputc('"', file);
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-		if (c == '"' || c == '\\')
-			fprintf(file, "\\%c", c);
-		else if (c < 0x20 || c == 0x7f)
-			fprintf(file, "\\u%04x", c);
-		else
-			fputc(c, file);
-	}
-	fputc('"', file);
-}
-
-static void json_item(FILE *file, const struct conform_item *item)
-{
-	fprintf(file, "    {\"name\": ");
-	json_string(file, item->name);
-	fprintf(file, ", \"verdict\": \"%s\", \"ms\": %u, \"source\": ",
-		conform_verdict_names[item->verdict], item->duration_ms);
-	json_string(file, item->row->source);
-	if (item->why[0]) {
-		fprintf(file, ", \"why\": ");
-		json_string(file, item->why);
-	}
-	fprintf(file, "}");
-}
-
-struct json_names {
-	FILE *file;
-	uint32_t count;
-};
-
-static void json_name(void *data, const char *name)
-{
-	struct json_names *names = data;
-	fprintf(names->file, "%s", names->count++ ? ", " : "");
-	json_string(names->file, name);
-}
-
-static void json_plan(FILE *file, const struct conform_plan *plan)
-{
-	struct json_names names = { .file = file };
-	fprintf(file, "{\n  \"backend\": ");
-	json_string(file, plan->options.backend);
-	fprintf(file, ",\n  \"totals\": {");
-	for (uint32_t i = 0; i < CONFORM_VERDICTS; i++)
-		fprintf(file, "%s\"%s\": %u", i ? ", " : "", conform_verdict_names[i],
-			conform_plan_count(plan, (enum conform_verdict)i));
-	fprintf(file, "},\n  \"never_sent\": [");
-	each_never_sent(plan, json_name, &names);
-	fprintf(file, "],\n  \"cases\": [\n");
-	for (size_t i = 0; i < plan->count; i++) {
-		json_item(file, &plan->items[i]);
-		fprintf(file, "%s\n", i + 1 < plan->count ? "," : "");
-	}
-	fprintf(file, "  ]\n}\n");
-}
-
-int conform_report_json(const struct conform_plan *plan)
-{
-	FILE *file = fopen(plan->options.json, "we");
-	if (!file)
-		return -errno;
-	json_plan(file, plan);
-	bool failed = ferror(file);
-	return fclose(file) == 0 && !failed ? 0 : -EIO;
 }

@@ -20,8 +20,7 @@
 #include "util/checked.h"
 #include "util/fd.h"
 
-#define MAX_JOBS      32u
-#define CASE_LIMIT_MS 60000u
+#define MAX_JOBS 32u
 
 struct job {
 	pid_t pid; /* 0: none */
@@ -29,6 +28,7 @@ struct job {
 	struct kit_backend *kept; /* owned: for one item after another; NULL: each starts its own */
 	int result_fd, log_fd;
 	uint64_t started_ms;
+	uint32_t limit_ms; /* from then on */
 };
 
 /* item: NULL is the probe. */
@@ -59,6 +59,7 @@ static int job_start(struct job *job, struct conform_plan *plan, const struct co
 	job->result_fd = result[0];
 	job->log_fd = fd_steal(&log_fd);
 	job->started_ms = kit_now();
+	job->limit_ms = conform_case_limit_ms(&plan->options);
 	return 0;
 }
 
@@ -73,24 +74,35 @@ static char *read_log(int fd)
 	return text;
 }
 
+/* Its backend's processes as well, which only lose their parent otherwise. */
+static void kill_all(pid_t pid)
+{
+	pid_t pids[KIT_MAX_PROCESSES];
+	uint32_t count = kit_process_tree(pid, pids, KIT_MAX_PROCESSES);
+	for (uint32_t i = 0; i < count; i++)
+		kill(pids[i], SIGKILL);
+}
+
 /* Waits for a process that has ended, or is about to, and takes in what it left. */
 static struct conform_result job_end(struct job *job, bool late, char **ret_log)
 {
 	struct conform_result result;
 	int status = 0;
 	if (late)
-		kill(job->pid, SIGKILL);
+		kill_all(job->pid);
 	ssize_t got = read(job->result_fd, &result, sizeof(result));
 	waitpid(job->pid, &status, 0);
 	if (got != (ssize_t)sizeof(result)) {
 		result = (struct conform_result){ .verdict = CONFORM_FAIL };
 		if (late)
 			snprintf(result.why, sizeof(result.why), "the case did not end in %u s",
-				CASE_LIMIT_MS / 1000);
+				job->limit_ms / 1000);
 		else
 			snprintf(result.why, sizeof(result.why),
 				"the case's process ended with status %#x", (unsigned)status);
 	}
+	/* a log may be quoted in it */
+	result.why[strcspn(result.why, "\r\n")] = '\0';
 	*ret_log = read_log(job->log_fd);
 	fd_close(&job->result_fd);
 	fd_close(&job->log_fd);
@@ -98,17 +110,34 @@ static struct conform_result job_end(struct job *job, bool late, char **ret_log)
 	return result;
 }
 
-/* The kit says on standard error why there is no machine, or what was wrong at its end. */
-static void explain(char *why, size_t size, const char *log)
+/* The kit says on standard error why there is no machine, or what was wrong at its end. Returns what
+ * else the log says; NULL without a log. */
+static const char *explain(char *why, size_t size, const char *log)
 {
 	const char *line = log ? strstr(log, "kit: ") : NULL;
 	if (why[0] || !line)
-		return;
+		return log;
 	line += strlen("kit: ");
-	snprintf(why, size, "%.*s", (int)strcspn(line, "\n"), line);
+	size_t length = strcspn(line, "\n");
+	snprintf(why, size, "%.*s", (int)length, line);
+	return line + length;
 }
 
 /* --- the probe ----------------------------------------------------------------------------- */
+
+static void complain(const char *why, const char *rest)
+{
+	static const char known[] = "no machine: ";
+	if (strncmp(why, known, strlen(known)) == 0)
+		why += strlen(known);
+	fprintf(stderr, "virtiogpu-conform: the backend does not start: %s\n", why);
+	rest += rest && rest[0] == '\n';
+	size_t length = rest ? strlen(rest) : 0;
+	while (length > 0 && rest[length - 1] == '\n')
+		length--;
+	if (length > 0)
+		fprintf(stderr, "%.*s\n", (int)length, rest);
+}
 
 static int probe(struct conform_plan *plan)
 {
@@ -118,16 +147,16 @@ static int probe(struct conform_plan *plan)
 	if (ret < 0)
 		return ret;
 	struct pollfd ended = { .fd = job.result_fd, .events = POLLIN };
-	bool late = poll(&ended, 1, (int)CASE_LIMIT_MS) == 0;
+	bool late = poll(&ended, 1, (int)job.limit_ms) == 0;
 	struct conform_result result = job_end(&job, late, &log);
-	explain(result.why, sizeof(result.why), log);
+	const char *rest = explain(result.why, sizeof(result.why), log);
 	if (!plan->shared->probe.done)
 		snprintf(
 			plan->shared->probe.why, sizeof(plan->shared->probe.why), "%s", result.why);
 	if (!plan->shared->probe.runs)
-		fprintf(stderr, "virtiogpu-conform: %s\n%s", result.why, log ? log : "");
+		complain(result.why, rest);
 	free(log);
-	return plan->shared->probe.runs ? 0 : -ECHILD;
+	return 0;
 }
 
 /* Why an item cannot be run with this backend; NULL when it can. */
@@ -250,27 +279,53 @@ static void wait_some(struct run *run)
 	poll(polls, jobs, 1000);
 	for (uint32_t i = 0; i < jobs; i++) {
 		struct job *job = &run->jobs[i];
-		bool late = job->pid && kit_now() - job->started_ms > CASE_LIMIT_MS;
+		bool late = job->pid && kit_now() - job->started_ms > job->limit_ms;
 		if (job->pid && (polls[i].revents || late))
 			take_result(run, job, late);
 	}
 }
 
-int conform_run(struct conform_plan *plan, void (*done)(struct conform_plan *plan, size_t index))
+/* Such a one is used up by whoever looks whether it is there. */
+static bool serves_one(const struct conform_plan *plan)
+{
+	const struct conform_probe *probe = &plan->shared->probe;
+	return probe->done ? !probe->many : strstr(plan->options.backend, "{fd}") != NULL;
+}
+
+static int run_items(
+	struct conform_plan *plan, void (*done)(struct conform_plan *plan, size_t index))
 {
 	struct run run = { .plan = plan, .done = done };
-	plan->options.jobs = min_u32(plan->options.jobs, MAX_JOBS);
-	int ret = probe(plan);
-	if (ret < 0)
-		return ret;
-	conform_report_start(plan);
+	int ret = 0;
 	kit_init(&run.kit);
 	while (ret == 0 && (run.open > 0 || run.next < plan->count)) {
 		ret = fill(&run);
 		if (run.open > 0)
 			wait_some(&run);
+		conform_report_progress(plan);
 	}
 	for (uint32_t i = 0; i < plan->options.jobs; i++)
 		kit_backend_destroy(run.jobs[i].kept);
+	return ret;
+}
+
+int conform_run(struct conform_plan *plan, void (*done)(struct conform_plan *plan, size_t index))
+{
+	plan->options.jobs = min_u32(plan->options.jobs, MAX_JOBS);
+	int ret = probe(plan);
+	if (ret == 0 && !plan->shared->probe.runs)
+		return -ECHILD;
+	if (ret == 0) {
+		conform_report_start(plan);
+		if (plan->options.keep && serves_one(plan)) {
+			plan->options.keep = false;
+			conform_report_note(
+				"--keep is left out for one that serves one connection");
+		}
+		ret = run_items(plan, done);
+	}
+	if (ret < 0)
+		fprintf(stderr, "virtiogpu-conform: cannot start another process: %s\n",
+			strerror(-ret));
 	return ret;
 }

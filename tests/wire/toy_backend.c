@@ -5,6 +5,7 @@
  * code with the daemon.
  *
  *	toy-backend SOCKET                  serves one connection after another
+ *	toy-backend NUMBER                  serves the connection that it inherits as this descriptor
  *	toy-backend SOCKET extras           and offers what hardly any backend does
  *	toy-backend SOCKET --fault NAME     with something wrong
  *	toy-backend --faults                what there is of that
@@ -548,6 +549,21 @@ static int listen_at(const char *path)
 	return listener;
 }
 
+static int serve_all(const char *where, bool extras)
+{
+	if (where[strspn(where, "0123456789")] == '\0') {
+		serve(atoi(where), extras);
+		return 0;
+	}
+	int listener = listen_at(where);
+	while (listener >= 0) {
+		int sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		if (sock >= 0)
+			serve(sock, extras);
+	}
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
 	signal(SIGTERM, end);
@@ -559,12 +575,5 @@ int main(int argc, char **argv)
 	bool extras = argc == 3 && strcmp(argv[2], "extras") == 0;
 	if ((argc != 2 && !extras && !with_fault) || (with_fault && !toy_fault_set(argv[3])))
 		return 2;
-	int listener = listen_at(argv[1]);
-	if (listener < 0)
-		return 1;
-	for (;;) {
-		int sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-		if (sock >= 0)
-			serve(sock, extras);
-	}
+	return serve_all(argv[1], extras);
 }
