@@ -14,10 +14,11 @@
 #include "kit/conform/plan.h"
 #include "util/checked.h"
 
-#define MAX_MACHINES 16u
-#define PROMPT_MS    100u
-#define PROMPT_TRIES 3u
-#define LOG_TAIL     3000u /* bytes of the backend's log that are shown */
+#define MAX_MACHINES    16u
+#define LEAK_TIMEOUT_MS 20000u
+#define PROMPT_MS       100u
+#define PROMPT_TRIES    3u
+#define LOG_TAIL        3000u /* bytes of the backend's log that are shown */
 
 static struct {
 	struct conform_plan *plan;
@@ -259,7 +260,8 @@ static void check_leaks(struct conform *c, struct kit_machine *machine)
 	if (!before || !c->probe->many || !kit_backend_alive(machine->backend))
 		return;
 	kit_machine_disconnect(machine);
-	uint64_t deadline = kit_now() + (uint64_t)machine->kit.timeout_ms;
+	/* what is kept is kept for ever: it does not matter how long a renderer takes to forget */
+	uint64_t deadline = kit_now() + max_u32((uint32_t)machine->kit.timeout_ms, LEAK_TIMEOUT_MS);
 	while ((now = count_fds(machine->backend)) > before && kit_now() < deadline)
 		usleep(2000);
 	if (now > before)
