@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The library has a loop of its own, which is run without waiting whenever one of its sockets can be
+ * read, and every few milliseconds while there are clients. A client that does not read for a second
+ * is dropped: the others would wait for it.
+ */
+#include "vnc_output.h"
+
+#include <arpa/inet.h>
+#include <rfb/rfb.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loop/loop.h"
+#include "util/checked.h"
+#include "util/fd.h"
+#include "util/log.h"
+
+#define TURN_MS          16u
+#define CLIENT_WAIT_MS   1000
+#define NOTHING_WIDTH    640u /* of the black picture of a head that is off */
+#define NOTHING_HEIGHT   480u
+#define MAX_PASSWORD     9u
+#define BITS_PER_CHANNEL 8
+#define CHANNELS         3
+#define BYTES_PER_PIXEL  4
+
+/* Where a head is served. */
+struct place {
+	struct vnc_output *output;
+	uint32_t head;
+	rfbScreenInfoPtr server;
+	struct loop_source *listening;
+	uint32_t clients;
+};
+
+struct vnc_output {
+	struct output base;
+	struct loop *loop;
+	struct loop_source *timer;
+	struct place places[SCREEN_HEADS];
+	uint32_t count;
+	uint32_t *nothing;
+	char password[MAX_PASSWORD];
+	char *passwords[2]; /* as the library wants it */
+};
+
+static struct vnc_output *vnc_output(struct output *output)
+{
+	return container_of(output, struct vnc_output, base);
+}
+
+/* --- the library's turn -------------------------------------------------------------------- */
+
+static bool has_clients(const struct vnc_output *output)
+{
+	for (uint32_t i = 0; i < output->count; i++)
+		if (output->places[i].clients)
+			return true;
+	return false;
+}
+
+static void take_turn(struct place *place)
+{
+	rfbProcessEvents(place->server, 0);
+	if (has_clients(place->output))
+		loop_timer_arm(place->output->timer, TURN_MS);
+}
+
+static void on_socket(void *data, uint32_t events)
+{
+	take_turn(data);
+}
+
+static void on_time(void *data)
+{
+	struct vnc_output *output = data;
+	for (uint32_t i = 0; i < output->count; i++)
+		if (output->places[i].clients)
+			take_turn(&output->places[i]);
+}
+
+/* A client's socket is watched by a descriptor of our own: the library closes its one before it tells. */
+struct watch {
+	struct loop_source *source;
+	int fd;
+};
+
+static void watch_destroy(struct watch *watch)
+{
+	if (!watch)
+		return;
+	loop_source_destroy(watch->source);
+	fd_close(&watch->fd);
+	free(watch);
+}
+
+static struct watch *watch_create(struct place *place, int sock)
+{
+	struct watch *watch = calloc(1, sizeof(*watch));
+	if (!watch)
+		return NULL;
+	watch->fd = fd_dup(sock);
+	if (watch->fd >= 0)
+		watch->source = loop_add_fd(
+			place->output->loop, watch->fd, LOOP_READABLE, on_socket, place);
+	if (watch->source)
+		return watch;
+	watch_destroy(watch);
+	return NULL;
+}
+
+static void client_gone(rfbClientPtr client)
+{
+	struct place *place = client->screen->screenData;
+	watch_destroy(client->clientData);
+	client->clientData = NULL;
+	place->clients--;
+}
+
+static enum rfbNewClientAction new_client(rfbClientPtr client)
+{
+	struct place *place = client->screen->screenData;
+	client->clientData = watch_create(place, client->sock);
+	if (!client->clientData)
+		return RFB_CLIENT_REFUSE;
+	client->clientGoneHook = client_gone;
+	place->clients++;
+	log_info("vnc: a client of head %u: %s", place->head, client->host);
+	return RFB_CLIENT_ACCEPT;
+}
+
+static void say(enum log_level level, const char *format, va_list args)
+{
+	char text[256];
+	vsnprintf(text, sizeof(text), format, args);
+	text[strcspn(text, "\n")] = '\0';
+	log_print(level, "vnc: %s", text);
+}
+
+__attribute__((format(printf, 1, 2))) static void library_says(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	say(LOG_DEBUG, format, args);
+	va_end(args);
+}
+
+__attribute__((format(printf, 1, 2))) static void library_complains(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	say(LOG_WARN, format, args);
+	va_end(args);
+}
+
+/* --- pictures ------------------------------------------------------------------------------ */
+
+/* x8r8g8b8: the library takes it for another order in each new picture. */
+static void set_format(rfbScreenInfoPtr server)
+{
+	server->serverFormat.redShift = 16;
+	server->serverFormat.greenShift = 8;
+	server->serverFormat.blueShift = 0;
+	rfbClientIteratorPtr clients = rfbGetClientIterator(server);
+	for (rfbClientPtr client; (client = rfbClientIteratorNext(clients));)
+		server->setTranslateFunction(client);
+	rfbReleaseClientIterator(clients);
+}
+
+static void resized(struct output *base, uint32_t number)
+{
+	struct vnc_output *output = vnc_output(base);
+	const struct head *head = &base->screen->heads[number];
+	if (number >= output->count)
+		return;
+	rfbNewFramebuffer(output->places[number].server,
+		(char *)(head->pixels ? head->pixels : output->nothing),
+		(int)(head->pixels ? head->width : NOTHING_WIDTH),
+		(int)(head->pixels ? head->height : NOTHING_HEIGHT), BITS_PER_CHANNEL, CHANNELS,
+		BYTES_PER_PIXEL);
+	set_format(output->places[number].server);
+}
+
+static void damaged(struct output *base, uint32_t number, const struct rect *rect)
+{
+	struct vnc_output *output = vnc_output(base);
+	if (number < output->count)
+		rfbMarkRectAsModified(output->places[number].server, (int)rect->x, (int)rect->y,
+			(int)(rect->x + rect->w), (int)(rect->y + rect->h));
+}
+
+/* The client's own pointer gets the guest's image; an invisible one when the guest shows none. */
+static rfbCursorPtr make_cursor(const struct head_cursor *cursor)
+{
+	const int side = (int)SCREEN_CURSOR_SIDE;
+	const size_t count = SCREEN_CURSOR_SIDE * SCREEN_CURSOR_SIDE;
+	rfbCursorPtr made = calloc(1, sizeof(*made));
+	uint32_t *source = calloc(count, sizeof(uint32_t));
+	uint8_t *alpha = calloc(count, 1);
+	if (!made || !source || !alpha) {
+		free(made);
+		free(source);
+		free(alpha);
+		return NULL;
+	}
+	for (size_t i = 0; cursor->visible && i < count; i++) {
+		source[i] = cursor->pixels[i] & 0xffffffu;
+		alpha[i] = (uint8_t)(cursor->pixels[i] >> 24);
+	}
+	made->width = made->height = SCREEN_CURSOR_SIDE;
+	made->xhot = (unsigned short)cursor->hot_x;
+	made->yhot = (unsigned short)cursor->hot_y;
+	made->richSource = (unsigned char *)source;
+	made->alphaSource = alpha;
+	made->alphaPreMultiplied = TRUE;
+	made->mask = (unsigned char *)rfbMakeMaskFromAlphaSource(side, side, alpha);
+	made->cleanup = made->cleanupRichSource = made->cleanupMask = TRUE;
+	return made;
+}
+
+static void pointer(struct output *base, uint32_t number, bool image)
+{
+	struct vnc_output *output = vnc_output(base);
+	const struct head_cursor *cursor = &base->screen->heads[number].cursor;
+	if (number >= output->count)
+		return;
+	rfbScreenInfoPtr server = output->places[number].server;
+	rfbCursorPtr made = make_cursor(cursor);
+	if (made)
+		rfbSetCursor(server, made);
+}
+
+/* --- beginning and end --------------------------------------------------------------------- */
+
+static void destroy(struct output *base)
+{
+	struct vnc_output *output = vnc_output(base);
+	for (uint32_t i = 0; i < output->count; i++) {
+		struct place *place = &output->places[i];
+		loop_source_destroy(place->listening);
+		rfbShutdownServer(place->server, TRUE);
+		place->server->frameBuffer = NULL;
+		rfbScreenCleanup(place->server);
+	}
+	loop_source_destroy(output->timer);
+	free(output->nothing);
+	free(output);
+}
+
+static bool set_address(rfbScreenInfoPtr server, const char *address)
+{
+	struct in_addr binary;
+	if (inet_pton(AF_INET, address ? address : "127.0.0.1", &binary) != 1) {
+		log_error("vnc: %s is not an IPv4 address", address);
+		return false;
+	}
+	server->listenInterface = binary.s_addr;
+	return true;
+}
+
+static rfbScreenInfoPtr make_server(struct vnc_output *output, const struct vnc_args *args)
+{
+	int argc = 0;
+	rfbScreenInfoPtr server = rfbGetScreen(&argc, NULL, (int)NOTHING_WIDTH, (int)NOTHING_HEIGHT,
+		BITS_PER_CHANNEL, CHANNELS, BYTES_PER_PIXEL);
+	if (!server)
+		return NULL;
+	server->frameBuffer = (char *)output->nothing;
+	/* the guest shows a pointer when it has one */
+	server->cursor = NULL;
+	server->desktopName = "virtiogpud";
+	server->alwaysShared = TRUE;
+	server->deferUpdateTime = 0;
+	set_format(server);
+	server->newClientHook = new_client;
+	server->ipv6port = 0;
+	if (args->password) {
+		server->authPasswdData = output->passwords;
+		server->passwordCheck = rfbCheckPasswordByList;
+	}
+	if (set_address(server, args->address))
+		return server;
+	rfbScreenCleanup(server);
+	return NULL;
+}
+
+static bool add_place(struct vnc_output *output, const struct vnc_args *args)
+{
+	struct place *place = &output->places[output->count];
+	place->output = output;
+	place->head = output->count;
+	place->server = make_server(output, args);
+	if (!place->server)
+		return false;
+	place->server->screenData = place;
+	place->server->port = (int)(args->port + place->head);
+	rfbInitServer(place->server);
+	if (place->server->listenSock >= 0)
+		place->listening = loop_add_fd(
+			output->loop, place->server->listenSock, LOOP_READABLE, on_socket, place);
+	if (!place->listening) {
+		log_error("vnc: port %d cannot be used", place->server->port);
+		place->server->frameBuffer = NULL;
+		rfbScreenCleanup(place->server);
+		return false;
+	}
+	output->count++;
+	return true;
+}
+
+struct output *vnc_output_create(
+	struct loop *loop, struct screen *screen, const struct vnc_args *args)
+{
+	static const struct output_impl impl = {
+		.resized = resized,
+		.damaged = damaged,
+		.pointer = pointer,
+		.destroy = destroy,
+	};
+	struct vnc_output *output = calloc(1, sizeof(*output));
+	if (!output)
+		return NULL;
+	rfbLog = library_says;
+	rfbErr = library_complains;
+	rfbMaxClientWait = CLIENT_WAIT_MS;
+	output->loop = loop;
+	output->passwords[0] = output->password;
+	snprintf(output->password, sizeof(output->password), "%s",
+		args->password ? args->password : "");
+	output->nothing = calloc((size_t)NOTHING_WIDTH * NOTHING_HEIGHT, BYTES_PER_PIXEL);
+	output->timer = loop_add_timer(loop, on_time, output);
+	bool good = output->nothing && output->timer;
+	while (good && output->count < args->heads)
+		good = add_place(output, args);
+	if (!good) {
+		destroy(&output->base);
+		return NULL;
+	}
+	screen_add(screen, &output->base, &impl);
+	return &output->base;
+}

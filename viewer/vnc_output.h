@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/* Heads for VNC clients (RFC 6143), with LibVNCServer: one port for each head. */
+#pragma once
+
+#include "screen.h"
+
+struct loop;
+
+struct vnc_args {
+	const char *address; /* IPv4, of the interface to listen on; NULL: loopback */
+	uint32_t port; /* of head 0; head N is at port + N */
+	uint32_t heads; /* that there are ports for */
+	const char *password; /* NULL: none; the first 8 bytes count */
+};
+
+/* Adds an output that listens until it is destroyed. NULL when it cannot (logged). */
+struct output *vnc_output_create(
+	struct loop *loop, struct screen *screen, const struct vnc_args *args);
