@@ -12,6 +12,7 @@ help:
 	@echo 'make check-fast   those that take seconds'
 	@echo 'make build        only build'
 	@echo 'make breakout     tries to get out of the sandbox of each process, in every way we know'
+	@echo 'make proofs       proves with CBMC what must hold for all input; ARGS=--bugs: that seeded bugs are found'
 	@echo 'make bench        measures against QEMU'"'"'s own GPU'
 	@echo 'make conformance  judges our backend case by case; BACKEND="CMD {socket}": another one;'
 	@echo '                  SANITIZED=1: ours with ASan and UBSan; ARGS: virtiogpu-conform --help'
@@ -28,7 +29,7 @@ demo:
 	$(LAB) run --guest -- tools/demo $(ARGS)
 
 check:
-	$(LAB) run --guest --stable-qemu -- tools/check $(ARGS)
+	$(LAB) run --guest --stable-qemu --proofs -- tools/check $(ARGS)
 
 check-fast:
 	$(LAB) run -- tools/check --fast $(ARGS)
@@ -36,6 +37,9 @@ check-fast:
 breakout:
 	$(LAB) run -- tools/check build
 	$(LAB) run -- $(BUILD)/tests/sandbox/breakout $(ARGS)
+
+proofs:
+	$(LAB) run --proofs -- tools/proofs $(ARGS)
 
 bench:
 	$(LAB) run --guest -- tools/check build
@@ -55,4 +59,4 @@ shell:
 clean:
 	rm -rf build-lab* build-native*
 
-.PHONY: help build demo check check-fast breakout bench conformance conformance-rust shell clean
+.PHONY: help build demo check check-fast breakout proofs bench conformance conformance-rust shell clean

@@ -122,7 +122,7 @@ static struct renderer_call *release(struct calls *calls, uint32_t number)
 
 struct renderer_call *calls_close(struct calls *calls, uint64_t cookie, uint32_t *ret_tag)
 {
-	uint32_t number = (uint32_t)cookie;
+	uint32_t number = (uint32_t)(cookie & UINT32_MAX);
 	if (number == 0 || number > calls->size)
 		return NULL;
 	const struct calls_slot *slot = slot_at(calls, number);

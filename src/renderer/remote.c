@@ -401,7 +401,7 @@ static bool handle_completion(struct remote *remote, const struct wire_completio
 static void take_completions(struct remote *remote, uint32_t count)
 {
 	struct wire_completion completion;
-	while (count-- > 0 && remote->ready && !remote->failed) {
+	for (; count > 0 && remote->ready && !remote->failed; count--) {
 		int result = ring_pop_completion(remote->ring, &completion);
 		if (result == 0)
 			return;

@@ -58,9 +58,9 @@ remove_old()
 	local old
 	exec 8>>"$cache/in-use"
 	if flock -n 8; then
-		for old in "$cache"/lab-* "$cache"/guest-* "$cache"/qemu-*; do
+		for old in "$cache"/lab-* "$cache"/guest-* "$cache"/qemu-* "$cache"/proofs-*; do
 			[ -d "$old" ] || continue
-			case $old in "$lab" | "$guest" | "$qemu") continue ;; esac
+			case $old in "$lab" | "$guest" | "$qemu" | "$proofs") continue ;; esac
 			say "removing $old, made by another recipe"
 			mv -T -- "$old" "$cache/partial-old"
 			remove_tree "$cache/partial-old"
@@ -74,7 +74,7 @@ clean_all()
 	exec 8>>"$cache/in-use"
 	flock -n 8 || die "somebody is running commands in the lab"
 	exec 8>&-
-	remove_tree "$cache"/lab-* "$cache"/guest-* "$cache"/qemu-* "$cache"/log "$cache"/home "$cache"/kvm-* "$cache"/in-use "$cache"/root
+	remove_tree "$cache"/lab-* "$cache"/guest-* "$cache"/qemu-* "$cache"/proofs-* "$cache"/log "$cache"/home "$cache"/kvm-* "$cache"/in-use "$cache"/root
 	rm -f -- "$cache/lock"
 	rmdir -- "$cache" 2>/dev/null || say "other files are left in $cache"
 }
@@ -174,14 +174,14 @@ check_host()
 
 # --- making --------------------------------------------------------------------------------------------
 
-# make_missing lab|guest|stable-qemu…: what is missing, in order.
+# make_missing lab|guest|stable-qemu|proofs…: what is missing, in order.
 make_missing()
 {
 	local todo packages=() what
 	# Somebody else may have made it while we waited for the lock.
 	mapfile -t todo < <(what_is_missing "$@")
 	case "${todo[*]}" in
-	*lab_root* | *guest_disk* | *stable_qemu*)
+	*lab_root* | *guest_disk* | *stable_qemu* | *proofs*)
 		mapfile -t packages < <(host_packages_missing)
 		check_host
 		;;
@@ -202,6 +202,7 @@ title_lab_root() { echo "making the lab: Debian $SUITE, $(list lab.packages | wc
 title_guest_disk() { echo "making the guest's disk: Debian $SUITE, $(list guest.packages | wc -l) packages and theirs (2 minutes, 1 GB)"; }
 title_guest_initramfs() { echo "making the guest's initramfs"; }
 title_stable_qemu() { echo "unpacking the QEMU of Debian $STABLE (10 seconds, 200 MB)"; }
+title_proofs() { echo "unpacking the CBMC of Debian $STABLE (30 seconds, 300 MB)"; }
 
 # with_retries NAME CMD…: tries again when a download failed, and only then.
 with_retries()
@@ -295,11 +296,15 @@ make_guest_initramfs()
 	mv -T -- "$f" "$initramfs"
 }
 
-# Only unpacked: none of its programs but QEMU is ever run.
-make_stable_qemu()
+# unpack NAME TARGET: the packages of list NAME.packages and what they need, of Debian stable. Only unpacked:
+# nothing but the programs of the packages named is ever run.
+unpack()
 {
-	local tree=$cache/partial-qemu
-	make_tree stable-qemu "$STABLE" "$tree" --variant=extract || return 1
+	local tree=$cache/partial-$1
+	make_tree "$1" "$STABLE" "$tree" --variant=extract || return 1
 	chmod 755 "$tree"
-	mv -T -- "$tree" "$qemu"
+	mv -T -- "$tree" "$2"
 }
+
+make_stable_qemu() { unpack stable-qemu "$qemu"; }
+make_proofs() { unpack proofs "$proofs"; }
