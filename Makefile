@@ -16,6 +16,9 @@ help:
 	@echo 'make bench        measures against QEMU'"'"'s own GPU'
 	@echo 'make conformance  judges our backend case by case; BACKEND="CMD {socket}": another one;'
 	@echo '                  SANITIZED=1: ours with ASan and UBSan; ARGS: virtiogpu-conform --help'
+	@echo 'make hostile      the same in bad faith: guests, VMMs and displays that break every rule (SANITIZED, ARGS)'
+	@echo 'make kills        kills the renderer again and again under load: ARGS="--kills 1000 --within 1000"'
+	@echo 'make soak         everything hostile at once to one daemon, with kills, for TIME=600 seconds'
 	@echo 'make conformance-rust  the same for vhost-device-gpu, built with cargo'
 	@echo 'make shell        a shell in the lab'
 	@echo 'make clean        remove what was built here (tools/lab clean: the lab too)'
@@ -49,6 +52,19 @@ conformance:
 	$(LAB) run -- tools/check build $(if $(SANITIZED),build-sanitizers)
 	$(LAB) run -- tools/conformance $(if $(SANITIZED),--sanitized) $(ARGS)
 
+hostile:
+	$(LAB) run -- tools/check build $(if $(SANITIZED),build-sanitizers)
+	$(LAB) run -- tools/conformance --hostile $(if $(SANITIZED),--sanitized) $(ARGS)
+
+kills:
+	$(LAB) run -- tools/check build
+	$(LAB) run -- env 'BACKEND=$(BUILD)/virtiogpud --socket-path {socket} --renderer-restarts 64/1' \
+		$(BUILD)/tests/soak/kills $(or $(ARGS),--kills 1000)
+
+soak:
+	$(LAB) run -- tools/check build
+	$(LAB) run -- tools/soak --seconds $(or $(TIME),600) $(ARGS)
+
 conformance-rust:
 	$(LAB) run -- tools/check build
 	tools/peer-rust tools/conformance $(ARGS)
@@ -59,4 +75,4 @@ shell:
 clean:
 	rm -rf build-lab* build-native*
 
-.PHONY: help build demo check check-fast breakout proofs bench conformance conformance-rust shell clean
+.PHONY: help build demo check check-fast breakout proofs bench conformance hostile kills soak conformance-rust shell clean

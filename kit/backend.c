@@ -140,17 +140,32 @@ struct kit_backend *kit_backend_create(struct kit *kit, const char *command)
 	return NULL;
 }
 
+struct kit_backend *kit_backend_attach(struct kit *kit, pid_t pid, const char *socket)
+{
+	struct kit_backend *backend = calloc(1, sizeof(*backend));
+	if (!backend)
+		return NULL;
+	*backend = (struct kit_backend){ .kit = kit, .pid = pid, .sock = -1, .foreign = true };
+	snprintf(backend->folder, sizeof(backend->folder), "somewhere");
+	backend->log_fd = memfd_create("backend-log", MFD_CLOEXEC);
+	int length = snprintf(backend->socket, sizeof(backend->socket), "%s", socket);
+	if (backend->log_fd >= 0 && length < (int)sizeof(backend->socket))
+		return backend;
+	kit_backend_destroy(backend);
+	return NULL;
+}
+
 void kit_backend_destroy(struct kit_backend *backend)
 {
 	if (!backend)
 		return;
-	if (backend->pid > 0) {
+	if (backend->pid > 0 && !backend->foreign) {
 		/* first the group: whoever is left in it would lose its parent */
 		kill(-backend->pid, SIGKILL);
 		kill(backend->pid, SIGKILL);
 		waitpid(backend->pid, NULL, 0);
 	}
-	if (backend->folder[0]) {
+	if (backend->folder[0] && !backend->foreign) {
 		unlink(backend->socket);
 		unlink(backend->viewer);
 		rmdir(backend->folder);
@@ -166,6 +181,8 @@ bool kit_backend_alive(struct kit_backend *backend)
 {
 	if (backend->pid <= 0)
 		return false;
+	if (backend->foreign)
+		return kill(backend->pid, 0) == 0;
 	if (waitpid(backend->pid, &backend->status, WNOHANG) != backend->pid)
 		return true;
 	kill(-backend->pid, SIGKILL);

@@ -21,6 +21,7 @@ struct kit_backend {
 	char socket[96]; /* "" when a descriptor is passed */
 	char viewer[96]; /* where it listens for viewers, if the command says so */
 	int sock; /* our end of a passed descriptor; -1 */
+	bool foreign; /* somebody else's: neither stopped nor removed */
 };
 
 /* What /proc says of all processes of the backend together. */
@@ -38,7 +39,10 @@ struct kit_usage {
  * Sockets are in a folder of its own, which is made in KIT_FOLDER of the environment, or in /tmp. */
 struct kit_backend *kit_backend_create(struct kit *kit, const char *command);
 
-/* Kills whatever is left of it. NULL is fine. */
+/* One that somebody else has started, and listens at this path. It has no log here. NULL on failure. */
+struct kit_backend *kit_backend_attach(struct kit *kit, pid_t pid, const char *socket);
+
+/* Kills whatever is left of it, unless it is somebody else's. NULL is fine. */
 void kit_backend_destroy(struct kit_backend *backend);
 
 /* A connection (the caller's), as soon as the backend listens; with "{fd}" only the first time.

@@ -13,6 +13,7 @@
 
 struct kit_racer {
 	pid_t pid;
+	uint64_t *rounds; /* shared with it */
 };
 
 /* What is written, in turns. */
@@ -25,6 +26,9 @@ struct kit_race {
 /* Starts writing. 0 or -errno. */
 int kit_racer_start(
 	struct kit_racer *racer, struct kit_memory *memory, const struct kit_race *race);
+
+/* How often it has written since it was started. */
+uint64_t kit_racer_rounds(const struct kit_racer *racer);
 
 /* Whatever was written last stays. Stopping twice is fine. */
 void kit_racer_stop(struct kit_racer *racer);

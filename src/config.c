@@ -11,6 +11,8 @@
 #include "renderer/registry.h"
 #include "util/checked.h"
 
+#define MAX_SECONDS 86400u /* of a limit of time */
+
 enum option_kind {
 	OPTION_OWN, /* set, and print unless it is an alias */
 	OPTION_TEXT, /* not empty: into a const char * */
@@ -225,6 +227,28 @@ static void print_mode(const struct config *config)
 	printf("%ux%u", config->width, config->height);
 }
 
+static int set_restarts(struct config *config, const char *value)
+{
+	char count[8];
+	size_t length = strcspn(value, "/");
+	uint32_t starts, seconds = GPU_RENDERER_STARTS_MS / 1000;
+	if (length >= sizeof(count))
+		return -EINVAL;
+	memcpy(count, value, length);
+	count[length] = '\0';
+	if (parse_u32(count, 1, GPU_RENDERER_STARTS_MAX, &starts) < 0 ||
+		(value[length] && parse_u32(value + length + 1, 1, MAX_SECONDS, &seconds) < 0))
+		return -EINVAL;
+	config->renderer_starts = starts;
+	config->renderer_starts_s = seconds;
+	return 0;
+}
+
+static void print_restarts(const struct config *config)
+{
+	printf("%u/%u", config->renderer_starts, config->renderer_starts_s);
+}
+
 static int set_sandbox(struct config *config, const char *value)
 {
 	return sandbox_mode_parse(value, &config->sandbox);
@@ -258,8 +282,9 @@ static int set_debug(struct config *config, const char *value)
 #define NUMBER(member, least, most)                                                                \
 	.kind = OPTION_NUMBER, .field = offsetof(struct config, member),                           \
 	.field_size = sizeof(((struct config *)NULL)->member), .min = (least), .max = (most)
-#define KIB .unit = "KiB", .shift = 10
-#define MIB .unit = "MiB", .shift = 20
+#define KIB     .unit = "KiB", .shift = 10
+#define MIB     .unit = "MiB", .shift = 20
+#define SECONDS .unit = "seconds"
 
 /* clang-format off */
 static const struct option_spec options[] = {
@@ -306,6 +331,12 @@ static const struct option_spec options[] = {
 		NUMBER(limits.host_bytes, 1, 1u << 24), MIB },
 	{ "max-3d-memory", 0, "MIB", "most memory for resources in renderers, in MiB",
 		NUMBER(limits.renderer_bytes, 1, 1u << 24), MIB },
+
+	{ "renderer-timeout", 0, "S", "seconds until one that leaves something undone is replaced",
+		NUMBER(renderer_late_s, 1, MAX_SECONDS), SECONDS },
+	{ "renderer-restarts", 0, "N/S", "start each at most N times in S seconds (3/60)",
+		OWN(set_restarts, print_restarts),
+		.expected = "a number of starts from 1 to 64 and seconds from 1 to 86400, like 3/60" },
 
 	{ "sandbox", 0, "MODE", "auto (what the kernel has), strict (all of it) or off",
 		OWN(set_sandbox, print_sandbox), .expected = "auto, strict or off" },
@@ -504,6 +535,9 @@ static struct config default_config(void)
 		.width = 1280,
 		.height = 800,
 		.limits = GPU_LIMITS_DEFAULT,
+		.renderer_late_s = GPU_RENDERER_LATE_MS / 1000,
+		.renderer_starts = GPU_RENDERER_STARTS,
+		.renderer_starts_s = GPU_RENDERER_STARTS_MS / 1000,
 		.sandbox = SANDBOX_AUTO,
 		.log_level = LOG_INFO,
 	};

@@ -39,6 +39,8 @@ struct config {
 	uint32_t scanouts;
 	uint32_t width, height;
 	struct gpu_limits limits;
+	uint32_t renderer_late_s;
+	uint32_t renderer_starts, renderer_starts_s; /* so many in such a time */
 	enum sandbox_mode sandbox;
 	enum log_level log_level;
 };

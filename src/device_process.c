@@ -12,17 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bus_guard.h"
 #include "config.h"
 #include "control.h"
 #include "gpu/device.h"
 #include "loop/loop.h"
 #include "renderer/remote.h"
+#include "util/bus_guard.h"
 #include "util/fd.h"
 #include "util/log.h"
 #include "vhost/session.h"
 
 #define STATE_BYTES   (UINT64_C(1) << 30) /* of a device, beside its pictures: more than enough */
+#define UNTOLD_MAX    64 /* packets for the launcher: more than can be due at a time */
+#define RETRY_MS      20
 #define PICTURE_BYTES (64 * 1024) /* an allocation of so many is mapped by itself */
 
 struct device_process {
@@ -38,14 +40,44 @@ struct device_process {
 	int memory[CONTROL_MEMORY_STOCK]; /* owned: for frames */
 	uint32_t memory_count;
 	int udmabuf; /* owned; the device's once there is one; -1: none */
+	struct control_packet untold[UNTOLD_MAX]; /* could not be sent yet, in order */
+	uint32_t untold_count;
+	struct loop_source *retry;
 };
+
+/* What the kernel has no memory for now. */
+static bool passes(int error)
+{
+	return error == -ENOMEM || error == -ENOBUFS || error == -EAGAIN;
+}
+
+static void tell_untold(void *data)
+{
+	struct device_process *process = data;
+	uint32_t sent = 0;
+	int ret = 0;
+	while (sent < process->untold_count && ret == 0) {
+		ret = fd_send_packet(process->control, &process->untold[sent],
+			sizeof(process->untold[0]), NULL, 0);
+		sent += !passes(ret);
+	}
+	if (ret < 0)
+		log_limited(LOG_ERROR, "the launcher cannot be told something: %s%s",
+			strerror(-ret), passes(ret) ? "; trying again" : "");
+	process->untold_count -= sent;
+	memmove(process->untold, process->untold + sent,
+		process->untold_count * sizeof(process->untold[0]));
+	if (process->untold_count > 0)
+		loop_timer_arm(process->retry, RETRY_MS);
+}
 
 static void tell_launcher(struct device_process *process, enum control_type type, uint32_t index)
 {
-	struct control_packet packet = { .type = type, .index = index };
-	int ret = fd_send_packet(process->control, &packet, sizeof(packet), NULL, 0);
-	if (ret < 0)
-		log_error("the launcher does not listen: %s", strerror(-ret));
+	const struct control_packet packet = { .type = type, .index = index };
+	assert(process->untold_count < UNTOLD_MAX);
+	process->untold[process->untold_count++] = packet;
+	if (process->untold_count == 1)
+		tell_untold(process);
 }
 
 static struct renderer *start_renderer(void *data, const char *name,
@@ -229,7 +261,9 @@ static int read_packet(struct device_process *process)
 static void control_event(void *data, uint32_t events)
 {
 	struct device_process *process = data;
-	if (read_packet(process) < 0)
+	int ret = read_packet(process);
+	/* What passes comes again with the next round. */
+	if (ret < 0 && !passes(ret))
 		loop_stop(process->loop, EXIT_OK);
 }
 
@@ -237,7 +271,7 @@ static int create(struct device_process *process)
 {
 	/* Whoever is written to may have gone. */
 	signal(SIGPIPE, SIG_IGN);
-	int ret = bus_guard_install();
+	int ret = bus_guard_install("device");
 	if (ret < 0)
 		return ret;
 	process->loop = loop_create();
@@ -245,7 +279,8 @@ static int create(struct device_process *process)
 		return -ENOMEM;
 	process->control_source =
 		loop_add_fd(process->loop, process->control, LOOP_READABLE, control_event, process);
-	if (!process->control_source)
+	process->retry = loop_add_timer(process->loop, tell_untold, process);
+	if (!process->control_source || !process->retry)
 		return -ENOMEM;
 
 	/* The first spares were sent before this process was started. */
@@ -264,6 +299,9 @@ static int create(struct device_process *process)
 		.factory = { .start = start_renderer, .memory = take_memory, .data = process },
 		.renderer_count = process->config->renderer_count,
 		.headless = process->config->headless,
+		.renderer_late_ms = process->config->renderer_late_s * 1000,
+		.renderer_starts = process->config->renderer_starts,
+		.renderer_starts_ms = process->config->renderer_starts_s * 1000,
 		.ready = gpu_ready,
 		.data = process,
 	};
@@ -286,6 +324,7 @@ static void finish(struct device_process *process)
 	fd_close_all(process->memory, process->memory_count);
 	fd_close(&process->udmabuf);
 	loop_source_destroy(process->control_source);
+	loop_source_destroy(process->retry);
 	fd_close(&process->control);
 	loop_destroy(process->loop);
 }

@@ -200,8 +200,10 @@ static _Noreturn void become_device(struct launcher *launcher, int control)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	int fd = fcntl(control, F_DUPFD_CLOEXEC, 4);
-	if (fd < 0 || dup3(fd, 3, O_CLOEXEC) < 0)
+	if (fd < 0 || dup3(fd, 3, O_CLOEXEC) < 0) {
+		log_error("cannot start: %s", strerror(errno));
 		_exit(EXIT_FAILED);
+	}
 	close_range(4, ~0u, 0);
 	_exit(device_process_run(launcher->config, 3));
 }

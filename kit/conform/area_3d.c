@@ -422,11 +422,11 @@ static const struct conform_case cases[] = {
 	{ "mip_levels", "virtio 1.4, 5.7.6.9: last_level, and a transfer's level", mip_levels,
 		VIRGL },
 	{ "hostile_transfer", "nothing outside of resource and backing is read or written",
-		hostile_transfer, transfer_names, VIRGL },
+		hostile_transfer, transfer_names, VIRGL, .hostile = true },
 	{ "transfer_without_backing", "virtio 1.4, 5.7.6.9: a transfer needs backing",
-		transfer_without_backing, VIRGL },
+		transfer_without_backing, VIRGL, .hostile = true },
 	{ "odd_arguments", "a resource that cannot be made is refused; the device goes on",
-		odd_arguments, argument_names, VIRGL },
+		odd_arguments, argument_names, VIRGL, .hostile = true },
 	{ "id_in_use", "virtio 1.4, 5.7.6.8: one resource for each id, 0 is none", id_in_use,
 		VIRGL },
 	{ "create_and_unref", "guests create and free textures all the time", create_and_unref,
@@ -439,7 +439,7 @@ static const struct conform_case cases[] = {
 	{ "two_d_drawn_by_a_context", "Linux attaches its frame buffers to contexts that draw them",
 		two_d_drawn_by_a_context, SHOWN },
 	{ "unref_while_shown", "Linux's order of clean-up, or that of a guest that crashes",
-		unref_while_shown, VIRGL },
+		unref_while_shown, VIRGL, .hostile = true },
 	{ "cursor", "a cursor image may be a 3D resource", cursor, SHOWN },
 };
 DEFINE_CONFORM_AREA(3d, cases);

@@ -108,7 +108,7 @@ static const struct {
 
 static void mistake(struct conform *c)
 {
-	enum { WARM_UP = 500, TIMES = 20000 };
+	enum { WARM_UP = 500, TIMES = 100000 };
 	struct kit_machine *m = conform_machine(c, NULL);
 	uint64_t feature = mistakes[c->variant].feature;
 	if (feature & ~m->vmm.features)
@@ -185,15 +185,45 @@ static void backing(struct conform *c)
 	conform_end(c, m);
 }
 
+static struct kit_command *queue_create(struct kit_machine *m, uint32_t id)
+{
+	const struct virtio_gpu_resource_create_2d create = {
+		.hdr = kit_header(VIRTIO_GPU_CMD_RESOURCE_CREATE_2D),
+		.resource_id = id,
+		.format = BGRX,
+		.width = 100,
+		.height = 100,
+	};
+	return kit_gpu_queue(&m->gpu, VIRTIO_GPU_QUEUE_CONTROL, &create, sizeof(create),
+		sizeof(struct virtio_gpu_ctrl_hdr));
+}
+
+static struct kit_command *queue_unref(struct kit_machine *m, uint32_t id)
+{
+	const struct virtio_gpu_resource_unref unref = {
+		.hdr = kit_header(VIRTIO_GPU_CMD_RESOURCE_UNREF),
+		.resource_id = id,
+	};
+	return kit_gpu_queue(&m->gpu, VIRTIO_GPU_QUEUE_CONTROL, &unref, sizeof(unref),
+		sizeof(struct virtio_gpu_ctrl_hdr));
+}
+
 static void resource_cycles(struct conform *c)
 {
-	enum { TIMES = 10000 };
+	enum { TIMES = 100000 };
 	struct kit_machine *m = conform_machine(c, NULL);
 	struct kit_usage before = { 0 };
-	for (uint32_t i = 0; i < TIMES; i++) {
-		CHECK_GOOD(m, kit_gpu_create_2d(&m->gpu, i % 3 + 1, BGRX, 100, 100));
-		CHECK_GOOD(m, kit_gpu_unref(&m->gpu, i % 3 + 1));
-		if (i == TIMES / 10)
+	for (uint32_t done = 0; done < TIMES; done += BATCH / 2) {
+		struct kit_command *commands[BATCH];
+		for (uint32_t i = 0; i < BATCH; i += 2) {
+			commands[i] = queue_create(m, i / 2 + 1);
+			commands[i + 1] = queue_unref(m, i / 2 + 1);
+			CHECK(commands[i] && commands[i + 1]);
+		}
+		kit_ring_kick(&m->rings[VIRTIO_GPU_QUEUE_CONTROL]);
+		for (uint32_t i = 0; i < BATCH; i++)
+			CHECK_GOOD(m, kit_gpu_complete(&m->gpu, commands[i], NULL, 0));
+		if (done == BATCH / 2 * 100)
 			before = guest_usage(m);
 	}
 	guest_check_usage(m, &before, GROWTH_KIB);
@@ -219,7 +249,7 @@ static void cursor_cycles(struct conform *c)
 
 static void context_cycles(struct conform *c)
 {
-	enum { TIMES = 300 };
+	enum { TIMES = 150 };
 	struct kit_machine *m = conform_machine(c, NULL);
 	struct kit_usage before = { 0 };
 	for (uint32_t i = 0; i < TIMES; i++) {
@@ -299,9 +329,9 @@ static const struct conform_case cases[] = {
 	{ "resources", "a limit that is reached is an error, and what is freed can be had again",
 		resources, side_names },
 	{ "backing", "the memory that lists of entries take is limited, too", backing },
-	{ "resource_cycles", "ten thousand resources, one after another", resource_cycles },
+	{ "resource_cycles", "a hundred thousand resources, one after another", resource_cycles },
 	{ "cursor_cycles", "thousands of cursors, one after another", cursor_cycles },
-	{ "context_cycles", "hundreds of contexts, one after another", context_cycles,
+	{ "context_cycles", "more than a hundred contexts, one after another", context_cycles,
 		.needs = CONFORM_NEEDS_VIRGL },
 	{ "fence_flood", "as many fences as the queue has room for, again and again", fence_flood },
 	{ "vmm_killed", "a VMM that dies takes everything with it that it had", vmm_killed,

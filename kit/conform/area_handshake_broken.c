@@ -255,6 +255,35 @@ static void kick_without_a_ring(struct conform *c)
 	start_and_end(c, conform_check_refused(c, m, "SET_VRING_KICK before NUM and ADDR"));
 }
 
+/* Messages that are good by themselves, in an order that nobody sends them in. */
+static const char *const order_names[] = { "base_asked_twice", "enabled_before_features",
+	"addresses_before_memory", "reset_twice", "features_twice", "kicked_twice", NULL };
+
+static void wrong_order(struct conform *c)
+{
+	static const struct {
+		uint32_t request;
+		uint64_t value;
+	} orders[][3] = {
+		{ { VHOST_USER_GET_VRING_BASE, 0 }, { VHOST_USER_GET_VRING_BASE, 0 } },
+		{ { VHOST_USER_SET_VRING_ENABLE, 1 }, { VHOST_USER_SET_VRING_NUM, 0 } },
+		{ { VHOST_USER_SET_VRING_NUM, 0 }, { VHOST_USER_SET_VRING_ADDR, 0 },
+			{ VHOST_USER_SET_VRING_KICK, 0 } },
+		{ { VHOST_USER_RESET_DEVICE, 0 }, { VHOST_USER_RESET_DEVICE, 0 } },
+		{ { VHOST_USER_SET_FEATURES, 0 }, { VHOST_USER_SET_FEATURES, 1 } },
+		{ { VHOST_USER_SET_VRING_KICK, 0 }, { VHOST_USER_SET_VRING_KICK, 0 } },
+	};
+	struct kit_machine *m = realized(c);
+	int ret = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(orders[0]) && ret == 0; i++)
+		if (orders[c->variant][i].request) {
+			ret = kit_vmm_do(&m->vmm, orders[c->variant][i].request, 0,
+				orders[c->variant][i].value);
+			CHECK_OK_OR_REFUSED(m, ret);
+		}
+	start_and_end(c, conform_check_refused(c, m, order_names[c->variant]));
+}
+
 /* What a queue that runs is told, as for one that does not. */
 static const char *const running_names[] = { "SET_VRING_NUM", "SET_VRING_ADDR", "SET_VRING_BASE",
 	"SET_VRING_KICK", "SET_VRING_CALL", "SET_VRING_ERR", "SET_OWNER", "SET_MEM_TABLE", NULL };
@@ -304,6 +333,8 @@ static const struct conform_case cases[] = {
 		.run = descriptor_of_another_kind, .variants = descriptor_names, .hostile = true },
 	{ "kick_without_a_ring", "vhost-user: SET_VRING_KICK starts a ring that has been set up",
 		.run = kick_without_a_ring, .hostile = true },
+	{ "wrong_order", "vhost-user: each message has its time", .run = wrong_order,
+		.variants = order_names, .hostile = true },
 	{ "told_while_running",
 		"vhost-user, ring states: only some of it can be changed while a ring runs",
 		.run = told_while_running, .variants = running_names, .hostile = true },

@@ -15,6 +15,8 @@ extern const struct conform_area conform_area_display;
 extern const struct conform_area conform_area_edid;
 extern const struct conform_area conform_area_exhaust;
 extern const struct conform_area conform_area_fences;
+extern const struct conform_area conform_area_files;
+extern const struct conform_area conform_area_floods;
 extern const struct conform_area conform_area_handshake;
 extern const struct conform_area conform_area_handshake_broken;
 extern const struct conform_area conform_area_handshake_messages;
@@ -27,6 +29,7 @@ extern const struct conform_area conform_area_races;
 extern const struct conform_area conform_area_rings;
 extern const struct conform_area conform_area_rings_broken;
 extern const struct conform_area conform_area_scanout;
+extern const struct conform_area conform_area_shaders;
 extern const struct conform_area conform_area_state;
 extern const struct conform_area conform_area_submit;
 extern const struct conform_area conform_area_timelines;
@@ -59,8 +62,11 @@ const struct conform_area *const conform_areas[] = {
 	&conform_area_context,
 	&conform_area_3d,
 	&conform_area_submit,
+	&conform_area_shaders,
 	&conform_area_timelines,
 	&conform_area_limits,
 	&conform_area_exhaust,
+	&conform_area_files,
+	&conform_area_floods,
 };
 const size_t conform_area_count = ARRAY_SIZE(conform_areas);

@@ -181,7 +181,8 @@ struct kit_machine *conform_machine(struct conform *c, const struct kit_machine_
 	own.seen = &running.plan->shared->seen;
 	own.end = KIT_END_SOMEHOW;
 	own.patience_ms = CONFORM_START_MS;
-	uint32_t fds = running.kept ? count_fds(running.kept) : 0;
+	/* of one that others see to as well it is not known what it should have */
+	uint32_t fds = running.kept && !running.kept->foreign ? count_fds(running.kept) : 0;
 	struct kit_machine *machine =
 		running.kept ? kit_machine_attach(running.kept, &own) : kit_machine_create(&own);
 	/* the reason has been said on standard error, which whoever reports looks at */

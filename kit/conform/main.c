@@ -24,6 +24,8 @@ static const struct option long_options[] = {
 	{ "only", required_argument, NULL, 'o' },
 	{ "hostile", no_argument, NULL, 'H' },
 	{ "list", no_argument, NULL, 'l' },
+	{ "groups", no_argument, NULL, 'G' },
+	{ "attach", required_argument, NULL, 'A' },
 	{ "json", required_argument, NULL, 'J' },
 	{ "keep", no_argument, NULL, 'k' },
 	{ "jobs", required_argument, NULL, 'j' },
@@ -41,11 +43,14 @@ static void print_help(void)
 	       "  -b, --backend CMD    its command line; {socket} becomes the path to listen on, "
 	       "{fd}\n"
 	       "                       the number of a connected socket\n"
+	       "      --attach PID:PATH  one that runs already: its process, and where it listens\n"
 	       "  -o, --only GLOB      only cases with such names; may be given several times\n"
 	       "      --hostile        the cases of guests, VMMs and displays in bad faith, "
 	       "instead of\n"
 	       "                       those in good faith\n"
 	       "  -l, --list           list the cases, and what each holds the backend to\n"
+	       "      --groups         what there is to be done in bad faith, and how many cases "
+	       "do it\n"
 	       "      --json FILE      write the results to FILE\n"
 	       "  -k, --keep           the same backend for many cases, not a new one for each\n"
 	       "  -j, --jobs N         so many cases at a time (as many as processors)\n"
@@ -70,6 +75,27 @@ static int to_number(const char *text, long min, long max)
 		exit(EXIT_USAGE);
 	}
 	return (int)number;
+}
+
+/* PID:PATH. 0; -EINVAL (said). */
+static int set_attach(struct conform_options *options, char *text)
+{
+	char *colon = strchr(text, ':');
+	if (!colon || colon[1] != '/') {
+		fprintf(stderr, "virtiogpu-conform: --attach needs PID:PATH\n");
+		return -EINVAL;
+	}
+	*colon = '\0';
+	if (options->backend) {
+		fprintf(stderr, "virtiogpu-conform: one backend at a time\n");
+		return -EINVAL;
+	}
+	options->attach_pid = to_number(text, 1, 1 << 22);
+	options->attach = colon + 1;
+	options->backend = options->attach;
+	options->keep = true;
+	options->jobs = 1;
+	return 0;
 }
 
 static int add_pattern(struct conform_options *options, const char *pattern)
@@ -98,6 +124,8 @@ static int take_option(struct conform_options *options, int letter)
 	switch (letter) {
 	case 'b':
 		return take_backend(options, optarg);
+	case 'A':
+		return set_attach(options, optarg);
 	case 'o':
 		return add_pattern(options, optarg);
 	case 'H':
@@ -105,6 +133,10 @@ static int take_option(struct conform_options *options, int letter)
 		return 0;
 	case 'l':
 		options->list = true;
+		return 0;
+	case 'G':
+		options->groups = true;
+		options->hostile = true;
 		return 0;
 	case 'J':
 		options->json = optarg;
@@ -142,9 +174,9 @@ static void check(const struct conform_options *options, bool others)
 	const char *wrong = NULL;
 	if (others)
 		wrong = "there are options only; is the backend's command quoted?";
-	else if (!options->backend && !options->list)
+	else if (!options->backend && !options->list && !options->groups)
 		wrong = "which backend? give --backend 'CMD {socket}'";
-	else if (options->backend && !has_place(options->backend))
+	else if (options->backend && !options->attach && !has_place(options->backend))
 		wrong = "the backend's command needs either {socket} or {fd}";
 	else if (options->list && options->json)
 		wrong = "--json is for results, of which --list has none";
@@ -241,7 +273,9 @@ int main(int argc, char **argv)
 		complain_of_names(&plan);
 		return EXIT_USAGE;
 	}
-	if (ret == 0 && plan.options.list)
+	if (ret == 0 && plan.options.groups)
+		ret = conform_report_groups(&plan) ? 0 : -EINVAL;
+	else if (ret == 0 && plan.options.list)
 		conform_report_list(&plan);
 	else if (ret == 0 && conform_json_open(&plan) == 0)
 		ret = conform_watch(&plan, run);

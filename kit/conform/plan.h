@@ -27,11 +27,14 @@ struct conform_options {
 	const char *only[CONFORM_MAX_PATTERNS]; /* globs of names; none: all */
 	uint32_t only_count;
 	const char *json; /* path; NULL: none */
+	const char *attach; /* socket of a backend that runs already; NULL: none */
+	int attach_pid;
 	uint32_t jobs;
 	int timeout_ms; /* for each answer */
 	bool hostile; /* the cases of bad faith, not those of good faith */
 	bool keep; /* one backend for all cases */
 	bool list;
+	bool groups; /* list those of bad faith */
 	bool tap;
 	bool verbose;
 };
@@ -91,6 +94,10 @@ struct conform_child {
 	int result_fd;
 };
 void conform_child(const struct conform_child *child) __attribute__((noreturn));
+
+/* groups.c: the groups of what there is in bad faith, and how many cases each has. False when one has
+ * none, or a case is in none. */
+bool conform_report_groups(const struct conform_plan *plan);
 
 /* report.c */
 void conform_report_list(const struct conform_plan *plan);

@@ -34,7 +34,7 @@ struct job {
 /* item: NULL is the probe. */
 static int job_start(struct job *job, struct conform_plan *plan, const struct conform_item *item)
 {
-	bool alone = !item || item->row->needs & CONFORM_NEEDS_OWN;
+	bool alone = !plan->options.attach && (!item || item->row->needs & CONFORM_NEEDS_OWN);
 	int result[2];
 	_cleanup_fd_ int log_fd = memfd_create("case-log", MFD_CLOEXEC);
 	if (log_fd < 0 || pipe2(result, O_CLOEXEC) < 0)
@@ -139,9 +139,10 @@ static void complain(const char *why, const char *rest)
 		fprintf(stderr, "%.*s\n", (int)length, rest);
 }
 
-static int probe(struct conform_plan *plan)
+/* kept: the backend to look at; NULL: one of its own. */
+static int probe(struct conform_plan *plan, struct kit_backend *kept)
 {
-	struct job job = { 0 };
+	struct job job = { .kept = kept };
 	char *log;
 	int ret = job_start(&job, plan, NULL);
 	if (ret < 0)
@@ -160,8 +161,8 @@ static int probe(struct conform_plan *plan)
 }
 
 /* Why an item cannot be run with this backend; NULL when it can. */
-static const char *missing(
-	const struct conform_probe *probe, const struct conform_case *row, char *text, size_t size)
+static const char *missing(const struct conform_probe *probe, const struct conform_case *row,
+	bool attached, char *text, size_t size)
 {
 	static const struct {
 		uint32_t need;
@@ -172,6 +173,8 @@ static const char *missing(
 		{ CONFORM_NEEDS_VIRGL, "it has no capability set of virgl" },
 	};
 	const bool has[] = { probe->many, probe->display, probe->virgl };
+	if (attached && row->needs & CONFORM_NEEDS_OWN)
+		return "it needs a backend of its own";
 	if (!probe->done)
 		return NULL;
 	for (uint32_t bit = 0; bit < 64; bit++) {
@@ -229,7 +232,10 @@ static struct kit_backend *start_kept(struct run *run)
 		.end = KIT_END_SOMEHOW,
 		.patience_ms = CONFORM_START_MS,
 	};
-	struct kit_backend *kept = kit_backend_create(&run->kit, run->plan->options.backend);
+	const struct conform_options *options = &run->plan->options;
+	if (options->attach)
+		return kit_backend_attach(&run->kit, options->attach_pid, options->attach);
+	struct kit_backend *kept = kit_backend_create(&run->kit, options->backend);
 	if (kept)
 		kit_machine_destroy(kit_machine_attach(kept, &spec));
 	if (kept)
@@ -241,7 +247,8 @@ static int start_next(struct run *run, struct job *job)
 {
 	struct conform_item *item = &run->plan->items[run->next];
 	char text[120];
-	const char *reason = missing(&run->plan->shared->probe, item->row, text, sizeof(text));
+	const char *reason = missing(&run->plan->shared->probe, item->row,
+		run->plan->options.attach, text, sizeof(text));
 	size_t index = run->next++;
 	if (!reason) {
 		job->index = index;
@@ -292,39 +299,43 @@ static bool serves_one(const struct conform_plan *plan)
 	return probe->done ? !probe->many : strstr(plan->options.backend, "{fd}") != NULL;
 }
 
-static int run_items(
-	struct conform_plan *plan, void (*done)(struct conform_plan *plan, size_t index))
+static int run_items(struct run *run)
 {
-	struct run run = { .plan = plan, .done = done };
 	int ret = 0;
-	kit_init(&run.kit);
-	while (ret == 0 && (run.open > 0 || run.next < plan->count)) {
-		ret = fill(&run);
-		if (run.open > 0)
-			wait_some(&run);
-		conform_report_progress(plan);
+	while (ret == 0 && (run->open > 0 || run->next < run->plan->count)) {
+		ret = fill(run);
+		if (run->open > 0)
+			wait_some(run);
+		conform_report_progress(run->plan);
 	}
-	for (uint32_t i = 0; i < plan->options.jobs; i++)
-		kit_backend_destroy(run.jobs[i].kept);
 	return ret;
+}
+
+static int probe_and_run(struct run *run)
+{
+	struct conform_plan *plan = run->plan;
+	int ret = probe(plan, run->jobs[0].kept);
+	if (ret < 0 || !plan->shared->probe.runs)
+		return ret < 0 ? ret : -ECHILD;
+	conform_report_start(plan);
+	if (plan->options.keep && serves_one(plan)) {
+		plan->options.keep = false;
+		conform_report_note("--keep is left out for one that serves one connection");
+	}
+	return run_items(run);
 }
 
 int conform_run(struct conform_plan *plan, void (*done)(struct conform_plan *plan, size_t index))
 {
+	struct run run = { .plan = plan, .done = done };
 	plan->options.jobs = min_u32(plan->options.jobs, MAX_JOBS);
-	int ret = probe(plan);
-	if (ret == 0 && !plan->shared->probe.runs)
-		return -ECHILD;
-	if (ret == 0) {
-		conform_report_start(plan);
-		if (plan->options.keep && serves_one(plan)) {
-			plan->options.keep = false;
-			conform_report_note(
-				"--keep is left out for one that serves one connection");
-		}
-		ret = run_items(plan, done);
-	}
-	if (ret < 0)
+	kit_init(&run.kit);
+	if (plan->options.attach)
+		run.jobs[0].kept = start_kept(&run);
+	int ret = probe_and_run(&run);
+	for (uint32_t i = 0; i < plan->options.jobs; i++)
+		kit_backend_destroy(run.jobs[i].kept);
+	if (ret < 0 && plan->shared->probe.runs)
 		fprintf(stderr, "virtiogpu-conform: cannot start another process: %s\n",
 			strerror(-ret));
 	return ret;

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "util/bus_guard.h"
+
 #define EXIT_USAGE  2
 #define SPIN_MAX_US 1000
 
@@ -117,7 +119,9 @@ int host_main(int argc, char **argv, const struct host_program *program)
 	struct sandbox_place places[SANDBOX_NODE_PLACES];
 	size_t count = sandbox_node_places(options.render_node_fd, NULL, places);
 	sandbox_init(&sandbox, program->policy, options.sandbox_mode);
-	if (sandbox_early(&sandbox, NULL) < 0 || sandbox_files(&sandbox, places, count) < 0)
+	/* Libraries read and write guest memory, too. */
+	if (bus_guard_install(role) < 0 || sandbox_early(&sandbox, NULL) < 0 ||
+		sandbox_files(&sandbox, places, count) < 0)
 		return EXIT_FAILURE;
 	options.sandbox = &sandbox;
 	return host_serve(&options, program) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

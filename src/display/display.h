@@ -81,7 +81,7 @@ void display_set_scanout(
  * readable image, where an area of the same size must be. Only when ready, and inside the
  * scanout's size (both asserted). A reference to the image is kept, and its pixels are read, until
  * all is written. Its memory may be cut off meanwhile where the process survives that by itself
- * (bus_guard.h). -ENOMEM, or -EMSGSIZE when a side of rect is longer than IMAGE_MAX_SIDE: not sent,
+ * (util/bus_guard.h). -ENOMEM, or -EMSGSIZE when a side of rect is longer than IMAGE_MAX_SIDE: not sent,
  * still ready. */
 int display_update(struct display *display, uint32_t scanout, const struct rect *rect,
 	struct image *image, uint32_t from_x, uint32_t from_y);

@@ -62,6 +62,12 @@ struct gpu_renderer_factory {
 
 #define GPU_RENDERER_READY_MS 20000u
 #define GPU_RENDERER_HANG_MS  10000u
+#define GPU_RENDERER_LATE_MS  60000u
+
+/* How often a renderer is started: at most so many times in such a time. */
+#define GPU_RENDERER_STARTS     3u
+#define GPU_RENDERER_STARTS_MS  60000u
+#define GPU_RENDERER_STARTS_MAX 64u /* that can be configured */
 
 struct gpu_device_args {
 	struct loop *loop;
@@ -74,9 +80,14 @@ struct gpu_device_args {
 	uint32_t renderer_count;
 	const char *renderers[GPU_MAX_RENDERERS]; /* names, best first; static strings */
 	/* A renderer that does not say what it can do for so long, or then finishes nothing of what it
-	 * was asked, is lost. In milliseconds; 0: the defaults. */
+	 * was asked, is lost; and so is one that leaves a single thing undone, a fence for example,
+	 * for late_ms, whatever else it finishes. In milliseconds; 0: the defaults. */
 	uint32_t renderer_start_ms;
 	uint32_t renderer_hang_ms;
+	uint32_t renderer_late_ms;
+	uint32_t
+		renderer_starts; /* in renderer_starts_ms; at most GPU_RENDERER_STARTS_MAX; 0: the default */
+	uint32_t renderer_starts_ms; /* 0: the default */
 	/* All renderers have said what they can do, or have failed to: sessions may be served.
 	 * Called once, from the loop. */
 	void (*ready)(void *data);

@@ -36,6 +36,7 @@ static void renderer_ready(void *data, struct renderer *renderer)
 		log_error("renderer %s: no memory for its capability sets", slot->name);
 	slot->ready = true;
 	slot->silent_ms = 0;
+	slot->late_ms = 0;
 	announced(slot);
 }
 
@@ -56,6 +57,11 @@ static uint32_t patience_ms(const struct gpu_slot *slot)
 	const struct gpu_device_args *args = &slot->device->args;
 	return slot->ready ? either(args->renderer_hang_ms, GPU_RENDERER_HANG_MS)
 			   : either(args->renderer_start_ms, GPU_RENDERER_READY_MS);
+}
+
+static uint32_t late_limit_ms(const struct gpu_slot *slot)
+{
+	return either(slot->device->args.renderer_late_ms, GPU_RENDERER_LATE_MS);
 }
 
 static uint32_t lose_contexts(struct gpu_slot *slot)
@@ -79,6 +85,9 @@ static void say_lost(struct gpu_slot *slot, uint32_t contexts)
 		snprintf(how, sizeof(how), "does not answer for %u s", slot->silent_ms / 1000);
 	else if (gave_up)
 		snprintf(how, sizeof(how), "did not get ready in %u s", slot->silent_ms / 1000);
+	else if (slot->late_ms >= late_limit_ms(slot))
+		snprintf(how, sizeof(how), "has not finished something for %u s",
+			slot->late_ms / 1000);
 	else if (slot->capsets.count == 0)
 		snprintf(how, sizeof(how), "could not be started");
 	if (slot->capsets.count > 0)
@@ -140,7 +149,10 @@ static void watch_slot(struct gpu_slot *slot, uint64_t since_ms)
 		slot->silent_ms = 0;
 	else
 		slot->silent_ms += watch_period_ms(slot->device);
-	if (slot->silent_ms >= patience_ms(slot))
+	uint64_t late_ms = slot->late_ms + watch_period_ms(slot->device);
+	uint64_t oldest_ms = slot->ready ? renderer_oldest_ms(slot->renderer) : 0;
+	slot->late_ms = (uint32_t)(late_ms < oldest_ms ? late_ms : oldest_ms);
+	if (slot->silent_ms >= patience_ms(slot) || slot->late_ms >= late_limit_ms(slot))
 		renderer_give_up(slot->renderer);
 }
 
@@ -167,18 +179,25 @@ static void watch(void *data)
 		arm_watch(device);
 }
 
+static uint32_t starts_limit(const struct gpu_slot *slot)
+{
+	return either(slot->device->args.renderer_starts, GPU_RENDERER_STARTS);
+}
+
 static uint64_t *oldest_start(struct gpu_slot *slot)
 {
-	return &slot->starts[slot->start_count % GPU_RENDERER_STARTS];
+	return &slot->starts[slot->start_count % starts_limit(slot)];
 }
 
 static bool may_start(struct gpu_slot *slot, uint64_t now)
 {
-	if (slot->start_count < GPU_RENDERER_STARTS ||
-		now - *oldest_start(slot) >= GPU_RENDERER_START_MS)
+	uint32_t limit = starts_limit(slot);
+	uint32_t time_ms = either(slot->device->args.renderer_starts_ms, GPU_RENDERER_STARTS_MS);
+	if (slot->start_count < limit || now - *oldest_start(slot) >= time_ms)
 		return true;
-	log_limited(LOG_WARN, "renderer %s died %u times within a minute: no 3D for a while",
-		slot->name, GPU_RENDERER_STARTS);
+	log_limited(LOG_WARN,
+		"renderer %s died %u times within %u s: no 3D for a while (--renderer-restarts)",
+		slot->name, limit, time_ms / 1000);
 	return false;
 }
 
@@ -191,6 +210,7 @@ struct renderer *gpu_slot_acquire(struct gpu_slot *slot)
 	slot->generation++;
 	slot->ready = false;
 	slot->silent_ms = 0;
+	slot->late_ms = 0;
 	slot->renderer =
 		factory->start(factory->data, slot->name, &slot_events, renderer_ready, slot);
 	if (slot->renderer) {
@@ -226,6 +246,7 @@ int gpu_renderers_init(struct gpu_device *device)
 {
 	struct gpu_renderers *renderers = &device->renderers;
 	assert(device->args.renderer_count <= GPU_MAX_RENDERERS);
+	assert(device->args.renderer_starts <= GPU_RENDERER_STARTS_MAX);
 	renderers->count = 1 + device->args.renderer_count;
 	renderers->tidy = loop_add_deferred(device->loop, tidy, device);
 	renderers->watch = loop_add_timer(device->loop, watch, device);

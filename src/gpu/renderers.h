@@ -6,8 +6,8 @@
  * A renderer that is lost takes its contexts and realisations with it. Its slot is empty until the
  * next context is created in it, which starts a new one; that operation and what follows wait in
  * its ring, never here. A renderer that keeps dying is not started again for a while. One that does
- * not get ready, or does not answer, is given up as if it had died: while there are renderers a timer
- * looks after them.
+ * not get ready, does not answer, or leaves something undone for too long is given up as if it had died:
+ * while there are renderers a timer looks after them.
  */
 #pragma once
 
@@ -20,10 +20,8 @@
 #include "renderer/renderer.h"
 #include "util/list.h"
 
-#define GPU_SOFTWARE_SLOT     0u
-#define GPU_MAX_SLOTS         (1u + GPU_MAX_RENDERERS)
-#define GPU_RENDERER_STARTS   3u /* at most this many … */
-#define GPU_RENDERER_START_MS 60000u /* … in such a time */
+#define GPU_SOFTWARE_SLOT 0u
+#define GPU_MAX_SLOTS     (1u + GPU_MAX_RENDERERS)
 
 struct gpu_slot {
 	struct gpu_device *device;
@@ -33,9 +31,11 @@ struct gpu_slot {
 	uint32_t generation; /* how many renderers it has had */
 	bool ready; /* the renderer has said what it can do */
 	uint32_t silent_ms; /* it did not do what it should, as far as was watched */
+	uint32_t late_ms; /* the same of the oldest of what it was asked */
 	bool announced; /* its first renderer is ready or lost */
 	bool used; /* has been given work since the last reset */
-	uint64_t starts[GPU_RENDERER_STARTS]; /* when, in ms; the oldest is next to be replaced */
+	uint64_t starts
+		[GPU_RENDERER_STARTS_MAX]; /* when, in ms; the oldest is next to be replaced */
 	uint32_t start_count;
 	struct gpu_capset_list capsets; /* what the last one that got ready can do */
 	struct gpu_slot_memory memory;

@@ -14,7 +14,7 @@ struct renderer_call;
 
 enum calls_kind {
 	CALLS_WORK, /* a renderer that lives finishes these soon */
-	CALLS_FENCE, /* may take as long as the guest likes */
+	CALLS_FENCE, /* these may take longer: they wait for work */
 	CALLS_KINDS
 };
 

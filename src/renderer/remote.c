@@ -145,9 +145,18 @@ static bool remote_has_room(const struct renderer *renderer)
 
 static uint64_t remote_silent_ms(const struct renderer *renderer)
 {
-	uint64_t oldest = remote_renderer_oldest_ms(renderer);
-	uint64_t idle = loop_now_ms() - remote_from_const(renderer)->progress_ms;
+	const struct remote *remote = remote_from_const(renderer);
+	uint64_t oldest = calls_oldest_ms(&remote->calls, CALLS_WORK);
+	uint64_t idle = loop_now_ms() - remote->progress_ms;
 	return oldest < idle ? oldest : idle;
+}
+
+static uint64_t remote_oldest_ms(const struct renderer *renderer)
+{
+	const struct remote *remote = remote_from_const(renderer);
+	uint64_t work = calls_oldest_ms(&remote->calls, CALLS_WORK);
+	uint64_t fence = calls_oldest_ms(&remote->calls, CALLS_FENCE);
+	return work > fence ? work : fence;
 }
 
 static void remote_give_up(struct renderer *renderer)
@@ -344,6 +353,7 @@ static const struct renderer_impl remote_impl = {
 	.destroy = remote_destroy,
 	.has_room = remote_has_room,
 	.silent_ms = remote_silent_ms,
+	.oldest_ms = remote_oldest_ms,
 	.give_up = remote_give_up,
 	.region_add = remote_region_add,
 	.region_remove = remote_region_remove,
@@ -559,9 +569,4 @@ fail:
 uint64_t remote_renderer_dropped(const struct renderer *renderer)
 {
 	return remote_from_const(renderer)->dropped;
-}
-
-uint64_t remote_renderer_oldest_ms(const struct renderer *renderer)
-{
-	return calls_oldest_ms(&remote_from_const(renderer)->calls, CALLS_WORK);
 }

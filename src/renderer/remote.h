@@ -34,7 +34,3 @@ struct renderer *remote_renderer_create(const struct remote_args *args);
 
 /* What the peer sent that was not right, since the start (for tests and the log). */
 uint64_t remote_renderer_dropped(const struct renderer *renderer);
-
-/* Milliseconds since the oldest open call, fences aside, was started; 0 when there is none. A renderer
- * that does not come to an end with it hangs. Cheap. */
-uint64_t remote_renderer_oldest_ms(const struct renderer *renderer);

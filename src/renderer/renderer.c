@@ -21,6 +21,7 @@ void renderer_init(struct renderer *renderer, const struct renderer_impl *impl,
 	assert(impl->resource_create && impl->resource_unref && impl->resource_set_backing);
 	assert(!impl->region_add == !impl->region_remove);
 	assert(!impl->silent_ms == !impl->give_up);
+	assert(!impl->oldest_ms == !impl->give_up);
 	assert(!impl->submit_buffer == !impl->submit);
 	assert(contexts_are_whole(impl));
 	*renderer = (struct renderer){
@@ -90,6 +91,11 @@ bool renderer_has_room(const struct renderer *renderer)
 uint64_t renderer_silent_ms(const struct renderer *renderer)
 {
 	return renderer->impl->silent_ms ? renderer->impl->silent_ms(renderer) : 0;
+}
+
+uint64_t renderer_oldest_ms(const struct renderer *renderer)
+{
+	return renderer->impl->oldest_ms ? renderer->impl->oldest_ms(renderer) : 0;
 }
 
 void renderer_give_up(struct renderer *renderer)

@@ -149,10 +149,12 @@ struct renderer_impl {
 	/* Optional (always true): whether a further guest command may be started. A caller that asks
 	 * first never sees submit_buffer() fail for lack of room. */
 	bool (*has_room)(const struct renderer *renderer);
-	/* Optional, both: for renderers that may hang. The first: milliseconds that calls (fences
-	 * aside) have been open and none was finished; 0 when none is open. The second: no
-	 * more is expected of it, lost() comes as if it had died, from there or from the loop. */
+	/* Optional, all or none: for renderers that may hang. Milliseconds that calls (fences aside)
+	 * have been open and none was finished; 0 when none is open. */
 	uint64_t (*silent_ms)(const struct renderer *renderer);
+	/* Milliseconds since the oldest open call, fences included, was started; 0: none is open. */
+	uint64_t (*oldest_ms)(const struct renderer *renderer);
+	/* No more is expected of it: lost() comes as if it had died, from there or from the loop. */
 	void (*give_up)(struct renderer *renderer);
 
 	/* Optional, both. A region is removed only when nothing is backed by it any more. */
@@ -244,6 +246,7 @@ void renderer_call_done(struct renderer_call *call, int status, const struct ren
 void renderer_destroy(struct renderer *renderer);
 bool renderer_has_room(const struct renderer *renderer);
 uint64_t renderer_silent_ms(const struct renderer *renderer);
+uint64_t renderer_oldest_ms(const struct renderer *renderer);
 void renderer_give_up(struct renderer *renderer);
 void renderer_region_add(struct renderer *renderer, const struct renderer_region *region);
 void renderer_region_remove(struct renderer *renderer, uint32_t id);

@@ -2,6 +2,7 @@
 """A Linux guest on the daemon: console, OpenGL, a desktop, and a renderer that dies."""
 
 import os
+import random
 import signal
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from virtiogpud_vm import VM, Daemon, Picture
 from virtiogpud_vm.testing import Context
 from virtiogpud_vm.workloads import gpu_features, kmscube, shows_desktop, wait_picture, weston
 
+KILLS = 24
 GL_LIBRARIES = ("libvirglrenderer", "libEGL", "libGLX", "libGL.", "libgallium", "libGLdispatch")
 
 
@@ -102,3 +104,30 @@ def test_renderer_may_die_under_a_cube(vm: VM) -> None:
     assert "virgl" in measure.renderer, measure.output
     assert cube_is_seen(measure.pictures[0]), measure.pictures[0].describe()
     assert renderer_pid(vm.daemon) != first
+
+
+def test_vm_notices_nothing_of_many_kills(context: Context) -> None:
+    """A cube that is started again and again, while its renderer is killed at random moments: QEMU and the console go on."""
+    daemon = context.daemon("--renderer-restarts=64/1")
+    with context.vm("vhost-user-gpu-pci", daemon=daemon) as vm:
+        vm.wait_ready()
+        device = processes(daemon)["virtiogpud-dev"]
+        job = vm.spawn("while :; do sleep 4 | timeout 3 kmscube; done")
+        kills = 0
+        deadline = time.monotonic() + 300
+        while kills < KILLS and time.monotonic() < deadline:
+            time.sleep(random.uniform(0, 2))
+            for pid in processes(daemon).get("render-virgl", []):
+                os.kill(pid, signal.SIGKILL)
+                kills += 1
+            assert daemon.alive and vm.process.poll() is None
+        assert kills == KILLS, kills
+        job.kill()
+        vm.run("sleep 5", check=True)
+        assert vm.qmp.execute("query-status")["status"] == "running"
+        assert processes(daemon)["virtiogpud-dev"] == device
+        vm.run("printf '\\033[2J\\033[Hone\\ntwo\\nthree\\nfour\\n' >/dev/tty1", check=True)
+        wait_picture(vm, "console-after-kills", Picture.has_text)
+        measure = kmscube(vm, 4, picture="kmscube-after-kills")
+        assert "virgl" in measure.renderer, measure.output
+        assert cube_is_seen(measure.pictures[0]), measure.pictures[0].describe()

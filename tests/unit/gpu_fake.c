@@ -120,6 +120,11 @@ static uint64_t fake_silent_ms(const struct renderer *renderer)
 	return ((const struct fake *)(const void *)renderer)->silent_ms;
 }
 
+static uint64_t fake_oldest_ms(const struct renderer *renderer)
+{
+	return ((const struct fake *)(const void *)renderer)->oldest_ms;
+}
+
 static void fake_give_up(struct renderer *renderer)
 {
 	fake_lose(fake_from(renderer));
@@ -286,6 +291,7 @@ static const struct renderer_impl fake_impl = {
 	.destroy = fake_destroy,
 	.has_room = fake_has_room,
 	.silent_ms = fake_silent_ms,
+	.oldest_ms = fake_oldest_ms,
 	.give_up = fake_give_up,
 	.region_add = region_add,
 	.region_remove = region_remove,

@@ -54,6 +54,7 @@ struct fake {
 	bool at_once; /* calls are finished before the operation returns */
 	bool no_room;
 	uint64_t silent_ms; /* what it says of that */
+	uint64_t oldest_ms; /* and of this */
 	bool lost; /* operations end with -ECONNRESET */
 	enum fake_type fail_type; /* every one of these fails */
 	int fail_status;

@@ -5,9 +5,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "bus_guard.h"
 #include "display_peer.h"
 #include "short_memory.h"
+#include "util/bus_guard.h"
 #include "util/fd.h"
 
 #define SIDE 200u
@@ -124,7 +124,7 @@ static void survives_memory_that_is_cut_off(void)
 {
 	const size_t size = SIDE * SIDE * 4, left = 20 * 4096;
 	const struct rect all = { 0, 0, SIDE, SIDE };
-	CHECK_INT(bus_guard_install(), 0);
+	CHECK_INT(bus_guard_install("test"), 0);
 	for (int narrow = 0; narrow < 2; narrow++) {
 		struct peer peer;
 		open_showing(&peer);

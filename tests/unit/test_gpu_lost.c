@@ -118,7 +118,7 @@ static void gives_up_on_one_that_keeps_dying(void)
 	CHECK_INT(rig.starts, GPU_RENDERER_STARTS);
 	CHECK_INT(gpu_rig_create_2d(&rig, 6, 8, 8), OK);
 	/* After a while it may try again. */
-	rig.device->renderers.slots[1].starts[0] -= GPU_RENDERER_START_MS;
+	rig.device->renderers.slots[1].starts[0] -= GPU_RENDERER_STARTS_MS;
 	CHECK_INT(gpu_rig_ctx_create(&rig, 9, 0), OK);
 	CHECK_INT(gpu_rig_ctx_create(&rig, 10, 0), OK);
 	CHECK_INT(rig.starts, GPU_RENDERER_STARTS + 1);
@@ -189,6 +189,54 @@ static void gives_up_one_that_hangs(void)
 	CHECK(destroyed);
 	rig.fakes[0] = NULL;
 	CHECK_INT(gpu_rig_submit(&rig, 2, 1), UNSPEC);
+	gpu_rig_finish(&rig);
+}
+
+/* It finishes one thing after another, but not the oldest: a fence, say. */
+static void gives_up_one_that_leaves_something_undone(void)
+{
+	bool destroyed = false;
+	gpu_rig_prepare(&rig, 1);
+	rig.args.renderer_hang_ms = 50;
+	rig.args.renderer_late_ms = 200;
+	gpu_rig_start(&rig, FEATURES_3D);
+	rig.fakes[0]->destroyed = &destroyed;
+	CHECK_INT(gpu_rig_ctx_create(&rig, 1, 0), OK);
+	/* What became old while this process did not look is not held against it at once. */
+	rig.fakes[0]->oldest_ms = 1000000;
+	pass(100);
+	CHECK(!destroyed);
+	/* Nor is what has been finished meanwhile. */
+	rig.fakes[0]->oldest_ms = 0;
+	pass(20);
+	rig.fakes[0]->oldest_ms = 150;
+	pass(400);
+	CHECK(!destroyed);
+	rig.fakes[0]->oldest_ms = 1000000;
+	pass(400);
+	CHECK(destroyed);
+	rig.fakes[0] = NULL;
+	CHECK_INT(gpu_rig_submit(&rig, 1, 1), UNSPEC);
+	CHECK_INT(gpu_rig_ctx_create(&rig, 2, 0), OK);
+	CHECK_INT(rig.starts, 2);
+	gpu_rig_finish(&rig);
+}
+
+static void may_be_started_as_often_as_is_configured(void)
+{
+	gpu_rig_prepare(&rig, 1);
+	rig.args.renderer_starts = 5;
+	rig.args.renderer_starts_ms = 100;
+	gpu_rig_start(&rig, FEATURES_3D);
+	for (uint32_t ctx = 1; ctx <= 5; ctx++) {
+		CHECK_INT(gpu_rig_ctx_create(&rig, ctx, 0), OK);
+		fake_lose(rig.fakes[0]);
+		rig.fakes[0] = NULL;
+	}
+	CHECK_INT(rig.starts, 5);
+	pass(100);
+	CHECK_INT(gpu_rig_ctx_create(&rig, 10, 0), OK);
+	CHECK_INT(rig.starts, 6);
 	gpu_rig_finish(&rig);
 }
 
@@ -374,6 +422,8 @@ int main(int argc, char **argv)
 		TEST_CASE(goes_on_without_one_that_cannot_start),
 		TEST_CASE(goes_on_without_one_that_does_not_get_ready),
 		TEST_CASE(gives_up_one_that_hangs),
+		TEST_CASE(gives_up_one_that_leaves_something_undone),
+		TEST_CASE(may_be_started_as_often_as_is_configured),
 		TEST_CASE(does_not_count_starts_that_fail),
 		TEST_CASE(still_offers_3d_while_it_is_away),
 		TEST_CASE(brings_2d_home),

@@ -490,12 +490,12 @@ static void a_hanging_renderer_shows(void)
 	renderer_fence(rig.renderer, 1, 0, rig_call(&fence, NULL));
 	CHECK_INT(rig_finish(&rig, &nop), 0);
 	CHECK_INT(loop_round(rig.loop, 50), 0);
-	CHECK_INT(remote_renderer_oldest_ms(rig.renderer), 0);
+	CHECK_INT(renderer_silent_ms(rig.renderer), 0);
 	const uint32_t stream[] = { NULL_COMMAND(NULL_HANG, 1), 100000 };
 	rig_submit(&rig, stream, 2, rig_call(&hang, NULL));
 	for (int i = 0; i < 10; i++)
 		CHECK_INT(loop_round(rig.loop, 20), 0);
-	CHECK(remote_renderer_oldest_ms(rig.renderer) >= 100);
+	CHECK(renderer_silent_ms(rig.renderer) >= 100);
 	CHECK(!hang.done);
 	CHECK_INT(kill(rig.process, SIGKILL), 0);
 	CHECK_INT(rig_finish(&rig, &hang), -ECONNRESET);

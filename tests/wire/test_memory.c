@@ -2,7 +2,7 @@
 /* The memory a VMM shares: what is wrong with it is said, what is cut off is survived. */
 #include <unistd.h>
 
-#include "wire.h"
+#include "wire_3d.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
@@ -52,6 +52,36 @@ static void memory_is_cut_off(void)
 	wire_end(m);
 }
 
+/* The same with memory that a renderer reads and writes: it lives on, with its contexts. */
+static void memory_of_renderers_is_cut_off(void)
+{
+	static const struct kit_region_spec regions[] = {
+		{ .guest = 0, .size = 4 * MIB },
+		{ .guest = GIB, .size = 4 * MIB, .unsealed = true, .unusable = true },
+	};
+	struct kit_machine *m = wire_machine("null",
+		&(struct kit_machine_spec){ .profile = &kit_profile_qemu_gpu_all,
+			.regions = regions,
+			.region_count = ARRAY_SIZE(regions) });
+	struct virtio_gpu_mem_entry entry = { GIB, 16384, 0 };
+	const struct virtio_gpu_box box = { 0, 0, 0, 64, 64, 1 };
+	wire_context(m, 1);
+	wire_texture(m, 1, 64, 64);
+	CHECK_GOOD(m, kit_gpu_attach(&m->gpu, 1, &entry, 1));
+	CHECK_GOOD(m, kit_gpu_ctx_attach(&m->gpu, 1, 1));
+	pid_t before = kit_backend_find(m->backend, "virtiogpud-render-null");
+	const struct virtio_gpu_transfer_host_3d transfer = { .box = box, .resource_id = 1 };
+	CHECK_INT(ftruncate(m->memory.regions[1].fd, 0), 0);
+	CHECK_OK(m, kit_gpu_transfer_to_3d(&m->gpu, 1, transfer));
+	CHECK_OK(m, kit_gpu_transfer_from_3d(&m->gpu, 1, transfer));
+	CHECK_OK(m, kit_backend_wait_lines(m->backend, "has cut off guest memory", 1));
+	CHECK_GOOD(m, WIRE_SUBMIT(m, 1, NULL_NOP, 0));
+	CHECK(before > 0);
+	CHECK_INT(kit_backend_find(m->backend, "virtiogpud-render-null"), before);
+	CHECK_INT(ftruncate(m->memory.regions[1].fd, 4 << 20), 0);
+	wire_end(m);
+}
+
 static struct kit_machine *with_slots(void)
 {
 	struct kit_machine *m = wire_machine("none", NULL);
@@ -78,6 +108,7 @@ int main(int argc, char **argv)
 	static const struct test_case cases[] = {
 		TEST_CASE(counts_differ),
 		TEST_CASE(memory_is_cut_off),
+		TEST_CASE(memory_of_renderers_is_cut_off),
 		TEST_CASE(slots_twice_and_unknown),
 	};
 	return test_main(argc, argv, cases, ARRAY_SIZE(cases));

@@ -4,5 +4,5 @@
 
 /* From now on a page of a mapping that is no longer backed by its file (SIGBUS, BUS_ADRERR) is replaced by
  * a private page of zeros, with one line in the log for the first of them. Other causes of SIGBUS end
- * the process as before. Returns 0 or -errno. */
-int bus_guard_install(void);
+ * the process as before. role: as for log_init(). Returns 0 or -errno. */
+int bus_guard_install(const char *role);
