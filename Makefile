@@ -20,6 +20,7 @@ help:
 	@echo 'make kills        kills the renderer again and again under load: ARGS="--kills 1000 --within 1000"'
 	@echo 'make soak         everything hostile at once to one daemon, with kills, for TIME=600 seconds'
 	@echo 'make conformance-rust  the same for vhost-device-gpu, built with cargo'
+	@echo 'make fuzz         fuzzes what reads the bytes of others, for TIME=15m in all (TARGET=…: only these)'
 	@echo 'make shell        a shell in the lab'
 	@echo 'make clean        remove what was built here (tools/lab clean: the lab too)'
 	@echo 'NATIVE=1          without the lab, on what the host has'
@@ -69,10 +70,13 @@ conformance-rust:
 	$(LAB) run -- tools/check build
 	tools/peer-rust tools/conformance $(ARGS)
 
+fuzz:
+	$(LAB) run -- tools/fuzz $(if $(TIME),--time $(TIME)) $(ARGS) $(TARGET)
+
 shell:
 	$(LAB) shell
 
 clean:
 	rm -rf build-lab* build-native*
 
-.PHONY: help build demo check check-fast breakout proofs bench conformance hostile kills soak conformance-rust shell clean
+.PHONY: help build demo check check-fast breakout proofs bench conformance hostile kills soak conformance-rust fuzz shell clean

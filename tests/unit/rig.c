@@ -185,6 +185,7 @@ void rig_setup(void)
 	rig.loop = loop_create();
 	int sock;
 	peer_pair(&sock, &rig.peer);
+	rig.session_sock = sock;
 	const struct vhost_session_args args = {
 		.loop = rig.loop,
 		.sock = sock,

@@ -45,6 +45,7 @@ struct rig {
 	uint32_t ended;
 
 	int peer;
+	int session_sock; /* number of the other end: for its socket options only */
 	int memory_fd;
 	uint8_t *memory;
 	struct vring rings[RIG_QUEUES]; /* the ones or the others */
