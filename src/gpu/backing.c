@@ -8,6 +8,7 @@
 #include "gpu/limits.h"
 #include "gpu/resource.h"
 #include "gpu/state.h"
+#include "util/contract.h"
 #include "util/log.h"
 
 #define REALISATION(link) container_of((link), struct gpu_realisation, resource_link)
@@ -75,7 +76,10 @@ static bool suffice(const struct gpu_resource *resource, const struct virtio_gpu
 {
 	uint64_t length = 0;
 	for (uint32_t i = 0; i < count; i++)
-		length += entries[i].length;
+		LOOP_ASSIGNS(i, length)
+	LOOP_INVARIANT(i <= count && length <= (uint64_t)i * UINT32_MAX)
+	LOOP_DECREASES(count - i)
+	length += entries[i].length;
 	return length >= resource->blob.size;
 }
 

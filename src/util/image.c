@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "util/checked.h"
+#include "util/contract.h"
 #include "util/fd.h"
 
 bool rect_inside(const struct rect *r, uint32_t w, uint32_t h)
@@ -126,7 +127,13 @@ void image_unref(struct image *image)
 static uint32_t find_piece(const struct image *image, uint64_t offset)
 {
 	uint32_t first = 0, end = image->piece_count;
-	while (end - first > 1) {
+	while (end - first > 1)
+		LOOP_ASSIGNS(first, end)
+	LOOP_INVARIANT(first < end && end <= image->piece_count)
+	LOOP_INVARIANT(image->pieces[first].start <= offset)
+	LOOP_INVARIANT(end == image->piece_count || image->pieces[end].start > offset)
+	LOOP_DECREASES(end - first)
+	{
 		uint32_t middle = first + (end - first) / 2;
 		if (image->pieces[middle].start <= offset)
 			first = middle;

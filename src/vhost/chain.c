@@ -2,6 +2,7 @@
 #include "vhost/chain.h"
 
 #include "util/checked.h"
+#include "util/contract.h"
 #include "vhost/chain_private.h"
 
 void vq_chain_begin(struct vq_chain *chain, uint16_t id, uint32_t places)
@@ -14,15 +15,18 @@ void vq_chain_begin(struct vq_chain *chain, uint16_t id, uint32_t places)
 }
 
 /* The slow way, for a buffer that is not inside one region. Returns how many pieces, or -errno. */
-static __attribute__((noinline)) int split_buffer(const struct vhost_memory *memory,
-	uint64_t address, uint32_t length, struct iovec *pieces, size_t max)
+static __attribute__((noinline)) int split_buffer(struct vq_chain *chain, uint32_t used,
+	const struct vhost_memory *memory, uint64_t address, uint32_t length)
 {
 	struct vhost_span spans[VHOST_MEMORY_MAX_REGIONS];
-	int count = vhost_memory_resolve(
-		memory, address, length, spans, min_size(max, ARRAY_SIZE(spans)));
+	int count = vhost_memory_resolve(memory, address, length, spans,
+		min_size(VQ_CHAIN_MAX_PIECES - used, ARRAY_SIZE(spans)));
 	for (int i = 0; i < count; i++)
-		pieces[i] =
-			(struct iovec){ spans[i].region->base + spans[i].offset, spans[i].length };
+		LOOP_ASSIGNS(i, __CPROVER_object_upto(chain->pieces, sizeof(chain->pieces)))
+	LOOP_INVARIANT(i >= 0 && (i <= count || count < 0))
+	LOOP_DECREASES(count - i)
+	chain->pieces[used + (uint32_t)i] =
+		(struct iovec){ spans[i].region->base + spans[i].offset, spans[i].length };
 	return count;
 }
 
@@ -34,8 +38,7 @@ static int add_pieces(struct vq_chain *chain, const struct vhost_memory *memory,
 		return -1;
 	uint8_t *base = vhost_memory_translate(memory, address, length);
 	if (!base)
-		return split_buffer(
-			memory, address, length, chain->pieces + used, VQ_CHAIN_MAX_PIECES - used);
+		return split_buffer(chain, used, memory, address, length);
 	chain->pieces[used] = (struct iovec){ base, length };
 	return 1;
 }

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <endian.h>
 
+#include "util/contract.h"
 #include "vhost/chain_private.h"
 
 struct descriptor {
@@ -46,7 +47,12 @@ static const char *add_table(const struct vq_chain_source *source, struct vq_cha
 	uint32_t count = descriptor->length / DESCRIPTOR_SIZE;
 	if (!fault && count > VIRTQUEUE_MAX_CHAIN)
 		fault = "a chain of too many descriptors";
-	for (uint32_t i = 0; !fault && i < count; i++) {
+	for (uint32_t i = 0; !fault && i < count; i++)
+		LOOP_ASSIGNS(i, fault, *chain)
+	LOOP_INVARIANT(i <= count && chain->places == 1)
+	LOOP_INVARIANT(VQ_CHAIN_SOUND(chain))
+	LOOP_DECREASES(count - i)
+	{
 		struct descriptor raw;
 		if (!vq_table_read(source->memory, descriptor->address, i, &raw))
 			return "an indirect table outside guest memory";
@@ -64,7 +70,13 @@ const char *vq_chain_walk_packed(const struct vq_chain_source *source, struct vq
 	bool more = true;
 	vq_chain_begin(ret_chain, 0, 0);
 
-	while (more) {
+	while (more)
+		LOOP_ASSIGNS(more, index, wrap, *ret_chain)
+	LOOP_INVARIANT(index < source->size)
+	LOOP_INVARIANT(ret_chain->places <= source->room && (more || ret_chain->places > 0))
+	LOOP_INVARIANT(VQ_CHAIN_SOUND(ret_chain))
+	LOOP_DECREASES(source->room - ret_chain->places)
+	{
 		if (ret_chain->places == source->room)
 			return "a chain with more descriptors than are free in the ring";
 		const struct descriptor descriptor = ring_read(source, index);

@@ -20,6 +20,14 @@ enum {
 /* Of every descriptor, in rings and tables of both layouts. */
 #define DESCRIPTOR_SIZE 16u
 
+/* What holds of a chain while it is walked. A macro, as contracts of loops call no functions. */
+#define VQ_CHAIN_SOUND(chain)                                                                      \
+	((chain)->descriptors <= VIRTQUEUE_MAX_CHAIN &&                                            \
+		(chain)->readable_count <= VQ_CHAIN_MAX_PIECES &&                                  \
+		(chain)->writable_count <= VQ_CHAIN_MAX_PIECES - (chain)->readable_count &&        \
+		(chain)->readable_size <= VIRTQUEUE_MAX_READABLE &&                                \
+		(chain)->writable_size <= (uint64_t)(chain)->descriptors * UINT32_MAX)
+
 /* An empty chain that begins. */
 void vq_chain_begin(struct vq_chain *chain, uint16_t id, uint32_t places);
 

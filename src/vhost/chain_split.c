@@ -8,6 +8,7 @@
 #include <endian.h>
 
 #include "util/checked.h"
+#include "util/contract.h"
 #include "vhost/chain_private.h"
 
 /* One step more than the longest chain has, so that a chain too long is told from a loop. */
@@ -72,7 +73,16 @@ const char *vq_chain_walk_split(const struct vq_chain_source *source, struct vq_
 	bool more = true;
 	vq_chain_begin(ret_chain, source->head, 1);
 
-	while (more) {
+	while (more)
+		LOOP_ASSIGNS(more, index, table, *ret_chain)
+	LOOP_INVARIANT(table.budget <= table.count && table.budget <= MAX_BUDGET)
+	LOOP_INVARIANT(!table.direct ||
+		(table.direct == source->descriptors && table.count == source->size))
+	LOOP_INVARIANT(more ? index < table.count : ret_chain->descriptors > 0)
+	LOOP_INVARIANT(ret_chain->id == source->head && ret_chain->places == 1)
+	LOOP_INVARIANT(VQ_CHAIN_SOUND(ret_chain))
+	LOOP_DECREASES((table.direct ? 2 * MAX_BUDGET : 0) + table.budget)
+	{
 		struct descriptor descriptor;
 		if (table.budget == 0)
 			return "a chain that is a loop";

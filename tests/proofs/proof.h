@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 /* Any value. */
 bool nondet_bool(void);
@@ -33,6 +34,7 @@ int nondet_int(void);
 /* Memory of any contents, which has come. */
 static inline void *any_memory(size_t size)
 {
-	void *memory = __CPROVER_allocate(size, false);
+	void *memory = malloc(size);
+	assume(memory);
 	return memory;
 }

@@ -6,6 +6,7 @@
 void vhost_memory_copy_in(void *dst, const void *guest, size_t size)
 {
 	prove(writable(dst, size));
+	prove(readable(guest, size));
 	if (size > 0)
 		__CPROVER_havoc_slice(dst, size);
 }
