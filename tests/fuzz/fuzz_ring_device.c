@@ -226,7 +226,9 @@ static void complete(void)
 	if (odd & 8) {
 		completion.image.width = fuzz_number(&test.input);
 		completion.image.height = fuzz_number(&test.input);
-		completion.image.planes = fuzz_number(&test.input);
+		completion.image.planes = fuzz_below(&test.input, 8);
+		for (uint32_t i = 0; i < IMAGE_MAX_PLANES; i++)
+			completion.image.strides[i] = 16;
 		completion.image.strides[fuzz_below(&test.input, 4)] = fuzz_number(&test.input);
 	}
 	if (odd >= 0xf0) {

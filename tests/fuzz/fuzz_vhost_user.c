@@ -280,9 +280,9 @@ static void transfer(void)
 
 static void send_anything(void)
 {
-	uint8_t bytes[64];
-	size_t size = 1 + fuzz_below(&vmm.input, sizeof(bytes));
-	fuzz_bytes(&vmm.input, bytes, size);
+	uint8_t bytes[4096] = { 0 };
+	size_t size = 1 + fuzz_number(&vmm.input) % sizeof(bytes);
+	fuzz_bytes(&vmm.input, bytes, min_size(size, 16));
 	send_cut(bytes, size, 0, VMM_FD_EVENTFD, fuzz_below(&vmm.input, 3));
 }
 

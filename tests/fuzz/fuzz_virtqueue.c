@@ -30,6 +30,7 @@
 static struct {
 	struct fuzz_input input;
 	bool serving, packed;
+	bool walking; /* a chain, so that all that is copied are descriptors of the ring */
 	struct vhost_memory *memory, *other;
 	struct virtqueue queue;
 	struct vq_request *held[MOST_HELD];
@@ -88,6 +89,10 @@ static void serve(void *dst, size_t size)
 
 void __wrap_vhost_memory_copy_in(void *dst, const void *from, size_t size)
 {
+	const uint8_t *table = guest.queue.descriptors;
+	const uint8_t *at = from;
+	CHECK(!guest.walking ||
+		(at >= table && at + size <= table + (size_t)16 * guest.queue.size));
 	__real_vhost_memory_copy_in(dst, from, size);
 	if (guest.serving)
 		serve(dst, size);
@@ -189,9 +194,9 @@ static void pop(void)
 	if (guest.held_count == MOST_HELD)
 		return;
 	fuzz_memory_short(&guest.input);
-	guest.serving = true;
+	guest.serving = guest.walking = true;
 	int ret = virtqueue_pop(&guest.queue, &request);
-	guest.serving = false;
+	guest.serving = guest.walking = false;
 	fuzz_memory_back();
 	CHECK((ret == 1) == (request != NULL));
 	CHECK(ret == 1 || ret == 0 || ret == -EPROTO || ret == -ENOMEM);

@@ -24,7 +24,9 @@ uint32_t guest_id(struct fuzz_input *input)
 uint32_t guest_scanout(struct fuzz_input *input)
 {
 	uint8_t byte = fuzz_u8(input);
-	return byte < ODD ? byte % SCANOUTS : fuzz_number(input);
+	if (byte < ODD)
+		return byte % SCANOUTS;
+	return byte & 1 ? VIRTIO_GPU_MAX_SCANOUTS - 1u + (byte >> 1 & 3) : fuzz_number(input);
 }
 
 uint32_t guest_side(struct fuzz_input *input)
