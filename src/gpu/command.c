@@ -94,8 +94,10 @@ static const char *result_name(uint32_t result)
 		"ERR_INVALID_CONTEXT_ID",
 		"ERR_INVALID_PARAMETER",
 	};
+	if (result < VIRTIO_GPU_RESP_ERR_UNSPEC)
+		return "OK";
 	uint32_t error = result - VIRTIO_GPU_RESP_ERR_UNSPEC;
-	return error < ARRAY_SIZE(errors) ? errors[error] : "OK";
+	return error < ARRAY_SIZE(errors) ? errors[error] : "unknown";
 }
 
 static void log_command(const struct gpu_command *command)

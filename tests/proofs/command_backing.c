@@ -6,7 +6,8 @@
  *
  * #proof src/gpu/limits.c tests/proofs/stubs/request.c tests/proofs/stubs/log.c
  * #loops
- * #bug src/gpu/backing.c: if (size > command->request->readable_left) return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER; =>
+ * #bug src/gpu/backing.c: uint32_t result = gpu_backing_judge(command->device, count); =>
+ *	uint32_t result = VIRTIO_GPU_RESP_OK_NODATA;
  * #bug src/gpu/backing.c: (size_t)count * sizeof(struct virtio_gpu_mem_entry) => (size_t)count * 8
  * #bug src/gpu/backing.c: if (nr_entries == 0) return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER; =>
  * #bug src/gpu/backing.c: for (uint32_t i = 0; i < count; i++) => for (uint32_t i = 0; i <= count; i++)
