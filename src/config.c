@@ -183,7 +183,7 @@ static void print_capset(const struct config *config)
 {
 	const char *separator = "";
 	for (uint32_t id = 0; id < 64; id++) {
-		if (!(config->capset_mask >> id & 1) || !capset_name(id))
+		if (!(config->capset_mask >> id & 1) || !any_renderer_has(id))
 			continue;
 		printf("%s%s", separator, capset_name(id));
 		separator = ",";
