@@ -183,7 +183,7 @@ static void print_capset(const struct config *config)
 {
 	const char *separator = "";
 	for (uint32_t id = 0; id < 64; id++) {
-		if (!(config->capset_mask >> id & 1) || !any_renderer_has(id))
+		if (!(config->capset_mask >> id & 1) || !capset_name(id))
 			continue;
 		printf("%s%s", separator, capset_name(id));
 		separator = ",";
@@ -530,7 +530,6 @@ static struct config default_config(void)
 	struct config config = {
 		.action = ACTION_RUN,
 		.fd = -1,
-		.capset_mask = UINT64_MAX,
 		.scanouts = 1,
 		.width = 1280,
 		.height = 800,
@@ -542,6 +541,8 @@ static struct config default_config(void)
 		.log_level = LOG_INFO,
 	};
 	add_default_renderers(&config);
+	for (uint32_t id = 0; id < 64; id++)
+		config.capset_mask |= (uint64_t)any_renderer_has(id) << id;
 	return config;
 }
 
