@@ -132,7 +132,8 @@ static enum rfbNewClientAction new_client(rfbClientPtr client)
 	return RFB_CLIENT_ACCEPT;
 }
 
-static void say(enum log_level level, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void say(
+	enum log_level level, const char *format, va_list args)
 {
 	char text[256];
 	vsnprintf(text, sizeof(text), format, args);
