@@ -15,9 +15,10 @@ GL_EVERY = 5            # rounds, as starting GL takes longest
 
 def machine(context: Context, device: str) -> VM:
     """The GPU is a PCI Express device as libvirt makes it, which keeps its state while Linux suspends: Linux'
-    driver does not restore it. What rodata=off leaves out takes emulation half a second a boot."""
+    driver does not restore it. What rodata=off leaves out takes emulation half a second a boot. One processor:
+    emulated on a busy host, Linux sometimes hangs while it starts the second one."""
     return context.vm(device, daemon=context.daemon(), qemu_args=["-device", "pcie-root-port,id=gpu-port"],
-                      gpu_options="bus=gpu-port,max_outputs=2,x-pcie-pm-no-soft-reset=on", kernel_args="rodata=off")
+                      gpu_options="bus=gpu-port,max_outputs=2,x-pcie-pm-no-soft-reset=on", kernel_args="rodata=off", cpus=1)
 
 
 def is_vga_text(picture: Picture) -> bool:
