@@ -154,7 +154,7 @@ static void pieces_of(struct conform *c)
 }
 
 /* Linux passes a large buffer page by page in an indirect table, however small the ring is. */
-static const char *const page_names[] = { "1", "255", "256", "1023", "1024", "4000", NULL };
+static const char *const page_names[] = { "1", "255", "256", "1023", "1024", "1280", NULL };
 
 static void pages(struct conform *c)
 {
