@@ -20,7 +20,10 @@
 #include "util/checked.h"
 #include "util/fd.h"
 
-#define MAX_JOBS 32u
+#define MAX_JOBS     32u
+#define SETTLE_US    2000u
+#define SETTLE_LOOKS 200u
+#define SETTLED      5u /* looks with the same number */
 
 struct job {
 	pid_t pid; /* 0: none */
@@ -224,6 +227,19 @@ static void take_result(struct run *run, struct job *job, bool late)
 	run->done(run->plan, job->index);
 }
 
+/* Waits for it to be done with a connection: until the number of its descriptors stays. */
+static void settle(struct kit_backend *kept)
+{
+	struct kit_usage usage = { 0 };
+	uint32_t before = 0, same = 0;
+	for (uint32_t i = 0; i < SETTLE_LOOKS && same < SETTLED; i++) {
+		usleep(SETTLE_US);
+		kit_backend_usage(kept, &usage);
+		same = usage.fds == before ? same + 1 : 0;
+		before = usage.fds;
+	}
+}
+
 /* One that has answered, so that what it has from then on is what it needs. NULL: none. */
 static struct kit_backend *start_kept(struct run *run)
 {
@@ -236,10 +252,11 @@ static struct kit_backend *start_kept(struct run *run)
 	if (options->attach)
 		return kit_backend_attach(&run->kit, options->attach_pid, options->attach);
 	struct kit_backend *kept = kit_backend_create(&run->kit, options->backend);
-	if (kept)
-		kit_machine_destroy(kit_machine_attach(kept, &spec));
-	if (kept)
-		kept->kit = &run->kit;
+	if (!kept)
+		return NULL;
+	kit_machine_destroy(kit_machine_attach(kept, &spec));
+	kept->kit = &run->kit;
+	settle(kept);
 	return kept;
 }
 
