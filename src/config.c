@@ -151,14 +151,14 @@ static int set_virgl(struct config *config, const char *value)
 	return set_renderer(config, "virgl");
 }
 
-static bool any_renderer_has(uint32_t capset)
+static uint64_t capsets_of_renderers(void)
 {
 	size_t count;
+	uint64_t capsets = 0;
 	const struct renderer_type *types = renderer_types(&count);
 	for (size_t i = 0; i < count; i++)
-		if (types[i].capsets >> capset & 1)
-			return true;
-	return false;
+		capsets |= types[i].capsets;
+	return capsets;
 }
 
 /* Names that other backends know are taken, so that their command lines work here. */
@@ -167,7 +167,7 @@ static int add_capset(struct config *config, const char *name)
 	uint32_t id = capset_id(name);
 	if (id == 0)
 		return -EINVAL;
-	if (!any_renderer_has(id))
+	if (!(capsets_of_renderers() >> id & 1))
 		log_warn("no renderer here has the capability set %s: it is not offered", name);
 	config->capset_mask |= UINT64_C(1) << id;
 	return 0;
@@ -530,6 +530,7 @@ static struct config default_config(void)
 	struct config config = {
 		.action = ACTION_RUN,
 		.fd = -1,
+		.capset_mask = capsets_of_renderers(),
 		.scanouts = 1,
 		.width = 1280,
 		.height = 800,
@@ -541,8 +542,6 @@ static struct config default_config(void)
 		.log_level = LOG_INFO,
 	};
 	add_default_renderers(&config);
-	for (uint32_t id = 0; id < 64; id++)
-		config.capset_mask |= (uint64_t)any_renderer_has(id) << id;
 	return config;
 }
 

@@ -18,6 +18,7 @@
 #include "modes.h"
 #include "peer.h"
 #include "png_output.h"
+#include "util/checked.h"
 #include "util/fd.h"
 #include "util/log.h"
 #include "vnc_output.h"
@@ -258,7 +259,7 @@ int main(int argc, char **argv)
 {
 	struct options options = { 0 };
 	struct view view = { 0 };
-	struct loop_source *sources[3] = { NULL };
+	struct loop_source *sources[ARRAY_SIZE(signals)] = { NULL };
 	log_init("view", LOG_INFO);
 	parse(argc, argv, &options);
 	signal(SIGPIPE, SIG_IGN);
@@ -266,14 +267,14 @@ int main(int argc, char **argv)
 	if (!view.loop)
 		return EXIT_FAILED;
 	screen_init(&view.screen);
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		sources[i] = loop_add_signal(view.loop, signals[i].number, signals[i].fn, &view);
 	int error = add_outputs(&view, &options);
 	if (error == 0)
 		error = run(&view, &options);
 	peer_destroy(view.peer);
 	screen_finish(&view.screen);
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		loop_source_destroy(sources[i]);
 	loop_destroy(view.loop);
 	return error ? EXIT_FAILED : EXIT_OK;

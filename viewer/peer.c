@@ -28,7 +28,6 @@ struct pixels {
 };
 
 struct peer {
-	struct loop *loop;
 	struct loop_source *source;
 	int sock;
 	struct screen *screen;
@@ -453,7 +452,6 @@ struct peer *peer_create(struct loop *loop, int sock, struct screen *screen,
 		fd_close(&sock);
 		return NULL;
 	}
-	peer->loop = loop;
 	peer->sock = sock;
 	peer->screen = screen;
 	peer->modes = modes;

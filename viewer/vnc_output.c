@@ -34,6 +34,7 @@ struct place {
 	rfbScreenInfoPtr server;
 	struct loop_source *listening;
 	uint32_t clients;
+	bool pointer_shown; /* when clients were told of it last */
 };
 
 struct vnc_output {
@@ -228,10 +229,15 @@ static void pointer(struct output *base, uint32_t number, bool image)
 	const struct head_cursor *cursor = &base->screen->heads[number].cursor;
 	if (number >= output->count)
 		return;
-	rfbScreenInfoPtr server = output->places[number].server;
+	struct place *place = &output->places[number];
+	/* where it is, is where the client's own one is */
+	if (!image && cursor->visible == place->pointer_shown)
+		return;
 	rfbCursorPtr made = make_cursor(cursor);
-	if (made)
-		rfbSetCursor(server, made);
+	if (!made)
+		return;
+	rfbSetCursor(place->server, made);
+	place->pointer_shown = cursor->visible;
 }
 
 /* --- beginning and end --------------------------------------------------------------------- */

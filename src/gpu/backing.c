@@ -79,7 +79,9 @@ static bool suffice(const struct gpu_resource *resource, const struct virtio_gpu
 		LOOP_ASSIGNS(i, length)
 	LOOP_INVARIANT(i <= count && length <= (uint64_t)i * UINT32_MAX)
 	LOOP_DECREASES(count - i)
-	length += entries[i].length;
+	{
+		length += entries[i].length;
+	}
 	return length >= resource->blob.size;
 }
 

@@ -92,6 +92,15 @@ static void release(struct image *image)
 	free((void *)(uintptr_t)image->pieces);
 }
 
+/* An image in the memory of spans, which it has a reference to. */
+static struct image *create_in(struct gpu_spans *spans, const struct image *like)
+{
+	struct image *image = image_create_foreign(like, release, gpu_spans_ref(spans));
+	if (!image)
+		gpu_spans_unref(spans);
+	return image;
+}
+
 struct image *gpu_blob_view(const struct gpu_resource *blob, const struct gpu_blob_layout *layout)
 {
 	struct gpu_spans *spans = blob->backing.spans;
@@ -114,11 +123,9 @@ struct image *gpu_blob_view(const struct gpu_resource *blob, const struct gpu_bl
 		.piece_count = count,
 		.pieces_size = size,
 	};
-	struct image *view = image_create_foreign(&like, release, gpu_spans_ref(spans));
-	if (!view) {
-		gpu_spans_unref(spans);
+	struct image *view = create_in(spans, &like);
+	if (!view)
 		free(pieces);
-	}
 	return view;
 }
 
@@ -137,12 +144,9 @@ static struct image *import(struct gpu_resource *blob)
 			strerror(-like.fds[0]));
 		return NULL;
 	}
-	struct image *image =
-		image_create_foreign(&like, release, gpu_spans_ref(blob->backing.spans));
-	if (!image) {
-		gpu_spans_unref(blob->backing.spans);
+	struct image *image = create_in(blob->backing.spans, &like);
+	if (!image)
 		fd_close(&like.fds[0]);
-	}
 	return image;
 }
 
@@ -173,11 +177,9 @@ struct image *gpu_blob_dmabuf_view(struct gpu_resource *blob, const struct gpu_b
 	like.fds[0] = fd_dup(all->fds[0]);
 	if (like.fds[0] < 0)
 		return NULL;
-	struct image *view = image_create_foreign(&like, release, gpu_spans_ref(all->owner));
-	if (!view) {
-		gpu_spans_unref(all->owner);
+	struct image *view = create_in(all->owner, &like);
+	if (!view)
 		fd_close(&like.fds[0]);
-	}
 	return view;
 }
 

@@ -228,18 +228,15 @@ uint32_t gpu_shared_assign(struct gpu_resource *resource, struct gpu_command *co
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 	uint32_t result = gpu_command_answer(
 		command, VIRTIO_GPU_RESP_OK_RESOURCE_UUID, shared->uuid, sizeof(shared->uuid));
-	if (known && list_empty(&shared->waiters))
-		return result;
 	if (result != VIRTIO_GPU_RESP_OK_RESOURCE_UUID) {
 		if (!known)
 			gpu_shared_drop(resource);
-		return result;
+	} else if (!known || !list_empty(&shared->waiters)) {
+		list_append(&shared->waiters, &command->shared_link);
+		gpu_command_hold(command, NULL);
+		if (!known)
+			gpu_shared_update(resource);
 	}
-	list_append(&shared->waiters, &command->shared_link);
-	gpu_command_hold(command, NULL);
-	if (known)
-		return result;
-	gpu_shared_update(resource);
 	return result;
 }
 

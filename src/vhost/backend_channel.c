@@ -27,7 +27,7 @@ struct backend_channel {
 	struct loop_source *deferred;
 	struct loop_source *patience; /* for the answer that is awaited */
 	bool reply_ack;
-	bool overdue; /* patience has come to an end, and the answer has not come */
+	uint32_t owed; /* the request whose answer is overdue; 0: none */
 	bool awaiting; /* the first of waiting is sent and not answered */
 	struct list waiting; /* request::link */
 	struct list finished; /* done is to be called */
@@ -43,12 +43,16 @@ static void request_finish(struct backend_channel *channel, struct request *requ
 	loop_defer_arm(channel->deferred);
 }
 
+static struct request *first_waiting(const struct backend_channel *channel)
+{
+	return container_of(channel->waiting.next, struct request, link);
+}
+
 static void finish_all(struct backend_channel *channel, int status)
 {
 	channel->awaiting = false;
 	while (!list_empty(&channel->waiting))
-		request_finish(
-			channel, container_of(channel->waiting.next, struct request, link), status);
+		request_finish(channel, first_waiting(channel), status);
 }
 
 /* Calls done for what is finished; a call may add requests or destroy the channel. */
@@ -68,7 +72,7 @@ static void report_finished(struct backend_channel *channel)
 static void send_waiting(struct backend_channel *channel)
 {
 	while (channel->connection && !channel->awaiting && !list_empty(&channel->waiting)) {
-		struct request *request = container_of(channel->waiting.next, struct request, link);
+		struct request *request = first_waiting(channel);
 		int status = vhost_connection_send(channel->connection, &request->header,
 			request->payload, &request->fd, request->fd >= 0);
 		if (status < 0)
@@ -85,11 +89,10 @@ static void send_waiting(struct backend_channel *channel)
 static const char *answer_fault(
 	const struct backend_channel *channel, const struct vhost_message *message)
 {
-	if (!channel->awaiting)
+	if (!channel->awaiting && !channel->owed)
 		return "an answer to nothing";
-	const struct request *request = container_of(channel->waiting.next, struct request, link);
-	if (!(message->header.flags & VHOST_USER_REPLY_MASK) ||
-		message->header.request != request->header.request)
+	uint32_t asked = channel->owed ? channel->owed : first_waiting(channel)->header.request;
+	if (!(message->header.flags & VHOST_USER_REPLY_MASK) || message->header.request != asked)
 		return "an answer to another request";
 	if (message->header.size != sizeof(uint64_t) || message->fd_count > 0)
 		return "a malformed answer";
@@ -104,13 +107,15 @@ static int on_message(void *data, struct vhost_message *message)
 		log_error("vhost-user: backend channel: %s; closing it", fault);
 		return -EPROTO;
 	}
+	if (channel->owed) {
+		channel->owed = 0;
+		return 0;
+	}
 	uint64_t answer;
 	memcpy(&answer, message->payload, sizeof(answer));
 	channel->awaiting = false;
-	channel->overdue = false;
 	loop_timer_disarm(channel->patience);
-	request_finish(channel, container_of(channel->waiting.next, struct request, link),
-		answer == 0 ? 0 : -EIO);
+	request_finish(channel, first_waiting(channel), answer == 0 ? 0 : -EIO);
 	return 0;
 }
 
@@ -135,25 +140,15 @@ static void on_deferred(void *data)
 		free(channel);
 }
 
-/* Whoever waits goes on. The answer has its place kept, and nothing else is sent before it. */
+/* Whoever waits goes on. Nothing else is sent before the answer has come after all. */
 static void on_overdue(void *data)
 {
 	struct backend_channel *channel = data;
 	if (!channel->awaiting)
 		return;
 	log_limited(LOG_WARN, "vhost-user: backend channel: the VMM does not answer");
-	struct request *asked = container_of(channel->waiting.next, struct request, link);
-	backend_channel_fn done = asked->done;
-	channel->overdue = true;
-	asked->done = NULL;
-	while (asked->link.next != &channel->waiting)
-		request_finish(
-			channel, container_of(asked->link.next, struct request, link), -ETIMEDOUT);
-	channel->reporting = true;
-	done(asked->data, -ETIMEDOUT);
-	channel->reporting = false;
-	if (channel->destroyed)
-		free(channel);
+	channel->owed = first_waiting(channel)->header.request;
+	finish_all(channel, -ETIMEDOUT);
 }
 
 static const struct vhost_connection_events connection_events = {
@@ -227,7 +222,7 @@ int backend_channel_request(struct backend_channel *channel,
 	assert(size <= VHOST_USER_MAX_PAYLOAD);
 	if (!channel->connection)
 		return -ENOTCONN;
-	if (channel->overdue)
+	if (channel->owed)
 		return -EBUSY;
 	bool answered = channel->reply_ack && done;
 	const struct vhost_user_header header = {

@@ -28,8 +28,8 @@ struct backend_channel *backend_channel_create(struct loop *loop, int sock, bool
 void backend_channel_destroy(struct backend_channel *channel);
 
 /* Sends a request; fd (-1: none) stays the caller's, it is duplicated. done (may be NULL) is called
- * exactly once, never inside this call. Returns 0, -ENOTCONN after the channel closed, -EBUSY while an answer is
- * overdue, -ENOMEM. */
+ * exactly once, never inside this call. Returns 0, -ENOTCONN after the channel closed, -EBUSY while an
+ * answer is overdue, -ENOMEM. */
 int backend_channel_request(struct backend_channel *channel,
 	enum vhost_user_backend_request request, const void *payload, size_t size, int fd,
 	backend_channel_fn done, void *data);

@@ -25,8 +25,10 @@ static __attribute__((noinline)) int split_buffer(struct vq_chain *chain, uint32
 		LOOP_ASSIGNS(i, __CPROVER_object_upto(chain->pieces, sizeof(chain->pieces)))
 	LOOP_INVARIANT(i >= 0 && (i <= count || count < 0))
 	LOOP_DECREASES(count - i)
-	chain->pieces[used + (uint32_t)i] =
-		(struct iovec){ spans[i].region->base + spans[i].offset, spans[i].length };
+	{
+		chain->pieces[used + (uint32_t)i] =
+			(struct iovec){ spans[i].region->base + spans[i].offset, spans[i].length };
+	}
 	return count;
 }
 

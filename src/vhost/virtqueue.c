@@ -46,7 +46,7 @@ static bool id_in_flight(struct virtqueue *queue, uint16_t id)
 
 void virtqueue_init(struct virtqueue *queue, uint32_t index)
 {
-	memset(queue, 0, sizeof(*queue));
+	memset(queue, 0, offsetof(struct virtqueue, chain));
 	queue->index = index;
 	queue->impl = &vring_split;
 	queue->kick_fd = queue->call_fd = queue->err_fd = -1;

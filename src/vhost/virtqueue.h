@@ -119,11 +119,13 @@ struct virtqueue {
 	uint8_t *descriptors; /* where they were last; NULL while no table is set */
 	uint8_t *driver, *device; /* virtio 1.4, 2.6: driver area and device area */
 
-	struct vq_chain chain; /* the one being popped */
 	struct {
 		struct vq_request *first; /* linked by next_free */
 		uint32_t count;
 	} free_requests[VQ_SIZE_CLASSES];
+
+	/* The one being popped: last, for it is large, and nothing between two pops. */
+	struct vq_chain chain;
 };
 
 void virtqueue_init(struct virtqueue *queue, uint32_t index);
