@@ -7,17 +7,7 @@
 
 #include "util/checked.h"
 
-enum command {
-	NOP = 0,
-	CREATE_OBJECT = 1,
-	SET_FRAMEBUFFER_STATE = 5,
-	CLEAR = 7,
-	RESOURCE_INLINE_WRITE = 9,
-	RESOURCE_COPY_REGION = 17,
-};
-
 enum {
-	OBJECT_SURFACE = 8,
 	CLEAR_COLOR0 = 4,
 	INLINE_WRITE_WORDS = 11, /* before the pixels */
 	MAX_WORDS = 0xffff, /* of one command */
@@ -50,7 +40,7 @@ void kit_virgl_command(struct kit_virgl *stream, uint32_t number, uint32_t objec
 void kit_virgl_nop(struct kit_virgl *stream, uint32_t words)
 {
 	const uint32_t zero = 0;
-	put_header(stream, NOP, 0, words);
+	put_header(stream, KIT_VIRGL_NOP, 0, words);
 	for (uint32_t i = 0; i < words; i++)
 		put(stream, &zero, 1);
 }
@@ -59,13 +49,14 @@ void kit_virgl_surface(
 	struct kit_virgl *stream, uint32_t surface, uint32_t resource, uint32_t format)
 {
 	const uint32_t words[] = { surface, resource, format, 0, 0 };
-	kit_virgl_command(stream, CREATE_OBJECT, OBJECT_SURFACE, words, ARRAY_SIZE(words));
+	kit_virgl_command(
+		stream, KIT_VIRGL_CREATE_OBJECT, KIT_VIRGL_SURFACE, words, ARRAY_SIZE(words));
 }
 
 void kit_virgl_framebuffer(struct kit_virgl *stream, uint32_t surface)
 {
 	const uint32_t words[] = { 1, 0, surface };
-	kit_virgl_command(stream, SET_FRAMEBUFFER_STATE, 0, words, ARRAY_SIZE(words));
+	kit_virgl_command(stream, KIT_VIRGL_SET_FRAMEBUFFER_STATE, 0, words, ARRAY_SIZE(words));
 }
 
 void kit_virgl_clear(struct kit_virgl *stream, uint32_t color)
@@ -78,7 +69,7 @@ void kit_virgl_clear(struct kit_virgl *stream, uint32_t color)
 		(float)(color >> 24) / 255.0f,
 	};
 	memcpy(words + 1, components, sizeof(components));
-	kit_virgl_command(stream, CLEAR, 0, words, ARRAY_SIZE(words));
+	kit_virgl_command(stream, KIT_VIRGL_CLEAR, 0, words, ARRAY_SIZE(words));
 }
 
 void kit_virgl_copy(
@@ -86,7 +77,7 @@ void kit_virgl_copy(
 {
 	const uint32_t words[] = { to->resource, to->level, to->x, to->y, to->z, from->resource,
 		from->level, from->x, from->y, from->z, from->w, from->h, from->d };
-	kit_virgl_command(stream, RESOURCE_COPY_REGION, 0, words, ARRAY_SIZE(words));
+	kit_virgl_command(stream, KIT_VIRGL_RESOURCE_COPY_REGION, 0, words, ARRAY_SIZE(words));
 }
 
 void kit_virgl_inline_write(struct kit_virgl *stream, const struct kit_virgl_box *box,
@@ -94,7 +85,7 @@ void kit_virgl_inline_write(struct kit_virgl *stream, const struct kit_virgl_box
 {
 	const uint32_t words[INLINE_WRITE_WORDS] = { box->resource, box->level, 0, stride, 0,
 		box->x, box->y, box->z, box->w, box->h, box->d };
-	put_header(stream, RESOURCE_INLINE_WRITE, 0, INLINE_WRITE_WORDS + count);
+	put_header(stream, KIT_VIRGL_RESOURCE_INLINE_WRITE, 0, INLINE_WRITE_WORDS + count);
 	put(stream, words, INLINE_WRITE_WORDS);
 	put(stream, pixels, count);
 }

@@ -28,6 +28,30 @@ enum kit_virgl_bind {
 	KIT_VIRGL_SCANOUT = 1 << 18,
 };
 
+enum kit_virgl_number {
+	KIT_VIRGL_NOP = 0,
+	KIT_VIRGL_CREATE_OBJECT = 1,
+	KIT_VIRGL_BIND_OBJECT = 2,
+	KIT_VIRGL_SET_VIEWPORT_STATE = 4,
+	KIT_VIRGL_SET_FRAMEBUFFER_STATE = 5,
+	KIT_VIRGL_SET_VERTEX_BUFFERS = 6,
+	KIT_VIRGL_CLEAR = 7,
+	KIT_VIRGL_DRAW_VBO = 8,
+	KIT_VIRGL_RESOURCE_INLINE_WRITE = 9,
+	KIT_VIRGL_RESOURCE_COPY_REGION = 17,
+	KIT_VIRGL_BIND_SHADER = 31,
+};
+
+enum kit_virgl_object {
+	KIT_VIRGL_NO_OBJECT,
+	KIT_VIRGL_BLEND,
+	KIT_VIRGL_RASTERIZER,
+	KIT_VIRGL_DSA,
+	KIT_VIRGL_SHADER,
+	KIT_VIRGL_VERTEX_ELEMENTS,
+	KIT_VIRGL_SURFACE = 8,
+};
+
 /* A stream under construction; zeroed: empty. What does not fit any more makes it `full`. */
 struct kit_virgl {
 	uint32_t count;
@@ -35,7 +59,7 @@ struct kit_virgl {
 	uint32_t words[KIT_VIRGL_MAX_WORDS];
 };
 
-/* Any command: number, object type, and its words. */
+/* Any command: kit_virgl_number, kit_virgl_object, and its words. */
 void kit_virgl_command(struct kit_virgl *stream, uint32_t number, uint32_t object,
 	const uint32_t *words, uint32_t count);
 

@@ -15,31 +15,21 @@
 #define VERTICES 2u
 #define PATIENCE 40 /* times the time for an answer */
 
-enum command {
-	CREATE_OBJECT = 1,
-	BIND_OBJECT = 2,
-	SET_VIEWPORT_STATE = 4,
-	SET_VERTEX_BUFFERS = 6,
-	DRAW_VBO = 8,
-	BIND_SHADER = 31,
-};
-
-enum object {
-	NO_OBJECT,
-	BLEND,
-	RASTERIZER,
-	DSA,
-	SHADER,
-	VERTEX_ELEMENTS,
+enum {
 	FORMAT_FLOAT4 = 31,
 	FORMAT_R8 = 64,
+};
+
+/* Handles of the objects: their kind, but for these. */
+enum {
 	VERTEX_SHADER = 16,
 	FRAGMENT_SHADER,
 	SURFACE_HANDLE,
 };
 
 #define ADD(stream, command, object, ...)                                                          \
-	kit_virgl_command(stream, command, object, (const uint32_t[]){ __VA_ARGS__ },              \
+	kit_virgl_command(stream, KIT_VIRGL_##command, KIT_VIRGL_##object,                         \
+		(const uint32_t[]){ __VA_ARGS__ },                                                 \
 		(uint32_t)ARRAY_SIZE(((const uint32_t[]){ __VA_ARGS__ })))
 
 static uint32_t bits_of(float number)
@@ -62,9 +52,9 @@ static void add_shader(struct kit_virgl *stream, uint32_t handle, uint32_t type,
 	};
 	CHECK(shader.bytes <= sizeof(shader.text));
 	memcpy(shader.text, text, shader.bytes);
-	kit_virgl_command(stream, CREATE_OBJECT, SHADER, (const uint32_t *)&shader,
-		5 + (shader.bytes + 3) / 4);
-	ADD(stream, BIND_SHADER, 0, handle, type);
+	kit_virgl_command(stream, KIT_VIRGL_CREATE_OBJECT, KIT_VIRGL_SHADER,
+		(const uint32_t *)&shader, 5 + (shader.bytes + 3) / 4);
+	ADD(stream, BIND_SHADER, NO_OBJECT, handle, type);
 }
 
 static const char *const shader_names[] = { "of_fragments", "of_vertices", NULL };
@@ -87,13 +77,15 @@ static void add_state(struct kit_virgl *stream)
 	const uint32_t half = bits_of(SIDE / 2.0f), one = bits_of(1.0f);
 	kit_virgl_surface(stream, SURFACE_HANDLE, TARGET, BGRX);
 	kit_virgl_framebuffer(stream, SURFACE_HANDLE);
-	ADD(stream, SET_VIEWPORT_STATE, 0, 0, half, half, bits_of(0.5f), half, half, bits_of(0.5f));
-	ADD(stream, CREATE_OBJECT, BLEND, BLEND, 0, 0, 0xfu << 27, 0, 0, 0, 0, 0, 0, 0);
-	ADD(stream, BIND_OBJECT, BLEND, BLEND);
-	ADD(stream, CREATE_OBJECT, DSA, DSA, 0, 0, 0, 0);
-	ADD(stream, BIND_OBJECT, DSA, DSA);
-	ADD(stream, CREATE_OBJECT, RASTERIZER, RASTERIZER, 1u << 29, one, 0, 0, one, 0, 0, 0);
-	ADD(stream, BIND_OBJECT, RASTERIZER, RASTERIZER);
+	ADD(stream, SET_VIEWPORT_STATE, NO_OBJECT, 0, half, half, bits_of(0.5f), half, half,
+		bits_of(0.5f));
+	ADD(stream, CREATE_OBJECT, BLEND, KIT_VIRGL_BLEND, 0, 0, 0xfu << 27, 0, 0, 0, 0, 0, 0, 0);
+	ADD(stream, BIND_OBJECT, BLEND, KIT_VIRGL_BLEND);
+	ADD(stream, CREATE_OBJECT, DSA, KIT_VIRGL_DSA, 0, 0, 0, 0);
+	ADD(stream, BIND_OBJECT, DSA, KIT_VIRGL_DSA);
+	ADD(stream, CREATE_OBJECT, RASTERIZER, KIT_VIRGL_RASTERIZER, 1u << 29, one, 0, 0, one, 0, 0,
+		0);
+	ADD(stream, BIND_OBJECT, RASTERIZER, KIT_VIRGL_RASTERIZER);
 }
 
 /* A triangle that covers everything. */
@@ -106,10 +98,11 @@ static void add_triangle(struct kit_virgl *stream)
 		&(struct kit_virgl_box){
 			.resource = VERTICES, .w = sizeof(corners), .h = 1, .d = 1 },
 		0, words, ARRAY_SIZE(words));
-	ADD(stream, CREATE_OBJECT, VERTEX_ELEMENTS, VERTEX_ELEMENTS, 0, 0, 0, FORMAT_FLOAT4);
-	ADD(stream, BIND_OBJECT, VERTEX_ELEMENTS, VERTEX_ELEMENTS);
-	ADD(stream, SET_VERTEX_BUFFERS, 0, 4 * sizeof(float), 0, VERTICES);
-	ADD(stream, DRAW_VBO, 0, 0, 3, 4, 0, 1, 0, 0, 0, 0, 0, 2, 0);
+	ADD(stream, CREATE_OBJECT, VERTEX_ELEMENTS, KIT_VIRGL_VERTEX_ELEMENTS, 0, 0, 0,
+		FORMAT_FLOAT4);
+	ADD(stream, BIND_OBJECT, VERTEX_ELEMENTS, KIT_VIRGL_VERTEX_ELEMENTS);
+	ADD(stream, SET_VERTEX_BUFFERS, NO_OBJECT, 4 * sizeof(float), 0, VERTICES);
+	ADD(stream, DRAW_VBO, NO_OBJECT, 0, 3, 4, 0, 1, 0, 0, 0, 0, 0, 2, 0);
 }
 
 static void make_buffer(struct kit_machine *m)

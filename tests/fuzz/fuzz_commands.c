@@ -143,16 +143,6 @@ static struct fake *some_fake(void)
 	return fake && !fake->lost ? fake : NULL;
 }
 
-static void lose(struct fake *fake)
-{
-	for (uint32_t i = 0; i < 2; i++)
-		if (rig.fakes[i] == fake)
-			rig.fakes[i] = NULL;
-	fake_lose(fake);
-	for (uint32_t i = 0; i < rig.device->renderers.count; i++)
-		rig.device->renderers.slots[i].start_count = 0;
-}
-
 static int some_error(void)
 {
 	static const int errors[] = { 0, -EINVAL, -ENOMEM, -ENOENT, -EOPNOTSUPP, -EIO, -EEXIST };
@@ -174,7 +164,7 @@ static void meddle_with_renderer(void)
 		break;
 	case 2:
 		if (fuzz_below(&test.input, 4) == 3)
-			lose(fake);
+			gpu_rig_lose(&rig, fake);
 		break;
 	case 3:
 		fake->base.can_export = !fake->base.can_export;

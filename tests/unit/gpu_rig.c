@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "gpu/state.h"
 #include "util/fd.h"
 #include "util/shm.h"
 
@@ -156,6 +157,16 @@ void gpu_rig_finish(struct gpu_rig *rig)
 	free(rig->display.payload);
 	loop_destroy(rig->loop);
 	CHECK_INT(test_open_fds(), rig->open_fds);
+}
+
+void gpu_rig_lose(struct gpu_rig *rig, struct fake *fake)
+{
+	for (uint32_t i = 0; i < rig->args.renderer_count; i++)
+		if (rig->fakes[i] == fake)
+			rig->fakes[i] = NULL;
+	fake_lose(fake);
+	for (uint32_t i = 0; i < rig->device->renderers.count; i++)
+		rig->device->renderers.slots[i].start_count = 0;
 }
 
 void gpu_rig_run(struct gpu_rig *rig)

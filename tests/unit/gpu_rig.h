@@ -76,6 +76,9 @@ void gpu_rig_finish(struct gpu_rig *rig);
 /* Runs the loop until nothing happens any more. */
 void gpu_rig_run(struct gpu_rig *rig);
 
+/* The renderer dies. The guest is patient: it waits until others may be started again. */
+void gpu_rig_lose(struct gpu_rig *rig, struct fake *fake);
+
 /* Puts a request into a queue with room for an answer, and tells the device. Returns its number. */
 uint16_t gpu_rig_send(
 	struct gpu_rig *rig, uint32_t queue, const void *request, size_t size, uint32_t room);

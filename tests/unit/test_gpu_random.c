@@ -214,17 +214,6 @@ static struct fake *some_fake(void)
 	return fake && !fake->lost ? fake : NULL;
 }
 
-static void lose(struct fake *fake)
-{
-	for (uint32_t i = 0; i < 2; i++)
-		if (rig.fakes[i] == fake)
-			rig.fakes[i] = NULL;
-	fake_lose(fake);
-	/* The guest is patient: it waits until they may start again. */
-	for (uint32_t i = 0; i < rig.device->renderers.count; i++)
-		rig.device->renderers.slots[i].start_count = 0;
-}
-
 static void meddle_with_renderer(struct fake *fake)
 {
 	switch (random_below(12)) {
@@ -237,7 +226,7 @@ static void meddle_with_renderer(struct fake *fake)
 		break;
 	case 2:
 		if (random_below(20) == 0)
-			lose(fake);
+			gpu_rig_lose(&rig, fake);
 		break;
 	case 3:
 		fake->base.can_export = !fake->base.can_export;
