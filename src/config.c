@@ -8,10 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config_values.h"
 #include "renderer/registry.h"
 #include "util/checked.h"
-
-#define MAX_SECONDS 86400u /* of a limit of time */
 
 enum option_kind {
 	OPTION_OWN, /* set, and print unless it is an alias */
@@ -44,237 +43,6 @@ struct option_spec {
 	void (*print)(const struct config *config); /* the value, as it would be given */
 };
 
-static int parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret_number)
-{
-	char *end;
-	errno = 0;
-	unsigned long long number = strtoull(text, &end, 10);
-	if (errno || *end || text[0] < '0' || text[0] > '9' || number < min || number > max)
-		return -EINVAL;
-	*ret_number = number;
-	return 0;
-}
-
-static int parse_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret_number)
-{
-	uint64_t number;
-	int ret = parse_number(text, min, max, &number);
-	if (ret == 0)
-		*ret_number = (uint32_t)number;
-	return ret;
-}
-
-/* Calls fn for each comma-separated word of text. */
-static int for_each_word(
-	struct config *config, const char *text, int (*fn)(struct config *config, const char *word))
-{
-	char word[64];
-	while (*text) {
-		size_t length = strcspn(text, ",");
-		if (length == 0 || length >= sizeof(word))
-			return -EINVAL;
-		memcpy(word, text, length);
-		word[length] = '\0';
-		int ret = fn(config, word);
-		if (ret < 0)
-			return ret;
-		text += length;
-		if (*text == ',' && *++text == '\0')
-			return -EINVAL;
-	}
-	return 0;
-}
-
-static int add_renderer(struct config *config, const char *name)
-{
-	const struct renderer_type *type = renderer_type_find(name);
-	if (!type || config->renderer_count == GPU_MAX_RENDERERS)
-		return -EINVAL;
-	for (uint32_t i = 0; i < config->renderer_count; i++)
-		if (config->renderers[i] == type->name)
-			return -EINVAL;
-	config->renderers[config->renderer_count++] = type->name;
-	return 0;
-}
-
-static void add_default_renderers(struct config *config)
-{
-	size_t count;
-	const struct renderer_type *types = renderer_types(&count);
-	config->renderer_count = 0;
-	for (size_t i = 0; i < count; i++)
-		if (types[i].by_default)
-			config->renderers[config->renderer_count++] = types[i].name;
-}
-
-static int set_renderer(struct config *config, const char *value)
-{
-	config->renderer_count = 0;
-	if (strcmp(value, "none") == 0)
-		return 0;
-	if (strcmp(value, "auto") == 0) {
-		add_default_renderers(config);
-		return 0;
-	}
-	return *value ? for_each_word(config, value, add_renderer) : -EINVAL;
-}
-
-static void print_renderer(const struct config *config)
-{
-	const char *separator = "";
-	for (uint32_t i = 0; i < config->renderer_count; i++) {
-		printf("%s%s", separator, config->renderers[i]);
-		separator = ",";
-	}
-	if (config->renderer_count == 0)
-		printf("none");
-}
-
-/* The mode names of other vhost-user GPU backends. */
-static int set_gpu_mode(struct config *config, const char *value)
-{
-	static const struct {
-		const char *mode, *renderer;
-	} modes[] = {
-		{ "virglrenderer", "virgl" },
-		{ "virgl", "virgl" },
-		{ "null", "none" },
-	};
-	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
-		if (strcmp(modes[i].mode, value) == 0)
-			return set_renderer(config, modes[i].renderer);
-	return -EINVAL;
-}
-
-static int set_virgl(struct config *config, const char *value)
-{
-	return set_renderer(config, "virgl");
-}
-
-static uint64_t capsets_of_renderers(void)
-{
-	size_t count;
-	uint64_t capsets = 0;
-	const struct renderer_type *types = renderer_types(&count);
-	for (size_t i = 0; i < count; i++)
-		capsets |= types[i].capsets;
-	return capsets;
-}
-
-/* Names that other backends know are taken, so that their command lines work here. */
-static int add_capset(struct config *config, const char *name)
-{
-	uint32_t id = capset_id(name);
-	if (id == 0)
-		return -EINVAL;
-	if (!(capsets_of_renderers() >> id & 1))
-		log_warn("no renderer here has the capability set %s: it is not offered", name);
-	config->capset_mask |= UINT64_C(1) << id;
-	return 0;
-}
-
-static int set_capset(struct config *config, const char *value)
-{
-	config->capset_mask = 0;
-	return *value ? for_each_word(config, value, add_capset) : -EINVAL;
-}
-
-static void print_capset(const struct config *config)
-{
-	const char *separator = "";
-	for (uint32_t id = 0; id < 64; id++) {
-		if (!(config->capset_mask >> id & 1) || !capset_name(id))
-			continue;
-		printf("%s%s", separator, capset_name(id));
-		separator = ",";
-	}
-}
-
-static int set_fd(struct config *config, const char *value)
-{
-	uint32_t fd;
-	int ret = parse_u32(value, 3, 1u << 20, &fd);
-	if (ret == 0)
-		config->fd = (int)fd;
-	return ret;
-}
-
-static void print_fd(const struct config *config)
-{
-	if (config->fd >= 0)
-		printf("%d", config->fd);
-}
-
-static int set_mode(struct config *config, const char *value)
-{
-	char width[8];
-	size_t length = strcspn(value, "x");
-	uint32_t w, h;
-	if (length >= sizeof(width) || value[length] != 'x')
-		return -EINVAL;
-	memcpy(width, value, length);
-	width[length] = '\0';
-	if (parse_u32(width, 16, IMAGE_MAX_SIDE, &w) < 0 ||
-		parse_u32(value + length + 1, 16, IMAGE_MAX_SIDE, &h) < 0)
-		return -EINVAL;
-	config->width = w;
-	config->height = h;
-	return 0;
-}
-
-static void print_mode(const struct config *config)
-{
-	printf("%ux%u", config->width, config->height);
-}
-
-static int set_restarts(struct config *config, const char *value)
-{
-	char count[8];
-	size_t length = strcspn(value, "/");
-	uint32_t starts, seconds = GPU_RENDERER_STARTS_MS / 1000;
-	if (length >= sizeof(count))
-		return -EINVAL;
-	memcpy(count, value, length);
-	count[length] = '\0';
-	if (parse_u32(count, 1, GPU_RENDERER_STARTS_MAX, &starts) < 0 ||
-		(value[length] && parse_u32(value + length + 1, 1, MAX_SECONDS, &seconds) < 0))
-		return -EINVAL;
-	config->renderer_starts = starts;
-	config->renderer_starts_s = seconds;
-	return 0;
-}
-
-static void print_restarts(const struct config *config)
-{
-	printf("%u/%u", config->renderer_starts, config->renderer_starts_s);
-}
-
-static int set_sandbox(struct config *config, const char *value)
-{
-	return sandbox_mode_parse(value, &config->sandbox);
-}
-
-static void print_sandbox(const struct config *config)
-{
-	printf("%s", sandbox_mode_name(config->sandbox));
-}
-
-static int set_log_level(struct config *config, const char *value)
-{
-	return log_level_parse(value, &config->log_level);
-}
-
-static void print_log_level(const struct config *config)
-{
-	printf("%s", log_level_name(config->log_level));
-}
-
-static int set_debug(struct config *config, const char *value)
-{
-	config->log_level = LOG_DEBUG;
-	return 0;
-}
-
 #define OWN(set_fn, print_fn) .kind = OPTION_OWN, .set = (set_fn), .print = (print_fn)
 #define TEXT(member)          .kind = OPTION_TEXT, .field = offsetof(struct config, member)
 #define FLAG(member)          .kind = OPTION_FLAG, .field = offsetof(struct config, member)
@@ -291,12 +59,12 @@ static const struct option_spec options[] = {
 	{ "socket-path", 's', "PATH", "listen for the VMM on a UNIX socket at PATH",
 		TEXT(socket_path), .expected = "a path" },
 	{ "fd", 'f', "N", "serve the VMM on descriptor N, listening or connected",
-		OWN(set_fd, print_fd), .expected = "the number of an open descriptor, 3 or more" },
+		OWN(config_set_fd, config_print_fd), .expected = "the number of an open descriptor, 3 or more" },
 	{ "renderer", 0, "LIST", "what renders for guests: auto, none (2D only), or of: virgl",
-		OWN(set_renderer, print_renderer),
+		OWN(config_set_renderer, config_print_renderer),
 		.expected = "auto, none, or names that --help lists" },
 	{ "capset", 'c', "LIST", "offer no other capability sets than these (virgl, virgl2)",
-		OWN(set_capset, print_capset),
+		OWN(config_set_capset, config_print_capset),
 		.expected = "names of capability sets, like virgl,virgl2" },
 	{ "render-node", 'r', "PATH", "the GPU to render with, like /dev/dri/renderD128",
 		TEXT(render_node), .expected = "a path" },
@@ -306,8 +74,11 @@ static const struct option_spec options[] = {
 	{ "scanouts", 0, "N", "outputs of the device where the VMM's display does not say",
 		NUMBER(scanouts, 1, VIRTIO_GPU_MAX_SCANOUTS) },
 	{ "mode", 0, "WxH", "their size in pixels where no display says (1280x800)",
-		OWN(set_mode, print_mode),
+		OWN(config_set_mode, config_print_mode),
 		.expected = "a width and a height from 16 to 16384, like 1280x800" },
+	{ "host-visible-memory", 0, "MIB", "room for memory of renderers in the guest, in MiB",
+		OWN(config_set_host_visible, config_print_host_visible),
+		.expected = "0 or a power of two, like 8192" },
 	{ "memory-slots", 0, NULL, "let the VMM add and remove memory piece by piece",
 		FLAG(memory_slots) },
 
@@ -315,6 +86,8 @@ static const struct option_spec options[] = {
 	{ "max-resources", 0, "N", "most resources a guest may have",
 		NUMBER(limits.resources, 1, 1u << 24) },
 	{ "max-blobs", 0, "N", "most blobs among them", NUMBER(limits.blobs, 1, 1u << 24) },
+	{ "max-mappings", 0, "N", "most blobs of renderers that a guest may have mapped",
+		NUMBER(limits.mappings, 1, 1u << 16) },
 	{ "max-contexts", 0, "N", "most 3D contexts a guest may have",
 		NUMBER(limits.contexts, 1, 1u << 16) },
 	{ "max-attachments", 0, "N", "most attachments of resources to contexts",
@@ -333,17 +106,17 @@ static const struct option_spec options[] = {
 		NUMBER(limits.renderer_bytes, 1, 1u << 24), MIB },
 
 	{ "renderer-timeout", 0, "S", "seconds until one that leaves something undone is replaced",
-		NUMBER(renderer_late_s, 1, MAX_SECONDS), SECONDS },
+		NUMBER(renderer_late_s, 1, CONFIG_MAX_SECONDS), SECONDS },
 	{ "renderer-restarts", 0, "N/S", "start each at most N times in S seconds (3/60)",
-		OWN(set_restarts, print_restarts),
+		OWN(config_set_restarts, config_print_restarts),
 		.expected = "a number of starts from 1 to 64 and seconds from 1 to 86400, like 3/60" },
 
 	{ "sandbox", 0, "MODE", "auto (what the kernel has), strict (all of it) or off",
-		OWN(set_sandbox, print_sandbox), .expected = "auto, strict or off" },
+		OWN(config_set_sandbox, config_print_sandbox), .expected = "auto, strict or off" },
 
 	{ "log-level", 'l', "LEVEL", "error, warn, info (default) or debug",
-		OWN(set_log_level, print_log_level), .expected = "error, warn, info or debug" },
-	{ "debug", 'd', NULL, "short for --log-level=debug", OWN(set_debug, NULL) },
+		OWN(config_set_log_level, config_print_log_level), .expected = "error, warn, info or debug" },
+	{ "debug", 'd', NULL, "short for --log-level=debug", OWN(config_set_debug, NULL) },
 	{ "print-capabilities", 0, NULL, "tell VMM managers what this program can do (JSON)",
 		ACTION(ACTION_PRINT_CAPABILITIES) },
 	{ "check-host", 0, NULL, "say in plain words what this host can do for guests",
@@ -353,8 +126,8 @@ static const struct option_spec options[] = {
 	{ "help", 'h', NULL, "print this text and exit", ACTION(ACTION_HELP) },
 
 	/* As VMM managers and other backends call them. */
-	{ "virgl", 'v', NULL, NULL, OWN(set_virgl, NULL) },
-	{ "gpu-mode", 'g', "MODE", NULL, OWN(set_gpu_mode, NULL), .expected = "virglrenderer or null" },
+	{ "virgl", 'v', NULL, NULL, OWN(config_set_virgl, NULL) },
+	{ "gpu-mode", 'g', "MODE", NULL, OWN(config_set_gpu_mode, NULL), .expected = "virglrenderer or null" },
 	{ "gpu-device", 0, "PATH", NULL, TEXT(render_node), .expected = "a path" },
 };
 /* clang-format on */
@@ -378,7 +151,7 @@ static int set_text(struct config *config, const struct option_spec *option, con
 static int set_number(struct config *config, const struct option_spec *option, const char *value)
 {
 	uint64_t number;
-	int ret = parse_number(value, option->min, option->max, &number);
+	int ret = config_parse_number(value, option->min, option->max, &number);
 	if (ret < 0)
 		return ret;
 	number <<= option->shift;
@@ -530,10 +303,11 @@ static struct config default_config(void)
 	struct config config = {
 		.action = ACTION_RUN,
 		.fd = -1,
-		.capset_mask = capsets_of_renderers(),
+		.capset_mask = config_capsets_of_renderers(),
 		.scanouts = 1,
 		.width = 1280,
 		.height = 800,
+		.host_visible_bytes = GPU_HOST_VISIBLE_BYTES,
 		.limits = GPU_LIMITS_DEFAULT,
 		.renderer_late_s = GPU_RENDERER_LATE_MS / 1000,
 		.renderer_starts = GPU_RENDERER_STARTS,
@@ -541,7 +315,7 @@ static struct config default_config(void)
 		.sandbox = SANDBOX_AUTO,
 		.log_level = LOG_INFO,
 	};
-	add_default_renderers(&config);
+	config_add_default_renderers(&config);
 	return config;
 }
 

@@ -38,6 +38,7 @@ struct config {
 	uint64_t capset_mask;
 	uint32_t scanouts;
 	uint32_t width, height;
+	uint64_t host_visible_bytes;
 	struct gpu_limits limits;
 	uint32_t renderer_late_s;
 	uint32_t renderer_starts, renderer_starts_s; /* so many in such a time */

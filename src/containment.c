@@ -1,25 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 #include "containment.h"
 
-#include <dlfcn.h>
 #include <limits.h>
 #include <stdio.h>
-#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "gpu/device.h"
 #include "util/checked.h"
 #include "util/log.h"
 
-#define PLACES (SANDBOX_NODE_PLACES + GPU_MAX_RENDERERS + 1u + 2u)
-
-/* The file that starts programs with shared libraries, ours and the renderers' alike; NULL: none does. */
-static const char *interpreter(void)
-{
-	Dl_info info;
-	uintptr_t base = getauxval(AT_BASE);
-	return base && dladdr((const void *)base, &info) ? info.dli_fname : NULL;
-}
+#define PLACES (SANDBOX_NODE_PLACES + 3u * GPU_MAX_RENDERERS + 1u + 2u)
 
 /* Where a device is found without links, which is how drivers look for it. NULL: it is nowhere. */
 static const char *path_of(int node, char *buffer, size_t size)
@@ -31,6 +21,17 @@ static const char *path_of(int node, char *buffer, size_t size)
 	return buffer[0] == '/' ? buffer : NULL;
 }
 
+/* At most three. */
+static size_t program_places(const struct process_program *program, struct sandbox_place *places)
+{
+	const char *paths[] = { program->path, program->server_path, program->render_server };
+	size_t count = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		if (paths[i] && paths[i][0])
+			places[count++] = (struct sandbox_place){ SANDBOX_EXECUTE, paths[i], -1 };
+	return count;
+}
+
 /* path: memory for one that the places may refer to. */
 static size_t collect_places(const struct containment_args *args,
 	struct sandbox_place places[static PLACES], char path[static PATH_MAX])
@@ -38,10 +39,8 @@ static size_t collect_places(const struct containment_args *args,
 	const char *node = path_of(args->render_node, path, PATH_MAX);
 	size_t count = sandbox_node_places(args->render_node, node, places);
 	for (uint32_t i = 0; i < args->program_count; i++)
-		if (args->programs[i].path[0])
-			places[count++] = (struct sandbox_place){ SANDBOX_EXECUTE,
-				args->programs[i].path, -1 };
-	places[count++] = (struct sandbox_place){ SANDBOX_EXECUTE, interpreter(), -1 };
+		count += program_places(&args->programs[i], places + count);
+	places[count++] = (struct sandbox_place){ SANDBOX_EXECUTE, sandbox_interpreter(), -1 };
 	for (size_t i = 0; i < ARRAY_SIZE(args->folders); i++)
 		places[count++] = (struct sandbox_place){ SANDBOX_REMOVE, NULL, args->folders[i] };
 	return count;

@@ -295,6 +295,7 @@ static int create(struct device_process *process)
 		.scanouts = process->config->scanouts,
 		.width = process->config->width,
 		.height = process->config->height,
+		.host_visible_bytes = process->config->host_visible_bytes,
 		.capset_mask = process->config->capset_mask,
 		.factory = { .start = start_renderer, .memory = take_memory, .data = process },
 		.renderer_count = process->config->renderer_count,

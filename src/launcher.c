@@ -52,6 +52,7 @@ struct launcher {
 
 	struct supplies supplies;
 	pid_t renderers[GPU_MAX_RENDERERS]; /* 0: none */
+	pid_t servers[GPU_MAX_RENDERERS]; /* beside them; 0: none */
 	struct process_program programs[GPU_MAX_RENDERERS];
 };
 
@@ -61,16 +62,48 @@ static int send_device(struct launcher *launcher, enum control_type type, int fd
 	return fd_send_packet(launcher->control, &packet, sizeof(packet), &fd, 1);
 }
 
+static void kill_old(pid_t pid)
+{
+	if (pid > 0)
+		kill(pid, SIGKILL);
+}
+
+/* The program beside a renderer, if it needs one for what may be offered. Returns the renderer's end of the
+ * socket between them, or -1. */
+static int start_server(struct launcher *launcher, uint32_t index)
+{
+	const struct process_program *program = &launcher->programs[index];
+	int ends[2];
+	if (!program->server_path[0] ||
+		!(program->type->server_capsets & launcher->config->capset_mask) ||
+		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return -1;
+	const struct process_args args = {
+		.server = ends[1],
+		.render_node = launcher->render_node,
+		.log_level = launcher->config->log_level,
+		.sandbox = &launcher->sandbox,
+	};
+	pid_t pid = process_start_server(program, &args);
+	launcher->servers[index] = pid > 0 ? pid : 0;
+	fd_close(&ends[1]);
+	if (pid < 0)
+		fd_close(&ends[0]);
+	return ends[0];
+}
+
 static void start_renderer(struct launcher *launcher, uint32_t index)
 {
 	_cleanup_fd_ int spare = supplies_take(&launcher->supplies, index);
 	if (spare < 0)
 		return;
-	if (launcher->renderers[index] > 0)
-		kill(launcher->renderers[index], SIGKILL);
+	kill_old(launcher->renderers[index]);
+	kill_old(launcher->servers[index]);
+	_cleanup_fd_ int server = start_server(launcher, index);
 	/* The device sees the other end close when there is no process to hold it. */
 	const struct process_args args = {
 		.sock = spare,
+		.server = server,
 		.render_node = launcher->render_node,
 		.log_level = launcher->config->log_level,
 		.sandbox = &launcher->sandbox,
@@ -250,13 +283,14 @@ static void device_died(struct launcher *launcher, int status)
 		watch_listeners(launcher);
 }
 
-static void renderer_died(struct launcher *launcher, uint32_t index, int status)
+/* pid: where it is kept. The renderer itself sees its server end, and the server the renderer. */
+static void renderer_died(struct launcher *launcher, uint32_t index, pid_t *pid, int status)
 {
 	char text[96];
 	process_describe_status(status, text, sizeof(text));
-	log_debug("renderer %s, process %d, %s", launcher->config->renderers[index],
-		(int)launcher->renderers[index], text);
-	launcher->renderers[index] = 0;
+	log_debug(
+		"renderer %s, process %d, %s", launcher->config->renderers[index], (int)*pid, text);
+	*pid = 0;
 }
 
 static void child_event(void *data)
@@ -267,9 +301,12 @@ static void child_event(void *data)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == launcher->device_pid)
 			device_died(launcher, status);
-		for (uint32_t i = 0; i < launcher->config->renderer_count; i++)
+		for (uint32_t i = 0; i < launcher->config->renderer_count; i++) {
 			if (launcher->renderers[i] == pid)
-				renderer_died(launcher, i, status);
+				renderer_died(launcher, i, &launcher->renderers[i], status);
+			if (launcher->servers[i] == pid)
+				renderer_died(launcher, i, &launcher->servers[i], status);
+		}
 	}
 }
 
@@ -424,8 +461,10 @@ static void end_child(pid_t pid)
 static void finish(struct launcher *launcher)
 {
 	end_child(launcher->device_pid);
-	for (uint32_t i = 0; i < GPU_MAX_RENDERERS; i++)
+	for (uint32_t i = 0; i < GPU_MAX_RENDERERS; i++) {
 		end_child(launcher->renderers[i]);
+		end_child(launcher->servers[i]);
+	}
 	supplies_finish(&launcher->supplies);
 	loop_source_destroy(launcher->control_source);
 	loop_source_destroy(launcher->listen_source);

@@ -26,8 +26,13 @@
 enum {
 	CHILD_SOCKET = 3,
 	CHILD_RENDER_NODE = 4,
-	CHILD_FIRST_FREE = 5,
+	CHILD_SERVER = 5,
+	CHILD_FIRST_FREE = 6,
 };
+
+#define CHILD_DESCRIPTORS (CHILD_FIRST_FREE - CHILD_SOCKET)
+#define CHILD_ABOVE       16 /* all of them */
+#define ARGUMENTS_MAX     16u
 
 static bool program_in(const char *folder, const char *program, char *path, size_t size)
 {
@@ -35,7 +40,7 @@ static bool program_in(const char *folder, const char *program, char *path, size
 	return length > 0 && (size_t)length < size && access(path, X_OK) == 0;
 }
 
-static bool program_in_build(const struct renderer_type *type, char *path, size_t size)
+static bool program_in_build(const char *folder, const char *program, char *path, size_t size)
 {
 	char self[PATH_MAX];
 	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -46,45 +51,82 @@ static bool program_in_build(const struct renderer_type *type, char *path, size_
 	if (!slash)
 		return false;
 	*slash = '\0';
-	int written = snprintf(path, size, "%s/renderers/%s/%s", self, type->folder, type->program);
+	int written = snprintf(path, size, "%s/renderers/%s/%s", self, folder, program);
 	return written > 0 && (size_t)written < size && access(path, X_OK) == 0;
+}
+
+static void find(const char *folder, const char *program, char *path, size_t size)
+{
+	const char *libexec = getenv("VIRTIOGPUD_LIBEXEC");
+	if (libexec && program_in(libexec, program, path, size))
+		return;
+	if (program_in(VIRTIOGPUD_LIBEXECDIR, program, path, size))
+		return;
+	if (!program_in_build(folder, program, path, size))
+		path[0] = '\0';
+}
+
+/* virglrenderer's, which ours becomes. */
+static const char *find_render_server(void)
+{
+	const char *path = getenv("RENDER_SERVER_EXEC_PATH");
+	if (!path || path[0] != '/')
+		path = VIRTIOGPUD_RENDER_SERVER;
+	return access(path, X_OK) == 0 ? path : NULL;
 }
 
 void process_find_program(struct process_program *program, const struct renderer_type *type)
 {
-	const char *libexec = getenv("VIRTIOGPUD_LIBEXEC");
-	char *path = program->path;
-	size_t size = sizeof(program->path);
 	program->type = type;
-	if (libexec && program_in(libexec, type->program, path, size))
-		return;
-	if (program_in(VIRTIOGPUD_LIBEXECDIR, type->program, path, size))
-		return;
-	if (!program_in_build(type, path, size))
-		path[0] = '\0';
+	find(type->folder, type->program, program->path, sizeof(program->path));
+	program->render_server = type->server ? find_render_server() : NULL;
+	program->server_path[0] = '\0';
+	if (program->render_server)
+		find(type->server_folder, type->server, program->server_path,
+			sizeof(program->server_path));
 }
 
-/* In the child, before exec: only async-signal-safe calls. If the parent has died before it asks to die with
- * it, the device process has gone as well, and the renderer ends with its socket. */
-static void become_renderer(const char *path, char *const argv[], int sock, int render_node)
+/* In the child, before exec: only async-signal-safe calls. Puts each descriptor (-1: none) where the program
+ * expects it, the first at CHILD_SOCKET, and closes all others. If the parent has died before it asks to die
+ * with it, the device process has gone as well, and the program ends with its socket. */
+static void become(const char *path, char *const argv[], const int fds[static CHILD_DESCRIPTORS])
 {
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* Moved out of the way first: either may sit where the other has to go. */
-	int high_sock = fcntl(sock, F_DUPFD, 16);
-	int high_node = render_node >= 0 ? fcntl(render_node, F_DUPFD, 16) : -1;
-	if (high_sock < 0 || dup2(high_sock, CHILD_SOCKET) < 0)
-		_exit(EXIT_FAILURE);
-	if (high_node >= 0 && dup2(high_node, CHILD_RENDER_NODE) < 0)
-		_exit(EXIT_FAILURE);
-	close_range(high_node >= 0 ? CHILD_FIRST_FREE : CHILD_RENDER_NODE, ~0u, 0);
+	/* Moved out of the way first: any may sit where another has to go. */
+	int high[CHILD_DESCRIPTORS];
+	for (int i = 0; i < CHILD_DESCRIPTORS; i++) {
+		high[i] = fds[i] >= 0 ? fcntl(fds[i], F_DUPFD, CHILD_ABOVE) : -1;
+		if (fds[i] >= 0 && high[i] < 0)
+			_exit(EXIT_FAILURE);
+	}
+	close_range(CHILD_SOCKET, CHILD_FIRST_FREE - 1, 0);
+	for (int i = 0; i < CHILD_DESCRIPTORS; i++)
+		if (high[i] >= 0 && dup2(high[i], CHILD_SOCKET + i) < 0)
+			_exit(EXIT_FAILURE);
+	close_range(CHILD_FIRST_FREE, ~0u, 0);
 	execv(path, argv);
 	_exit(127);
 }
 
-pid_t process_start_renderer(const struct process_program *program, const struct process_args *args)
+static pid_t start(struct sandbox *sandbox, const char *path, const char *const argv[],
+	const int fds[static CHILD_DESCRIPTORS])
+{
+	char *child_argv[ARGUMENTS_MAX];
+	size_t count = 0;
+	pid_t pid = sandbox_fork(sandbox);
+	if (pid != 0)
+		return pid;
+	do
+		memcpy(&child_argv[count], &argv[count], sizeof(argv[count]));
+	while (argv[count++] && count < ARGUMENTS_MAX);
+	become(path, child_argv, fds);
+	_exit(127);
+}
+
+static const char *level_name(enum log_level level)
 {
 	static const char *const levels[] = {
 		[LOG_ERROR] = "error",
@@ -92,6 +134,12 @@ pid_t process_start_renderer(const struct process_program *program, const struct
 		[LOG_INFO] = "info",
 		[LOG_DEBUG] = "debug",
 	};
+	return levels[level];
+}
+
+/* The arguments that are there only sometimes come last. */
+pid_t process_start_renderer(const struct process_program *program, const struct process_args *args)
+{
 	const struct renderer_type *type = program->type;
 	if (!program->path[0]) {
 		log_error("renderer %s: %s is not in %s; install it, or leave it out with "
@@ -99,19 +147,39 @@ pid_t process_start_renderer(const struct process_program *program, const struct
 			type->name, type->program, VIRTIOGPUD_LIBEXECDIR);
 		return -ENOENT;
 	}
-	bool with_node = type->render_node && args->render_node >= 0;
-	const char *argv[] = { type->program, "--fd", "3", "--name", type->name, "--debug",
-		levels[args->log_level], "--sandbox", sandbox_mode_name(args->sandbox->mode),
-		with_node ? "--render-node-fd" : NULL, "4", NULL };
-	pid_t pid = sandbox_fork(args->sandbox);
-	if (pid == 0) {
-		char *child_argv[ARRAY_SIZE(argv)];
-		memcpy(child_argv, argv, sizeof(argv));
-		become_renderer(
-			program->path, child_argv, args->sock, with_node ? args->render_node : -1);
+	const int node = type->render_node ? args->render_node : -1;
+	const int fds[CHILD_DESCRIPTORS] = { args->sock, node, args->server };
+	const char *argv[ARGUMENTS_MAX] = { type->program, "--fd", "3", "--name", type->name,
+		"--debug", level_name(args->log_level), "--sandbox",
+		sandbox_mode_name(args->sandbox->mode) };
+	size_t count = 9;
+	if (node >= 0) {
+		argv[count++] = "--render-node-fd";
+		argv[count++] = "4";
 	}
+	if (args->server >= 0) {
+		argv[count++] = "--server-fd";
+		argv[count++] = "5";
+	}
+	pid_t pid = start(args->sandbox, program->path, argv, fds);
 	if (pid < 0)
 		log_error("renderer %s: cannot start a process: %s", type->name, strerror(-pid));
+	return pid;
+}
+
+pid_t process_start_server(const struct process_program *program, const struct process_args *args)
+{
+	if (!program->server_path[0])
+		return -ENOENT;
+	const int fds[CHILD_DESCRIPTORS] = { args->server, args->render_node, -1 };
+	const char *argv[ARGUMENTS_MAX] = { program->type->server, "--exec", program->render_server,
+		"--debug", level_name(args->log_level), "--sandbox",
+		sandbox_mode_name(args->sandbox->mode),
+		args->render_node >= 0 ? "--render-node" : NULL };
+	pid_t pid = start(args->sandbox, program->server_path, argv, fds);
+	if (pid < 0)
+		log_error("renderer %s: cannot start its server: %s", program->type->name,
+			strerror(-pid));
 	return pid;
 }
 

@@ -46,6 +46,8 @@ static bool parse_option(int option, const char *value, struct host_options *opt
 		return value[0] != '\0';
 	case 'r':
 		return parse_number(value, &options->render_node_fd);
+	case 'v':
+		return parse_number(value, &options->server_fd);
 	case 's':
 		return parse_spin(value, &options->spin_us);
 	case 'b':
@@ -64,6 +66,7 @@ int host_parse(
 		{ "fd", required_argument, NULL, 'f' },
 		{ "name", required_argument, NULL, 'n' },
 		{ "render-node-fd", required_argument, NULL, 'r' },
+		{ "server-fd", required_argument, NULL, 'v' },
 		{ "debug", required_argument, NULL, 'd' },
 		{ "spin", required_argument, NULL, 's' },
 		{ "sandbox", required_argument, NULL, 'b' },
@@ -72,6 +75,7 @@ int host_parse(
 	struct host_options options = {
 		.fd = -1,
 		.render_node_fd = -1,
+		.server_fd = -1,
 		.name = program->name,
 		.level = LOG_INFO,
 	};
@@ -83,8 +87,8 @@ int host_parse(
 		good = parse_option(option, optarg, &options);
 	if (!good || optind != argc || options.fd < 0) {
 		fprintf(stderr,
-			"usage: %s --fd N [--name NAME] [--render-node-fd N] [--debug LEVEL] "
-			"[--spin MICROSECONDS] [--sandbox MODE]\n"
+			"usage: %s --fd N [--name NAME] [--render-node-fd N] [--server-fd N] "
+			"[--debug LEVEL] [--spin MICROSECONDS] [--sandbox MODE]\n"
 			"This program is started by virtiogpud.\n",
 			argc > 0 ? argv[0] : program->name);
 		return -EINVAL;

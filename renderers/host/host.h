@@ -23,10 +23,11 @@ struct renderer;
 struct renderer_events;
 
 /* What the command line says: --fd N [--name NAME] [--render-node-fd N] [--debug LEVEL]
- * [--spin MICROSECONDS] [--sandbox MODE]. */
+ * [--server-fd N] [--spin MICROSECONDS] [--sandbox MODE]. */
 struct host_options {
 	int fd; /* the socket to the device; taken by host_serve() */
 	int render_node_fd; /* -1: none; the renderer's to take */
+	int server_fd; /* to a program that was started with this one; -1: none; the renderer's to take */
 	const char *name; /* as in --renderer */
 	enum log_level level;
 	/* How long to look for more work before sleeping, after there was some; 0: not at all. Shortens

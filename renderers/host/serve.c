@@ -148,6 +148,30 @@ static int describe_image(const struct image *image, struct wire_completion *rec
 	return image->fds[0];
 }
 
+static int describe_memory(const struct renderer_memory *memory, struct wire_completion *record)
+{
+	record->flags = WIRE_FLAG_FD;
+	record->memory = (struct wire_memory){
+		.offset = memory->offset,
+		.map_info = memory->map_info,
+	};
+	return memory->fd;
+}
+
+/* What a finished call brings, as far as it goes with the operation. */
+static int describe_reply(
+	uint32_t op, const struct renderer_reply *reply, struct wire_completion *record)
+{
+	if (op == WIRE_RESOURCE_CREATE_BLOB && reply && reply->memory)
+		return describe_memory(reply->memory, record);
+	if (op != WIRE_EXPORT_IMAGE)
+		return -1;
+	if (reply && reply->image && reply->image->kind == IMAGE_DMABUF)
+		return describe_image(reply->image, record);
+	record->status = -EIO;
+	return -1;
+}
+
 /* A renderer's "no such thing" must not be taken for more than an error, whatever it is. */
 static int plain_status(int status)
 {
@@ -159,15 +183,9 @@ static void on_call_done(struct renderer_call *base, int status, const struct re
 	struct host_call *call = container_of(base, struct host_call, base);
 	struct host *host = call->host;
 	struct wire_completion record = { .cookie = call->cookie, .status = plain_status(status) };
-	int fd = -1;
-	if (call->op == WIRE_EXPORT_IMAGE && status == 0) {
-		if (reply && reply->image && reply->image->kind == IMAGE_DMABUF)
-			fd = describe_image(reply->image, &record);
-		else
-			record.status = -EIO;
-	}
+	int fd = status == 0 ? describe_reply(call->op, reply, &record) : -1;
 	host->awaited |= call->op == WIRE_FENCE || call->op == WIRE_READ_BACK ||
-		call->op == WIRE_EXPORT_IMAGE;
+		call->op == WIRE_EXPORT_IMAGE || fd >= 0;
 	list_insert(&host->free_calls, &call->link);
 	complete(host, &record, fd);
 }
@@ -379,6 +397,7 @@ static int send_ready(const struct host *host)
 		.type = WIRE_READY,
 		.version = RENDERER_WIRE_VERSION,
 		.can_export = host->renderer->can_export,
+		.can_map = host->renderer->can_map,
 	};
 	for (uint32_t i = 0; i < host->renderer->capset_count; i++) {
 		int error = send_capset(host->sock, &host->renderer->capsets[i]);

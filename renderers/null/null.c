@@ -7,15 +7,20 @@
 #include "null/null.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "loop/loop.h"
 #include "null/objects.h"
 #include "renderer/regions.h"
+#include "util/fd.h"
 #include "util/idmap.h"
 #include "util/image.h"
 #include "util/list.h"
+
+#define MAP_CACHE_CACHED 1u /* VIRTIO_GPU_MAP_CACHE_CACHED */
 
 struct null_renderer {
 	struct renderer base;
@@ -241,22 +246,68 @@ static void null_create_resource(struct renderer *renderer,
 	renderer_call_done(call, create_resource(null_from(renderer), args), NULL);
 }
 
-static int create_blob(struct null_renderer *null, const struct renderer_blob_args *args)
+static int create_blob(struct null_renderer *null, const struct renderer_blob_args *args,
+	struct null_resource **ret_resource)
 {
 	if (idmap_find(&null->resources, args->id))
 		return -EEXIST;
+	if (args->host &&
+		(args->blob_id >= NULL_BLOB_ID_COUNT ||
+			!idmap_find(&null->contexts, args->context)))
+		return -EINVAL;
+	uint64_t bytes = args->host ? args->size : 0;
+	if (bytes > NULL_MAX_BYTES - null->bytes)
+		return -ENOMEM;
 	struct null_resource *resource = null_resource_create_blob(args);
-	if (!resource || idmap_insert(&null->resources, args->id, resource) < 0) {
-		free(resource);
+	if (!resource)
+		return -ENOMEM;
+	if (idmap_insert(&null->resources, args->id, resource) < 0) {
+		null_resource_destroy(resource);
 		return -ENOMEM;
 	}
+	null->bytes += bytes;
+	*ret_resource = resource;
 	return 0;
 }
 
+/* What is handed out as a blob's memory: the caller's. */
+static int blob_descriptor(const struct null_resource *resource, uint64_t blob_id)
+{
+	int ends[2];
+	switch ((enum null_blob)blob_id) {
+	case NULL_BLOB_GOOD:
+	case NULL_BLOB_CUT:
+		return fd_dup(resource->memfd);
+	case NULL_BLOB_PIPE:
+		if (pipe2(ends, O_CLOEXEC) < 0)
+			return -errno;
+		fd_close(&ends[0]);
+		return ends[1];
+	case NULL_BLOB_UNMAPPABLE:
+	case NULL_BLOB_ID_COUNT:
+		break;
+	}
+	return -1;
+}
+
+/* #syscalls null: pipe2 */
 static void null_create_blob(struct renderer *renderer, const struct renderer_blob_args *args,
 	struct renderer_call *call)
 {
-	renderer_call_done(call, create_blob(null_from(renderer), args), NULL);
+	struct null_resource *resource;
+	int error = create_blob(null_from(renderer), args, &resource);
+	if (error || !args->host) {
+		renderer_call_done(call, error, NULL);
+		return;
+	}
+	_cleanup_fd_ int fd = blob_descriptor(resource, args->blob_id);
+	const struct renderer_memory memory = {
+		.fd = fd,
+		.map_info = MAP_CACHE_CACHED,
+		.offset = NULL_BLOB_OFFSET + (args->blob_id == NULL_BLOB_CUT ? 4096 : 0),
+	};
+	const struct renderer_reply reply = { .memory = &memory };
+	renderer_call_done(call, 0, fd >= 0 ? &reply : NULL);
 }
 
 static void null_unref_resource(struct renderer *renderer, uint32_t id, struct renderer_call *call)
@@ -441,6 +492,7 @@ struct renderer *null_renderer_create(
 		return NULL;
 	renderer_init(&null->base, &null_impl, events, events_data);
 	null->base.can_export = exports;
+	null->base.can_map = true;
 	null->exports = exports;
 	regions_init(&null->regions);
 	idmap_init(&null->resources);

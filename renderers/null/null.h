@@ -7,7 +7,8 @@
  * Resources: 2D textures of one level in virtio's eight formats of 4 bytes a pixel, and buffers
  * (target 0) of width bytes. Both are transferred; textures are read back and, with exports,
  * exported: as a linear image in a memfd, which stands in for a dma-buf. Blobs are what they are
- * backed by.
+ * backed by, or memory of the renderer's (also a memfd, from NULL_BLOB_OFFSET on), with a blob_id that says what
+ * is wrong with it (enum null_blob).
  *
  * A command stream is a sequence of commands, each of which begins with NULL_COMMAND(code,
  * words): words counts the arguments that follow. The first one that is wrong (unknown, of
@@ -50,6 +51,17 @@ enum null_code {
 	 * context is destroyed. */
 	NULL_NEVER_SIGNAL,
 	NULL_CODE_COUNT
+};
+
+#define NULL_BLOB_OFFSET 4096u
+
+/* What is wrong with a blob of this renderer's memory: its blob_id. */
+enum null_blob {
+	NULL_BLOB_GOOD, /* nothing */
+	NULL_BLOB_UNMAPPABLE, /* it cannot be mapped */
+	NULL_BLOB_CUT, /* its file is one page too short */
+	NULL_BLOB_PIPE, /* its file is none */
+	NULL_BLOB_ID_COUNT /* others cannot be created */
 };
 
 #define NULL_COMMAND(code, words) ((uint32_t)(code) | (uint32_t)(words) << 16)

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "null/null.h"
 #include "renderer/backing.h"
 #include "renderer/regions.h"
 #include "renderer/software.h"
@@ -26,7 +27,8 @@ static size_t row_size(const struct null_resource *resource)
 
 uint64_t null_resource_bytes(const struct null_resource *resource)
 {
-	return (uint64_t)row_size(resource) * resource->height;
+	return resource->host ? resource->blob_size
+			      : (uint64_t)row_size(resource) * resource->height;
 }
 
 /* Memory that can be handed out as a descriptor.
@@ -94,22 +96,55 @@ int null_resource_create(const struct renderer_resource_args *args, bool exports
 	return 0;
 }
 
+/* The bytes begin at NULL_BLOB_OFFSET, so that whoever does not look where they begin is found out. */
+static int make_memory(struct null_resource *resource)
+{
+	size_t size = (size_t)resource->blob_size;
+	struct iovec *piece = calloc(1, sizeof(*piece));
+	resource->memfd = memfd_create("virtiogpud-null", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (!piece || resource->memfd < 0 ||
+		ftruncate(resource->memfd, (off_t)(NULL_BLOB_OFFSET + size)) < 0) {
+		free(piece);
+		fd_close(&resource->memfd);
+		return -ENOMEM;
+	}
+	void *base = mmap(
+		NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, resource->memfd, NULL_BLOB_OFFSET);
+	if (base == MAP_FAILED) {
+		free(piece);
+		fd_close(&resource->memfd);
+		return -ENOMEM;
+	}
+	*piece = (struct iovec){ base, size };
+	resource->pieces = piece;
+	resource->piece_count = 1;
+	return 0;
+}
+
 struct null_resource *null_resource_create_blob(const struct renderer_blob_args *args)
 {
 	struct null_resource *resource = calloc(1, sizeof(*resource));
-	if (resource)
-		*resource = (struct null_resource){
-			.id = args->id,
-			.pixel_size = 1,
-			.blob_size = args->size,
-			.memfd = -1,
-		};
+	if (!resource)
+		return NULL;
+	*resource = (struct null_resource){
+		.id = args->id,
+		.pixel_size = 1,
+		.blob_size = args->size,
+		.host = args->host,
+		.memfd = -1,
+	};
+	if (args->host && make_memory(resource) < 0) {
+		free(resource);
+		return NULL;
+	}
 	return resource;
 }
 
 void null_resource_destroy(struct null_resource *resource)
 {
-	if (resource->memfd >= 0)
+	if (resource->host)
+		munmap(resource->pieces[0].iov_base, resource->pieces[0].iov_len);
+	else if (resource->memfd >= 0)
 		munmap(resource->pixels, (size_t)null_resource_bytes(resource));
 	else
 		free(resource->pixels);
@@ -121,6 +156,8 @@ void null_resource_destroy(struct null_resource *resource)
 int null_resource_set_backing(struct null_resource *resource, const struct regions *regions,
 	const struct renderer_span *spans, uint32_t count)
 {
+	if (resource->host)
+		return -EINVAL;
 	free(resource->pieces);
 	resource->pieces = NULL;
 	resource->piece_count = 0;

@@ -18,7 +18,8 @@ struct null_resource {
 	uint32_t fourcc; /* 0 for a buffer or a blob */
 	uint8_t *pixels; /* width * pixel_size bytes a row; NULL for a blob */
 	uint64_t blob_size; /* 0: it is none */
-	int memfd; /* what pixels maps; -1: plain memory */
+	bool host; /* a blob of this renderer's memory */
+	int memfd; /* what pixels maps, or the one piece of such a blob; -1: plain memory */
 	struct iovec *pieces; /* of the backing; NULL when there is none */
 	uint32_t piece_count;
 };

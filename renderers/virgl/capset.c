@@ -60,6 +60,8 @@ static int offer(struct virgl *virgl, uint32_t id)
 	if (!data)
 		return -ENOMEM;
 	library_capset_fill(id, version, data);
+	if (id == CAPSET_VENUS && read_word(data, size, 0) == 0)
+		return 0; /* its first word, the wire format's version */
 	if (id == CAPSET_VIRGL2) {
 		if (!library_has_node(virgl->library))
 			take_buffer_storage(data, size);
@@ -70,9 +72,11 @@ static int offer(struct virgl *virgl, uint32_t id)
 
 int virgl_capsets_init(struct virgl *virgl)
 {
-	static const uint32_t ids[] = { CAPSET_VIRGL, CAPSET_VIRGL2 };
+	static const uint32_t ids[] = { CAPSET_VIRGL, CAPSET_VIRGL2, CAPSET_VENUS };
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
-		int error = offer(virgl, ids[i]);
+		/* The library has a size for it in any case. */
+		bool has = ids[i] != CAPSET_VENUS || library_has_vulkan(virgl->library);
+		int error = has ? offer(virgl, ids[i]) : 0;
 		if (error)
 			return error;
 	}

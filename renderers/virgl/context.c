@@ -5,6 +5,8 @@
  * its handle in the library until the last fence is done, while the guest may use its id again at
  * once. After GIVE_UP_MS the guest's fences are finished without the library, but the context
  * still stays.
+ *
+ * A context of Vulkan is in another process, which is ended at once: its fences are all done then.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -38,7 +40,7 @@ static int create_context(struct virgl *virgl, const struct renderer_context_arg
 		return -EEXIST;
 	if (!renderer_find_capset(&virgl->base, args->capset))
 		return -EINVAL;
-	int error = virgl_inbox_reserve(virgl, virgl->handles.count + 2);
+	int error = virgl_inbox_reserve(virgl, (virgl->handles.count + 1) * CONTEXT_RINGS + 1);
 	if (error)
 		return error;
 	struct context *context = calloc(1, sizeof(*context));
@@ -46,7 +48,9 @@ static int create_context(struct virgl *virgl, const struct renderer_context_arg
 		return -ENOMEM;
 	context->id = args->id;
 	context->handle = new_handle(virgl);
-	list_init(&context->fences);
+	context->vulkan = args->capset == CAPSET_VENUS;
+	for (uint32_t i = 0; i < CONTEXT_RINGS; i++)
+		list_init(&context->fences[i]);
 	list_init(&context->dying);
 
 	char name[sizeof(args->name)];
@@ -96,7 +100,7 @@ static struct context *find_dead(const struct virgl *virgl)
 {
 	list_for_each (link, &virgl->dying) {
 		struct context *context = container_of(link, struct context, dying);
-		if (list_empty(&context->fences))
+		if (virgl_context_fences_done(context))
 			return context;
 	}
 	return NULL;
@@ -115,7 +119,7 @@ static void give_up(struct context *context, int status)
 	struct renderer_call *destroyed = context->destroyed;
 	context->destroyed = NULL;
 	context->given_up = true;
-	virgl_fences_answer(&context->fences, status);
+	virgl_context_fences_answer(context, status);
 	renderer_call_done(destroyed, status, NULL);
 }
 
@@ -160,6 +164,10 @@ static void put_aside(struct virgl *virgl, struct context *context, struct rende
 	idmap_remove(&virgl->contexts, context->id);
 	list_append(&virgl->dying, &context->dying);
 	context->destroyed = call;
+	if (!context->vulkan)
+		return;
+	virgl_context_fences_answer(context, 0);
+	virgl_context_fences_drop(context);
 }
 
 void virgl_contexts_drop(struct virgl *virgl, int status)
@@ -183,7 +191,7 @@ void virgl_context_destroy(struct renderer *renderer, uint32_t id, struct render
 		return;
 	}
 	put_aside(virgl, context, call);
-	if (list_empty(&context->fences))
+	if (virgl_context_fences_done(context))
 		bury(virgl, context);
 	else
 		loop_timer_arm(virgl->give_up_timer, GIVE_UP_MS);
@@ -221,7 +229,7 @@ static int submit(struct virgl *virgl, uint32_t id, const void *stream, uint32_t
 	if (!context)
 		return -ENOENT;
 	if (size == 0 || size > RENDERER_MAX_SUBMIT || size % 4 != 0 ||
-		!virgl_stream_is_sane(virgl, stream, size))
+		(!context->vulkan && !virgl_stream_is_sane(virgl, stream, size)))
 		return -EINVAL;
 	return library_submit(context->handle, stream, size);
 }

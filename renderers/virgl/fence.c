@@ -6,7 +6,7 @@
  * id of each timeline, and wakes the loop, which finishes the calls.
  *
  * An OpenGL context does its work in order, so it has one timeline: fences of all its rings are on
- * that.
+ * that. One of Vulkan has a timeline for each ring.
  *
  * The global timeline gives back the lower 32 bits of an id only: it is the next such after the
  * oldest pending one, unless that has never been given out.
@@ -41,10 +41,11 @@ int virgl_inbox_reserve(struct virgl *virgl, uint32_t timelines)
 	return error;
 }
 
-static struct fence_event *find_event(const struct fence_inbox *inbox, uint32_t handle)
+static struct fence_event *find_event(
+	const struct fence_inbox *inbox, uint32_t handle, uint32_t ring)
 {
 	for (uint32_t i = 0; i < inbox->count; i++)
-		if (inbox->events[i].handle == handle)
+		if (inbox->events[i].handle == handle && inbox->events[i].ring == ring)
 			return &inbox->events[i];
 	return NULL;
 }
@@ -52,22 +53,23 @@ static struct fence_event *find_event(const struct fence_inbox *inbox, uint32_t 
 void virgl_inbox_forget(struct virgl *virgl, uint32_t handle)
 {
 	struct fence_inbox *inbox = &virgl->inbox;
+	uint32_t kept = 0;
 	pthread_mutex_lock(&inbox->lock);
-	struct fence_event *event = find_event(inbox, handle);
-	if (event)
-		*event = inbox->events[--inbox->count];
+	for (uint32_t i = 0; i < inbox->count; i++)
+		if (inbox->events[i].handle != handle)
+			inbox->events[kept++] = inbox->events[i];
+	inbox->count = kept;
 	pthread_mutex_unlock(&inbox->lock);
 }
 
-void virgl_fence_done(void *data, uint32_t handle, uint64_t id)
+void virgl_fence_done(struct fence_inbox *inbox, uint32_t handle, uint32_t ring, uint64_t id)
 {
-	struct fence_inbox *inbox = data;
 	pthread_mutex_lock(&inbox->lock);
-	struct fence_event *event = find_event(inbox, handle);
+	struct fence_event *event = find_event(inbox, handle, ring);
 	if (!event && inbox->count < inbox->capacity)
 		event = &inbox->events[inbox->count++];
 	if (event)
-		*event = (struct fence_event){ .handle = handle, .id = id };
+		*event = (struct fence_event){ .handle = handle, .ring = ring, .id = id };
 	pthread_mutex_unlock(&inbox->lock);
 	loop_waker_wake(inbox->waker);
 }
@@ -131,11 +133,19 @@ static void handle_inbox(void *data)
 			continue;
 		}
 		struct context *context = idmap_find(&virgl->handles, event.handle);
-		if (context)
-			collect(&context->fences, event.id, &done);
+		if (context && event.ring < CONTEXT_RINGS)
+			collect(&context->fences[event.ring], event.id, &done);
 	}
 	finish_done(&done);
 	virgl_contexts_bury(virgl);
+}
+
+bool virgl_context_fences_done(const struct context *context)
+{
+	for (uint32_t i = 0; i < CONTEXT_RINGS; i++)
+		if (!list_empty(&context->fences[i]))
+			return false;
+	return true;
 }
 
 static bool any_pending(const struct virgl *virgl)
@@ -145,7 +155,7 @@ static bool any_pending(const struct virgl *virgl)
 	uint32_t position = 0;
 	const struct context *context;
 	while ((context = idmap_next(&virgl->handles, &position)))
-		if (!list_empty(&context->fences))
+		if (!virgl_context_fences_done(context))
 			return true;
 	return false;
 }
@@ -176,9 +186,17 @@ static void fail(struct list *fences, struct fence *fence, int error)
 	renderer_call_done(call, error, NULL);
 }
 
+/* A timeline in the library: the global one (handle 0), or a ring of a context. */
+struct timeline {
+	struct list *fences;
+	uint32_t handle;
+	uint32_t ring;
+};
+
 static void add_fence(
-	struct virgl *virgl, struct list *fences, uint32_t handle, struct renderer_call *call)
+	struct virgl *virgl, const struct timeline *timeline, struct renderer_call *call)
 {
+	struct list *fences = timeline->fences;
 	struct fence *fence = calloc(1, sizeof(*fence));
 	if (!fence) {
 		renderer_call_done(call, -ENOMEM, NULL);
@@ -186,7 +204,7 @@ static void add_fence(
 	}
 	fence->id = ++virgl->last_fence;
 	fence->call = call;
-	int error = library_fence(handle, fence->id);
+	int error = library_fence(timeline->handle, timeline->ring, fence->id);
 	if (error) {
 		fail(fences, fence, error);
 		return;
@@ -196,20 +214,27 @@ static void add_fence(
 		loop_timer_arm(virgl->poll_timer, POLL_MS);
 }
 
+static void add_context_fence(
+	struct virgl *virgl, struct context *context, uint32_t ring, struct renderer_call *call)
+{
+	const struct timeline timeline = { &context->fences[ring], context->handle, ring };
+	add_fence(virgl, &timeline, call);
+}
+
 void virgl_fence(struct renderer *renderer, uint32_t id, int32_t ring, struct renderer_call *call)
 {
 	struct virgl *virgl = virgl_from(renderer);
 	if (id == 0 && ring == RENDERER_GLOBAL_RING) {
-		add_fence(virgl, &virgl->fences, 0, call);
+		add_fence(virgl, &(struct timeline){ &virgl->fences, 0, 0 }, call);
 		return;
 	}
 	struct context *context = virgl_context_find(virgl, id);
 	if (!context)
 		renderer_call_done(call, -ENOENT, NULL);
-	else if (ring < 0)
+	else if (ring < 0 || ring >= (int32_t)CONTEXT_RINGS)
 		renderer_call_done(call, -EINVAL, NULL);
 	else
-		add_fence(virgl, &context->fences, context->handle, call);
+		add_context_fence(virgl, context, context->vulkan ? (uint32_t)ring : 0, call);
 }
 
 /* Searched anew each time: done() may add fences. */
@@ -232,17 +257,33 @@ void virgl_fences_answer(struct list *fences, int status)
 		renderer_call_done(call, status, NULL);
 }
 
-/* The library can lose a fence that it waits for while any context is destroyed. A younger one
+void virgl_context_fences_answer(struct context *context, int status)
+{
+	for (uint32_t i = 0; i < CONTEXT_RINGS; i++)
+		virgl_fences_answer(&context->fences[i], status);
+}
+
+void virgl_context_fences_drop(struct context *context)
+{
+	struct fence *fence;
+	for (uint32_t i = 0; i < CONTEXT_RINGS; i++)
+		while ((fence = first_fence(&context->fences[i]))) {
+			list_remove(&fence->link);
+			free(fence);
+		}
+}
+
+/* The library can lose a fence of OpenGL that it waits for while any context is destroyed. A younger one
  * takes its place: it says that those before it are done. */
 void virgl_fences_renew(struct virgl *virgl)
 {
 	if (!list_empty(&virgl->fences))
-		add_fence(virgl, &virgl->fences, 0, NULL);
+		add_fence(virgl, &(struct timeline){ &virgl->fences, 0, 0 }, NULL);
 	uint32_t position = 0;
 	struct context *context;
 	while ((context = idmap_next(&virgl->handles, &position)))
-		if (!list_empty(&context->fences))
-			add_fence(virgl, &context->fences, context->handle, NULL);
+		if (!context->vulkan && !list_empty(&context->fences[0]))
+			add_context_fence(virgl, context, 0, NULL);
 }
 
 bool virgl_fences_settle(struct virgl *virgl)

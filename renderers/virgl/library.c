@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <virglrenderer.h>
 
 #include "util/checked.h"
@@ -14,7 +15,7 @@
 struct library {
 	struct virgl_renderer_callbacks callbacks; /* the library keeps a pointer to it */
 	struct library_args args;
-	bool with_node;
+	bool with_node, with_vulkan;
 	atomic_bool trying; /* to start: what goes wrong now is not news */
 };
 
@@ -36,6 +37,7 @@ static const struct way_spec way_specs[] = {
 };
 
 #define FLAGS_ALWAYS (VIRGL_RENDERER_THREAD_SYNC | VIRGL_RENDERER_ASYNC_FENCE_CB)
+#define FLAGS_VULKAN (VIRGL_RENDERER_VENUS | VIRGL_RENDERER_RENDER_SERVER)
 
 /* The library returns errno values of either sign, and -1. */
 static int error_of(int result)
@@ -48,13 +50,13 @@ static int error_of(int result)
 static void write_fence(void *cookie, uint32_t fence)
 {
 	const struct library *library = cookie;
-	library->args.fence_done(library->args.data, 0, fence);
+	library->args.fence_done(library->args.data, 0, 0, fence);
 }
 
 static void write_context_fence(void *cookie, uint32_t context, uint32_t ring, uint64_t fence)
 {
 	const struct library *library = cookie;
-	library->args.fence_done(library->args.data, context, fence);
+	library->args.fence_done(library->args.data, context, ring, fence);
 }
 
 /* The library closes what it gets. */
@@ -62,6 +64,23 @@ static int get_drm_fd(void *cookie)
 {
 	const struct library *library = cookie;
 	return library->with_node ? fd_dup(library->args.render_node) : -1;
+}
+
+/* A socket that nobody is at the other end of. Without any the library would start a server of its own. */
+static int dead_end(void)
+{
+	int ends[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return -1;
+	fd_close(&ends[1]);
+	return ends[0];
+}
+
+static int get_server_fd(void *cookie, uint32_t version)
+{
+	const struct library *library = cookie;
+	int fd = library->args.take_server(library->args.data);
+	return fd >= 0 ? fd : dead_end();
 }
 
 static void log_message(enum virgl_log_level_flags level, const char *message, void *data)
@@ -74,20 +93,28 @@ static void log_message(enum virgl_log_level_flags level, const char *message, v
 		log_debug("virglrenderer: %.*s", length, message);
 }
 
-static const struct way_spec *start(struct library *library)
+static const struct way_spec *try_ways(struct library *library, int flags)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(way_specs); i++) {
 		const struct way_spec *way = &way_specs[i];
 		if (way->node && library->args.render_node < 0)
 			continue;
 		library->with_node = way->node;
-		int result = virgl_renderer_init(
-			library, way->flags | FLAGS_ALWAYS, &library->callbacks);
+		int result = virgl_renderer_init(library, way->flags | flags, &library->callbacks);
 		if (result == 0)
 			return way;
 		log_debug("virgl: %s does not start (%d)", way->name, result);
 	}
 	return NULL;
+}
+
+static const struct way_spec *start(struct library *library)
+{
+	const struct way_spec *way = NULL;
+	if (library->args.take_server)
+		way = try_ways(library, FLAGS_ALWAYS | FLAGS_VULKAN);
+	library->with_vulkan = way != NULL;
+	return way ? way : try_ways(library, FLAGS_ALWAYS);
 }
 
 struct library *library_create(const struct library_args *args)
@@ -101,6 +128,7 @@ struct library *library_create(const struct library_args *args)
 		.write_fence = write_fence,
 		.write_context_fence = write_context_fence,
 		.get_drm_fd = get_drm_fd,
+		.get_server_fd = get_server_fd,
 	};
 	atomic_init(&library->trying, true);
 	virgl_set_log_callback(log_message, library, NULL);
@@ -132,6 +160,11 @@ void library_destroy(struct library *library)
 bool library_has_node(const struct library *library)
 {
 	return library->with_node;
+}
+
+bool library_has_vulkan(const struct library *library)
+{
+	return library->with_vulkan;
 }
 
 int library_poll_fd(void)
@@ -220,6 +253,31 @@ int library_blob_create(
 	return error_of(virgl_renderer_resource_create_blob(&create));
 }
 
+int library_host_blob_create(const struct renderer_blob_args *args, uint32_t context)
+{
+	const struct virgl_renderer_resource_create_blob_args create = {
+		.res_handle = args->id,
+		.ctx_id = context,
+		.blob_mem = VIRGL_RENDERER_BLOB_MEM_HOST3D,
+		.blob_flags = args->flags,
+		.blob_id = args->blob_id,
+		.size = args->size,
+	};
+	return error_of(virgl_renderer_resource_create_blob(&create));
+}
+
+int library_blob_export(uint32_t resource, uint32_t *ret_map_info, bool *ret_opaque)
+{
+	uint32_t type, map_info;
+	int fd;
+	if (virgl_renderer_resource_get_map_info(resource, &map_info) != 0 ||
+		virgl_renderer_resource_export_blob(resource, &type, &fd) != 0)
+		return -EOPNOTSUPP;
+	*ret_map_info = map_info & VIRGL_RENDERER_MAP_CACHE_MASK;
+	*ret_opaque = type == VIRGL_RENDERER_BLOB_FD_TYPE_OPAQUE;
+	return fd;
+}
+
 void library_resource_unref(uint32_t resource)
 {
 	virgl_renderer_resource_unref(resource);
@@ -258,12 +316,12 @@ int library_transfer(
 		args->stride, args->layer_stride, &box, args->offset, iov.out, (int)count));
 }
 
-int library_fence(uint32_t context, uint64_t id)
+int library_fence(uint32_t context, uint32_t ring, uint64_t id)
 {
 	if (context == 0)
 		return error_of(virgl_renderer_create_fence((int)(uint32_t)id, 0));
 	return error_of(virgl_renderer_context_create_fence(
-		context, VIRGL_RENDERER_FENCE_FLAG_MERGEABLE, 0, id));
+		context, VIRGL_RENDERER_FENCE_FLAG_MERGEABLE, ring, id));
 }
 
 int library_resource_stride(uint32_t resource, uint32_t *ret_stride)

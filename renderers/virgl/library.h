@@ -16,10 +16,13 @@ struct library;
 
 struct library_args {
 	int render_node; /* kept by the caller; -1: none */
-	/* Fence id of a context (0: the global timeline, where only 32 bits of the id come back) is
-	 * done, and all before it on that timeline. On any thread, with locks of the library held:
-	 * must neither call anything here nor block. */
-	void (*fence_done)(void *data, uint32_t context, uint64_t id);
+	/* Fence id of a context's ring (context 0: the global timeline, where only 32 bits of the id come
+	 * back) is done, and all before it on that timeline. On any thread, with locks of the library
+	 * held: must neither call anything here nor block. */
+	void (*fence_done)(void *data, uint32_t context, uint32_t ring, uint64_t id);
+	/* The socket to the server of Vulkan, which is the library's then; -1: there is none after all.
+	 * NULL: there is none. */
+	int (*take_server)(void *data);
 	void *data;
 };
 
@@ -32,6 +35,9 @@ void library_destroy(struct library *library);
 
 /* True when GL runs on the render node that was given. */
 bool library_has_node(const struct library *library);
+
+/* True when Vulkan is there, in other processes. */
+bool library_has_vulkan(const struct library *library);
 
 /* When this is readable, library_poll() is due; owned by the library. -1: there is no such
  * descriptor, fences are found done by library_poll() alone. */
@@ -56,6 +62,11 @@ int library_resource_create(const struct renderer_resource_args *args);
  * when the pieces are not as much as the blob's size. */
 int library_blob_create(
 	const struct renderer_blob_args *args, const struct iovec *pieces, uint32_t count);
+/* Memory of a context's, which is called blob_id there, or made for it when that is 0. */
+int library_host_blob_create(const struct renderer_blob_args *args, uint32_t context);
+/* A descriptor of such memory (the caller's), and how it is to be mapped (VIRTIO_GPU_MAP_CACHE_…).
+ * *ret_opaque: it is a driver's own. -EOPNOTSUPP: there is none. */
+int library_blob_export(uint32_t resource, uint32_t *ret_map_info, bool *ret_opaque);
 void library_resource_unref(uint32_t resource);
 
 /* The array stays in use until library_resource_detach() or unref. */
@@ -67,8 +78,8 @@ void library_resource_detach(uint32_t resource);
 int library_transfer(
 	const struct renderer_transfer_args *args, const struct iovec *pieces, uint32_t count);
 
-/* A fence behind all commands so far of a context, or of all when it is 0. */
-int library_fence(uint32_t context, uint64_t id);
+/* A fence behind all commands so far of a context's ring, or of all when the context is 0. */
+int library_fence(uint32_t context, uint32_t ring, uint64_t id);
 
 /* Bytes from row to row of level 0. */
 int library_resource_stride(uint32_t resource, uint32_t *ret_stride);

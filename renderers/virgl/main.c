@@ -22,6 +22,10 @@
  * #syscalls virgl: ioctl:drm ioctl:dma-buf ioctl:udmabuf ioctl:sync-file ioctl:nvidia ioctl:descriptor
  *	memfd_create pwrite64 fcntl:seal-shrink fcntl:same dup dup3 kcmp
  *
+ * The processes of Vulkan (renderers/venus), and what they send:
+ *
+ * #syscalls virgl: getsockopt:socket-type fcntl:get-seals
+ *
  * Questions, and time:
  *
  * #syscalls virgl: uname sysinfo getrandom getuid geteuid getgid getegid getppid prlimit64:read getrlimit
@@ -48,6 +52,7 @@ static struct renderer *create(struct loop *loop, struct host_options *options,
 	const struct virgl_args args = {
 		.loop = loop,
 		.render_node = options->render_node_fd,
+		.server = fd_steal(&options->server_fd),
 		.events = events,
 		.events_data = events_data,
 	};

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "renderer/backing.h"
+#include "util/fd.h"
 #include "virgl.h"
 
 struct resource *virgl_resource_find(struct virgl *virgl, uint32_t id)
@@ -56,10 +57,34 @@ void virgl_resource_create(struct renderer *renderer, const struct renderer_reso
 	renderer_call_done(call, create_resource(virgl_from(renderer), args), NULL);
 }
 
+static int create_host_blob(struct virgl *virgl, const struct renderer_blob_args *args,
+	struct renderer_memory *ret_memory)
+{
+	int error = create_blob(virgl, args);
+	if (error)
+		return error;
+	struct resource *resource = virgl_resource_find(virgl, args->id);
+	error = virgl_blob_create(virgl, resource, ret_memory);
+	if (error) {
+		idmap_remove(&virgl->resources, args->id);
+		free(resource);
+	}
+	return error;
+}
+
 void virgl_resource_create_blob(struct renderer *renderer, const struct renderer_blob_args *args,
 	struct renderer_call *call)
 {
-	renderer_call_done(call, create_blob(virgl_from(renderer), args), NULL);
+	struct virgl *virgl = virgl_from(renderer);
+	if (!args->host) {
+		renderer_call_done(call, create_blob(virgl, args), NULL);
+		return;
+	}
+	struct renderer_memory memory = { .fd = -1 };
+	const struct renderer_reply reply = { .memory = &memory };
+	int error = create_host_blob(virgl, args, &memory);
+	renderer_call_done(call, error, memory.fd >= 0 ? &reply : NULL);
+	fd_close(&memory.fd);
 }
 
 /* The library writes what it keeps aside to the pieces first, so the resource must still be
@@ -119,7 +144,7 @@ static int set_backing(
 	drop_backing(resource);
 	if (count == 0)
 		return 0;
-	if (count > RENDERER_MAX_SPANS)
+	if (count > RENDERER_MAX_SPANS || resource->blob.host)
 		return -EINVAL;
 	struct iovec *pieces;
 	int error = regions_iovecs(&virgl->regions, spans, count, &pieces);

@@ -46,6 +46,7 @@ static void virgl_destroy(struct renderer *renderer)
 	virgl_contexts_finish(virgl);
 	virgl_fences_finish(virgl);
 	library_destroy(virgl->library);
+	server_finish(&virgl->server);
 	virgl_inbox_finish(virgl);
 	idmap_finish(&virgl->resources);
 	renderer_finish(&virgl->base);
@@ -74,15 +75,37 @@ static const struct renderer_impl virgl_impl = {
 	.reset = virgl_reset,
 };
 
+static void fence_done(void *data, uint32_t handle, uint32_t ring, uint64_t id)
+{
+	struct virgl *virgl = data;
+	virgl_fence_done(&virgl->inbox, handle, ring, id);
+}
+
+static int take_server(void *data)
+{
+	struct virgl *virgl = data;
+	return server_take(&virgl->server);
+}
+
 static int start_library(struct virgl *virgl, int render_node)
 {
 	const struct library_args args = {
 		.render_node = render_node,
-		.fence_done = virgl_fence_done,
-		.data = &virgl->inbox,
+		.fence_done = fence_done,
+		.take_server = virgl->server.sock >= 0 ? take_server : NULL,
+		.data = virgl,
 	};
 	virgl->library = library_create(&args);
 	return virgl->library ? 0 : -ENODEV;
+}
+
+/* Contexts of Vulkan are gone with it, and no more can be had: all begins anew. */
+static void server_lost(void *data)
+{
+	struct virgl *virgl = data;
+	const struct renderer_events *events = virgl->base.events;
+	if (events && events->lost)
+		events->lost(virgl->base.events_data, &virgl->base);
 }
 
 struct renderer *virgl_renderer_create(const struct virgl_args *args)
@@ -92,6 +115,7 @@ struct renderer *virgl_renderer_create(const struct virgl_args *args)
 		return NULL;
 	renderer_init(&virgl->base, &virgl_impl, args->events, args->events_data);
 	virgl->loop = args->loop;
+	server_init(&virgl->server, args->server);
 	regions_init(&virgl->regions);
 	idmap_init(&virgl->resources);
 	idmap_init(&virgl->contexts);
@@ -108,10 +132,16 @@ struct renderer *virgl_renderer_create(const struct virgl_args *args)
 		goto fail_capsets;
 	if (virgl_contexts_init(virgl) < 0)
 		goto fail_contexts;
+	if (server_watch(&virgl->server, args->loop, server_lost, virgl) < 0)
+		goto fail_watch;
 	virgl->base.can_export = virgl_export_works(virgl);
+	virgl->base.can_map =
+		library_has_vulkan(virgl->library) || library_has_node(virgl->library);
 	virgl_warm_up();
 	return &virgl->base;
 
+fail_watch:
+	virgl_contexts_finish(virgl);
 fail_contexts:
 	virgl_fences_finish(virgl);
 fail_capsets:
@@ -119,6 +149,7 @@ fail_capsets:
 fail_library:
 	virgl_inbox_finish(virgl);
 fail_inbox:
+	server_finish(&virgl->server);
 	renderer_finish(&virgl->base);
 	free(virgl);
 	return NULL;

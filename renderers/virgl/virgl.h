@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The renderer that gives guests OpenGL by means of virglrenderer. Files: virgl.c (the table of
- * operations), context.c, fence.c, resource.c, transfer.c, stream.c, read_back.c, export.c,
- * capset.c, warm_up.c; library.c alone knows the library. All but the inbox of fence.c is on one thread, which
- * is the library's.
+ * The renderer that gives guests OpenGL, and Vulkan, by means of virglrenderer. Files: virgl.c (the table of
+ * operations), context.c, fence.c, resource.c, blob.c, transfer.c, stream.c, read_back.c, export.c,
+ * capset.c, warm_up.c, server.c; library.c alone knows the library. All but the inbox of fence.c is on one
+ * thread, which is the library's.
+ *
+ * Vulkan is not done here: the library passes it on to processes of its own, one for each context, which
+ * a server (renderers/venus) starts. What of them comes here has to be believed no more than a guest.
  */
 #pragma once
 
@@ -15,6 +18,7 @@
 #include "library.h"
 #include "renderer/regions.h"
 #include "renderer/renderer.h"
+#include "server.h"
 #include "util/idmap.h"
 #include "util/list.h"
 
@@ -24,6 +28,7 @@ struct loop_source;
 struct virgl_args {
 	struct loop *loop;
 	int render_node; /* kept by the caller; -1: none, GL runs where EGL finds it */
+	int server; /* taken: a socket to the server of Vulkan; -1: there is none */
 	const struct renderer_events *events;
 	void *events_data;
 };
@@ -41,10 +46,15 @@ struct fence {
 	struct renderer_call *call; /* may be NULL */
 };
 
+#define CAPSET_VENUS  4u
+#define CONTEXT_RINGS 64u
+
 struct context {
 	uint32_t id; /* the guest's */
 	uint32_t handle; /* the library's: a context that is being destroyed keeps it */
-	struct list fences; /* of all rings; as the library finishes them */
+	bool vulkan; /* lives in a process of its own */
+	struct list
+		fences[CONTEXT_RINGS]; /* as the library finishes them; OpenGL has but the first */
 	struct list dying; /* virgl::dying, or empty */
 	bool given_up; /* when dying: nobody waits for it any more */
 	struct renderer_call *destroyed; /* when dying; may be NULL */
@@ -65,10 +75,11 @@ struct fence_inbox {
 	pthread_mutex_t lock;
 	struct fence_event {
 		uint32_t handle; /* 0: global */
+		uint32_t ring;
 		uint64_t id;
 	} *events;
 	uint32_t count;
-	uint32_t capacity; /* at least one for each context in the library, and one */
+	uint32_t capacity; /* at least one for each timeline in the library */
 	struct loop_source *waker;
 };
 
@@ -76,6 +87,7 @@ struct virgl {
 	struct renderer base;
 	struct loop *loop;
 	struct library *library;
+	struct server server;
 	struct regions regions;
 	struct idmap resources; /* struct resource by id */
 	struct idmap contexts; /* struct context by id, without the dying */
@@ -123,7 +135,7 @@ void virgl_submit_stream(struct renderer *renderer, uint32_t context, void *stre
 /* fence.c. The inbox is there before the library is, which calls virgl_fence_done() with it. */
 int virgl_inbox_init(struct virgl *virgl);
 void virgl_inbox_finish(struct virgl *virgl);
-void virgl_fence_done(void *inbox, uint32_t handle, uint64_t id);
+void virgl_fence_done(struct fence_inbox *inbox, uint32_t handle, uint32_t ring, uint64_t id);
 /* Room for so many timelines. 0 or -ENOMEM. */
 int virgl_inbox_reserve(struct virgl *virgl, uint32_t timelines);
 /* Forgets what was said of a context that is no more. */
@@ -132,6 +144,11 @@ int virgl_fences_init(struct virgl *virgl);
 void virgl_fences_finish(struct virgl *virgl);
 /* Finishes the calls of a timeline's fences at once; the fences stay until the library is done. */
 void virgl_fences_answer(struct list *fences, int status);
+/* The same for all of a context. */
+void virgl_context_fences_answer(struct context *context, int status);
+/* Forgets fences that the library has forgotten, which have been answered. */
+void virgl_context_fences_drop(struct context *context);
+bool virgl_context_fences_done(const struct context *context);
 /* Asks the library again for the fences of every timeline. */
 void virgl_fences_renew(struct virgl *virgl);
 /* Blocks until the library has no fence left; false when that takes too long. */
@@ -149,6 +166,11 @@ void virgl_resource_create_blob(struct renderer *renderer, const struct renderer
 void virgl_resource_unref(struct renderer *renderer, uint32_t id, struct renderer_call *call);
 void virgl_resource_set_backing(struct renderer *renderer, uint32_t id,
 	const struct renderer_span *spans, uint32_t count, struct renderer_call *call);
+
+/* blob.c: a blob of memory of the library's, in a resource that has just been made; what is said of
+ * memory is an answer's. 0 or -errno. */
+int virgl_blob_create(
+	struct virgl *virgl, struct resource *resource, struct renderer_memory *ret_memory);
 
 /* transfer.c */
 void virgl_transfer(struct renderer *renderer, const struct renderer_transfer_args *args,

@@ -38,13 +38,18 @@ uint32_t gpu_blob_create(struct gpu_device *device, uint64_t features,
 	struct gpu_resource *resource;
 	if (!create_valid(features, create))
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
-	uint32_t result = gpu_resource_create(device, &args, GPU_RESOURCE_BLOB, &resource);
+	bool host = create->blob_mem == VIRTIO_GPU_BLOB_MEM_HOST3D;
+	uint32_t result = gpu_resource_create(
+		device, &args, host ? GPU_RESOURCE_HOST : GPU_RESOURCE_BLOB, &resource);
 	if (result != VIRTIO_GPU_RESP_OK_NODATA)
 		return result;
 	resource->blob = (struct renderer_blob_args){
 		.id = create->resource_id,
 		.flags = create->blob_flags,
 		.size = create->size,
+		.host = host,
+		.context = host ? create->hdr.ctx_id : 0,
+		.blob_id = host ? create->blob_id : 0,
 	};
 	*ret_resource = resource;
 	return VIRTIO_GPU_RESP_OK_NODATA;

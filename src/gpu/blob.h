@@ -29,9 +29,9 @@ struct gpu_blob_layout {
 /* What blob sizes are a multiple of (VIRTIO_GPU_F_BLOB_ALIGNMENT): a page of ours. */
 uint32_t gpu_blob_alignment(void);
 
-/* Registers a blob of guest memory that has none yet (the header, blob_mem, blob_id and
- * nr_entries of `create` do not count), for a driver that chose these features. Returns
- * VIRTIO_GPU_RESP_…. */
+/* Registers a blob that has no memory yet, the guest's or a renderer's, as blob_mem says (of the header only
+ * the context counts, and only for a renderer's; nr_entries does not), for a driver that chose these features.
+ * Returns VIRTIO_GPU_RESP_…. */
 uint32_t gpu_blob_create(struct gpu_device *device, uint64_t features,
 	const struct virtio_gpu_resource_create_blob *create, struct gpu_resource **ret_resource);
 

@@ -41,6 +41,8 @@ union gpu_request {
 	struct virtio_gpu_resource_assign_uuid assign_uuid;
 	struct virtio_gpu_resource_create_blob create_blob;
 	struct virtio_gpu_set_scanout_blob set_scanout_blob;
+	struct virtio_gpu_resource_map_blob map_blob;
+	struct virtio_gpu_resource_unmap_blob unmap_blob;
 	struct virtio_gpu_ctx_create ctx_create;
 	struct virtio_gpu_ctx_resource ctx_resource;
 	struct virtio_gpu_resource_create_3d create_3d;

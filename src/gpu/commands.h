@@ -24,6 +24,8 @@ uint32_t gpu_handle_assign_uuid(struct gpu_command *command);
 
 /* commands_blob.c */
 uint32_t gpu_handle_create_blob(struct gpu_command *command);
+uint32_t gpu_handle_map_blob(struct gpu_command *command);
+uint32_t gpu_handle_unmap_blob(struct gpu_command *command);
 
 /* commands_3d.c */
 uint32_t gpu_handle_get_capset_info(struct gpu_command *command);

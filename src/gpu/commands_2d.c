@@ -28,7 +28,7 @@ uint32_t gpu_handle_transfer_2d(struct gpu_command *command)
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
 	/* Drivers transfer blobs as well; there is no other copy to be brought up to date. */
-	if (resource->kind == GPU_RESOURCE_BLOB)
+	if (gpu_resource_is_blob(resource))
 		return VIRTIO_GPU_RESP_OK_NODATA;
 	struct gpu_realisation *home = resource->home;
 	if (!home || !home->pin)
@@ -54,6 +54,8 @@ uint32_t gpu_handle_attach_backing(struct gpu_command *command)
 	struct gpu_resource *resource = gpu_resource_find(command->device, attach->resource_id);
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
+	if (resource->kind == GPU_RESOURCE_HOST)
+		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	if (resource->backing.entries)
 		return VIRTIO_GPU_RESP_ERR_UNSPEC;
 	return gpu_backing_attach(resource, command, attach->nr_entries);

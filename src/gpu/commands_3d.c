@@ -219,7 +219,7 @@ uint32_t gpu_handle_transfer_3d(struct gpu_command *command)
 	struct gpu_resource *resource = gpu_resource_find(command->device, transfer->resource_id);
 	if (!resource)
 		return VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID;
-	if (resource->kind == GPU_RESOURCE_BLOB) /* see gpu_handle_transfer_2d() */
+	if (gpu_resource_is_blob(resource)) /* see gpu_handle_transfer_2d() */
 		return VIRTIO_GPU_RESP_OK_NODATA;
 	struct gpu_realisation *target = resource->home;
 	if (transfer->hdr.ctx_id) {

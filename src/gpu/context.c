@@ -193,6 +193,13 @@ static void tell_renderer(struct gpu_attachment *attachment, struct renderer_cal
 		context->slot->renderer, context->id, attachment->resource->args.id, call);
 }
 
+/* Memory of one renderer is nothing to another. */
+static uint32_t cannot_attach(struct gpu_attachment *attachment)
+{
+	gpu_attachment_destroy(attachment);
+	return VIRTIO_GPU_RESP_ERR_UNSPEC;
+}
+
 uint32_t gpu_context_attach(
 	struct gpu_context *context, struct gpu_resource *resource, struct gpu_command *command)
 {
@@ -204,6 +211,8 @@ uint32_t gpu_context_attach(
 	if (!attachment)
 		return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
 	if (!gpu_realisation_find(resource, slot)) {
+		if (resource->kind == GPU_RESOURCE_HOST)
+			return cannot_attach(attachment);
 		if (resource->kind != GPU_RESOURCE_3D)
 			return VIRTIO_GPU_RESP_OK_NODATA;
 		if (gpu_realise(resource, slot, NULL) < 0) {

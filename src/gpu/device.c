@@ -72,7 +72,14 @@ static void impl_set_features(void *data, uint64_t features)
 
 static uint64_t impl_protocol_features(void *data)
 {
-	return VHOST_BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT);
+	uint64_t memory = VHOST_BIT(VHOST_USER_PROTOCOL_F_SHMEM);
+	return VHOST_BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT) |
+		(gpu_host_visible_size(data) > 0 ? memory : 0);
+}
+
+static void impl_shared_memory(void *data, uint64_t sizes[VHOST_USER_MAX_SHMEMS])
+{
+	sizes[VIRTIO_GPU_SHM_ID_HOST_VISIBLE] = gpu_host_visible_size(data);
 }
 
 static void impl_read_config(void *data, uint8_t *bytes)
@@ -103,8 +110,10 @@ static void impl_queue_ready(void *data, struct virtqueue *queue)
 static void impl_queue_stop(void *data, struct virtqueue *queue, bool hurry)
 {
 	gpu_queues_stop(data, queue->index);
-	if (queue->index == VIRTIO_GPU_QUEUE_CONTROL)
+	if (queue->index == VIRTIO_GPU_QUEUE_CONTROL) {
 		gpu_shares_hurry(data);
+		gpu_host_visible_stop(data);
+	}
 	if (hurry)
 		gpu_commands_abort(data, queue->index);
 }
@@ -112,6 +121,7 @@ static void impl_queue_stop(void *data, struct virtqueue *queue, bool hurry)
 static void impl_memory_changed(void *data, struct vhost_memory *memory)
 {
 	set_memory(data, memory);
+	gpu_host_visible_table_changed(data);
 }
 
 static void impl_set_gpu_socket(void *data, int sock)
@@ -139,6 +149,7 @@ static void impl_closed(void *data)
 	gpu_outputs_set(device, GPU_DISPLAY_SESSION, -1);
 	set_memory(device, NULL);
 	gpu_queues_forget(device);
+	gpu_host_visible_forget(device);
 	device->features = 0;
 	device->session = NULL;
 }
@@ -156,6 +167,7 @@ const struct vhost_device_impl gpu_device_impl = {
 	.memory_changed = impl_memory_changed,
 	.set_gpu_socket = impl_set_gpu_socket,
 	.shared_object = impl_shared_object,
+	.shared_memory = impl_shared_memory,
 	.reset = impl_reset,
 	.closed = impl_closed,
 	.state = &gpu_snapshot_impl,
@@ -177,6 +189,8 @@ struct gpu_device *gpu_device_create(const struct gpu_device_args *args)
 	list_init(&device->resource_list);
 	list_init(&device->context_list);
 	gpu_shares_init(&device->shares);
+	if (gpu_host_visible_init(device) < 0)
+		goto fail_host_visible;
 	if (gpu_outputs_init(device) < 0)
 		goto fail_outputs;
 	if (gpu_queues_init(device) < 0)
@@ -194,6 +208,8 @@ fail_scanouts:
 fail_queues:
 	gpu_outputs_finish(device);
 fail_outputs:
+	gpu_host_visible_finish(device);
+fail_host_visible:
 	free(device);
 	return NULL;
 }
@@ -211,6 +227,7 @@ void gpu_device_destroy(struct gpu_device *device)
 	gpu_scanouts_finish(device);
 	gpu_queues_finish(device);
 	gpu_outputs_finish(device);
+	gpu_host_visible_finish(device);
 	gpu_commands_finish(&device->commands);
 	idmap_finish(&device->resources);
 	idmap_finish(&device->contexts);

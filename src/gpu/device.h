@@ -21,6 +21,7 @@ struct gpu_limits {
 	uint32_t blobs; /* of the resources */
 	uint32_t contexts;
 	uint32_t attachments; /* of resources to contexts */
+	uint32_t mappings; /* of blobs of renderers, into the guest */
 	uint32_t fences; /* fenced commands that are not answered yet */
 	uint32_t submit_bytes; /* of one command stream; at most RENDERER_MAX_SUBMIT */
 	uint32_t backing_entries; /* of one resource; at most RENDERER_MAX_SPANS */
@@ -33,6 +34,7 @@ struct gpu_limits {
 	((struct gpu_limits){                                                                      \
 		.resources = 16384,                                                                \
 		.blobs = 4096,                                                                     \
+		.mappings = 256,                                                                   \
 		.contexts = 256,                                                                   \
 		.attachments = 131072,                                                             \
 		.fences = 16384,                                                                   \
@@ -60,6 +62,8 @@ struct gpu_renderer_factory {
 
 #define GPU_MAX_RENDERERS 4u
 
+#define GPU_HOST_VISIBLE_BYTES (UINT64_C(8) << 30) /* by default */
+
 #define GPU_RENDERER_READY_MS 20000u
 #define GPU_RENDERER_HANG_MS  10000u
 #define GPU_RENDERER_LATE_MS  60000u
@@ -74,6 +78,8 @@ struct gpu_device_args {
 	struct gpu_limits limits;
 	uint32_t scanouts; /* 1..VIRTIO_GPU_MAX_SCANOUTS; a VMM's display may say otherwise */
 	uint32_t width, height; /* of each, where no display tells */
+	/* Of the window for memory of renderers: a power of two, or 0. */
+	uint64_t host_visible_bytes;
 	uint64_t capset_mask; /* bit n: capset id n may be offered */
 	bool headless; /* displays are not used, even when a VMM brings one */
 	struct gpu_renderer_factory factory;

@@ -240,6 +240,13 @@ struct virtio_gpu_resp_resource_uuid {
 	uint8_t uuid[16];
 };
 
+#define VIRTIO_GPU_SHM_ID_HOST_VISIBLE 1u
+
+#define VIRTIO_GPU_MAP_CACHE_NONE     0u
+#define VIRTIO_GPU_MAP_CACHE_CACHED   1u
+#define VIRTIO_GPU_MAP_CACHE_UNCACHED 2u
+#define VIRTIO_GPU_MAP_CACHE_WC       3u
+
 #define VIRTIO_GPU_BLOB_MEM_GUEST        1u
 #define VIRTIO_GPU_BLOB_MEM_HOST3D       2u
 #define VIRTIO_GPU_BLOB_MEM_HOST3D_GUEST 3u

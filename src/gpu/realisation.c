@@ -52,15 +52,23 @@ static void drop_attachments(struct gpu_resource *resource, const struct gpu_slo
 	}
 }
 
-static void creation_failed(struct gpu_realisation *realisation, int status)
+static void creation_failed(
+	struct gpu_realisation *realisation, int status, const struct gpu_command *creator)
 {
 	struct gpu_resource *resource = realisation->resource;
 	log_limited(LOG_DEBUG, "resource %u: renderer %s: %d", resource->args.id,
 		realisation->slot->name, status);
 	drop_attachments(resource, realisation->slot);
 	gpu_realisation_drop(realisation);
-	if (realisation->creator)
+	if (creator)
 		gpu_resource_destroy(resource, NULL);
+}
+
+static void host_created(struct gpu_resource *resource, const struct renderer_reply *reply)
+{
+	if (reply && reply->memory)
+		gpu_host_memory_set(resource, reply->memory);
+	gpu_host_memory_known(resource);
 }
 
 static void create_done(struct renderer_call *call, int status, const struct renderer_reply *reply)
@@ -68,9 +76,12 @@ static void create_done(struct renderer_call *call, int status, const struct ren
 	struct gpu_realisation *realisation =
 		container_of(call, struct gpu_realisation, create_call);
 	struct gpu_command *creator = realisation->creator;
-	if (status < 0 && realisation->resource)
-		creation_failed(realisation, status);
+	struct gpu_resource *resource = realisation->resource;
 	realisation->creator = NULL;
+	if (resource && status < 0)
+		creation_failed(realisation, status, creator);
+	else if (resource && resource->kind == GPU_RESOURCE_HOST)
+		host_created(resource, reply);
 	call_closed(realisation);
 	gpu_command_release(creator, status);
 }
@@ -98,13 +109,20 @@ static void export_done(struct renderer_call *call, int status, const struct ren
 	call_closed(realisation);
 }
 
+/* The software renderer counts for itself, and a blob may be the guest's memory. */
+static uint64_t bytes_in(const struct gpu_resource *resource, const struct gpu_slot *slot)
+{
+	if (slot == gpu_renderers_software(resource->device) || resource->kind == GPU_RESOURCE_BLOB)
+		return 0;
+	return resource->kind == GPU_RESOURCE_HOST ? resource->blob.size
+						   : gpu_footprint(&resource->args);
+}
+
 static struct gpu_realisation *realisation_new(
 	struct gpu_resource *resource, struct gpu_slot *slot, struct gpu_command *creator)
 {
 	struct gpu_device *device = resource->device;
-	/* The software renderer counts for itself, and a blob is the guest's memory. */
-	bool counts = slot != gpu_renderers_software(device) && resource->kind != GPU_RESOURCE_BLOB;
-	uint64_t bytes = counts ? gpu_footprint(&resource->args) : 0;
+	uint64_t bytes = bytes_in(resource, slot);
 	if (!gpu_limit_allows(device->renderer_bytes, bytes, device->args.limits.renderer_bytes,
 		    "max-3d-memory"))
 		return NULL;
@@ -128,7 +146,7 @@ static void create(struct gpu_realisation *realisation)
 {
 	struct gpu_resource *resource = realisation->resource;
 	struct renderer *renderer = realisation->slot->renderer;
-	if (resource->kind == GPU_RESOURCE_BLOB) {
+	if (resource->kind == GPU_RESOURCE_BLOB || resource->kind == GPU_RESOURCE_HOST) {
 		renderer_resource_create_blob(renderer, &resource->blob, &realisation->create_call);
 		return;
 	}

@@ -34,6 +34,7 @@ static void renderer_ready(void *data, struct renderer *renderer)
 		return;
 	if (gpu_capsets_load(&slot->capsets, renderer, slot->device->args.capset_mask) < 0)
 		log_error("renderer %s: no memory for its capability sets", slot->name);
+	slot->can_map = renderer->can_map;
 	slot->ready = true;
 	slot->silent_ms = 0;
 	slot->late_ms = 0;
@@ -311,4 +312,12 @@ struct gpu_slot *gpu_renderers_only(struct gpu_device *device)
 struct gpu_slot *gpu_renderers_software(struct gpu_device *device)
 {
 	return &device->renderers.slots[GPU_SOFTWARE_SLOT];
+}
+
+bool gpu_renderers_can_map(const struct gpu_device *device)
+{
+	bool can_map = false;
+	for (uint32_t i = 0; i < device->renderers.count; i++)
+		can_map |= device->renderers.slots[i].can_map;
+	return can_map;
 }

@@ -38,6 +38,7 @@ struct gpu_slot {
 		[GPU_RENDERER_STARTS_MAX]; /* when, in ms; the oldest is next to be replaced */
 	uint32_t start_count;
 	struct gpu_capset_list capsets; /* what the last one that got ready can do */
+	bool can_map; /* the same */
 	struct gpu_slot_memory memory;
 	struct list realisations; /* gpu_realisation::slot_link */
 	struct list contexts; /* gpu_context::slot_link */
@@ -72,3 +73,6 @@ struct renderer *gpu_slot_acquire(struct gpu_slot *slot);
 struct gpu_slot *gpu_renderers_only(struct gpu_device *device);
 
 struct gpu_slot *gpu_renderers_software(struct gpu_device *device);
+
+/* True when one of them has memory that can be mapped into the guest. */
+bool gpu_renderers_can_map(const struct gpu_device *device);

@@ -21,11 +21,16 @@ bool gpu_resource_flat(const struct gpu_resource *resource)
 		args->depth == 1 && args->array_size == 1 && args->nr_samples <= 1;
 }
 
+static bool is_blob(enum gpu_resource_kind kind)
+{
+	return kind == GPU_RESOURCE_BLOB || kind == GPU_RESOURCE_HOST;
+}
+
 static bool too_many(const struct gpu_device *device, enum gpu_resource_kind kind)
 {
 	const struct gpu_limits *limits = &device->args.limits;
 	return !gpu_limit_allows(device->resource_count, 1, limits->resources, "max-resources") ||
-		(kind == GPU_RESOURCE_BLOB &&
+		(is_blob(kind) &&
 			!gpu_limit_allows(device->blob_count, 1, limits->blobs, "max-blobs"));
 }
 
@@ -48,11 +53,12 @@ uint32_t gpu_resource_create(struct gpu_device *device, const struct renderer_re
 	resource->device = device;
 	resource->args = *args;
 	resource->kind = kind;
+	resource->host_memory.fd = -1;
 	list_init(&resource->realisations);
 	list_init(&resource->attachments);
 	list_append(&device->resource_list, &resource->link);
 	device->resource_count++;
-	device->blob_count += kind == GPU_RESOURCE_BLOB;
+	device->blob_count += is_blob(kind);
 	*ret_resource = resource;
 	return VIRTIO_GPU_RESP_OK_NODATA;
 }
@@ -108,7 +114,7 @@ static void unlist(struct gpu_resource *resource)
 	idmap_remove(&device->resources, resource->args.id);
 	list_remove(&resource->link);
 	device->resource_count--;
-	device->blob_count -= resource->kind == GPU_RESOURCE_BLOB;
+	device->blob_count -= is_blob(resource->kind);
 	gpu_shared_drop(resource);
 	gpu_scanouts_off(device, resource);
 	gpu_cursors_forget(device, resource->args.id);
@@ -141,6 +147,7 @@ void gpu_resource_destroy(struct gpu_resource *resource, struct gpu_command *com
 		realisation->pin = NULL;
 		gpu_realisation_drop(realisation);
 	}
+	gpu_host_memory_drop(resource, command);
 	gpu_backing_finish(resource);
 	gpu_resource_unref(resource);
 }
@@ -154,6 +161,7 @@ void gpu_resource_forget(struct gpu_resource *resource)
 			resource->attachments.next, struct gpu_attachment, resource_link));
 	while ((realisation = first_realisation(resource)))
 		gpu_realisation_drop(realisation);
+	gpu_host_memory_drop(resource, NULL);
 	gpu_backing_finish(resource);
 	gpu_resource_unref(resource);
 }

@@ -10,7 +10,9 @@
  * Home is the realisation that has the current picture. Once a 2D resource is realised in a
  * context's renderer home is there. When that renderer is lost, home is the software renderer
  * again, filled from the backing; a 3D resource then has no home until it is attached to another
- * context. A blob never has one: it is nothing but its backing, and read from there (blob.h).
+ * context. A blob never has one: it is nothing but its backing, and read from there (blob.h); or it is
+ * memory of the renderer of the context that it was created for, which only the guest looks at
+ * (host_visible.h).
  */
 #pragma once
 
@@ -18,6 +20,7 @@
 #include <stdint.h>
 
 #include "gpu/backing.h"
+#include "gpu/host_visible.h"
 #include "gpu/memory.h"
 #include "gpu/protocol.h"
 #include "renderer/renderer.h"
@@ -48,7 +51,8 @@ enum gpu_target {
 enum gpu_resource_kind {
 	GPU_RESOURCE_2D,
 	GPU_RESOURCE_3D,
-	GPU_RESOURCE_BLOB,
+	GPU_RESOURCE_BLOB, /* of guest memory */
+	GPU_RESOURCE_HOST, /* a blob of memory of a renderer */
 };
 
 struct gpu_realisation {
@@ -73,6 +77,8 @@ struct gpu_resource {
 	enum gpu_resource_kind kind;
 	struct renderer_resource_args args; /* of a blob: only the id */
 	struct renderer_blob_args blob; /* of a blob; else 0 */
+	struct gpu_host_memory host_memory; /* GPU_RESOURCE_HOST */
+	struct gpu_mapping *mapping; /* of that; may be NULL */
 	struct gpu_backing backing;
 	struct list realisations;
 	struct gpu_realisation *home; /* may be NULL */
@@ -82,6 +88,12 @@ struct gpu_resource {
 
 /* The resource with this id, or NULL. */
 struct gpu_resource *gpu_resource_find(struct gpu_device *device, uint32_t id);
+
+/* True when it is bytes and nothing else, the guest's or a renderer's. */
+static inline bool gpu_resource_is_blob(const struct gpu_resource *resource)
+{
+	return resource->kind == GPU_RESOURCE_BLOB || resource->kind == GPU_RESOURCE_HOST;
+}
 
 /* True when there can be a picture of it: one plane of one sample. */
 bool gpu_resource_flat(const struct gpu_resource *resource);

@@ -144,14 +144,20 @@ static void ask(struct gpu_shared *shared)
 	struct backend_channel *channel = find_channel(device);
 	struct vhost_user_shared payload;
 	memcpy(payload.uuid, shared->uuid, sizeof(payload.uuid));
+	const struct backend_channel_args args = {
+		.request = shared->told ? VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE
+					: VHOST_USER_BACKEND_SHARED_OBJECT_ADD,
+		.payload = &payload,
+		.size = sizeof(payload),
+		.fd = -1,
+		.done = request_done,
+		.data = device,
+	};
 	list_remove(&shared->due_link);
 	device->shares.asked = shared;
 	int ret = -ENOTCONN;
 	if (channel)
-		ret = backend_channel_request(channel,
-			shared->told ? VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE
-				     : VHOST_USER_BACKEND_SHARED_OBJECT_ADD,
-			&payload, sizeof(payload), -1, request_done, device);
+		ret = backend_channel_request(channel, &args);
 	if (ret < 0) {
 		device->shares.asked = NULL;
 		answered(shared, ret);

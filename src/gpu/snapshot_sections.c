@@ -561,7 +561,7 @@ const char *gpu_sections_unsaved(const struct gpu_device *device)
 		return "the guest has 3D contexts";
 	list_for_each (link, &device->resource_list) {
 		const struct gpu_resource *resource = container_of(link, struct gpu_resource, link);
-		if (resource->kind == GPU_RESOURCE_3D)
+		if (resource->kind == GPU_RESOURCE_3D || resource->kind == GPU_RESOURCE_HOST)
 			return "the guest has 3D resources";
 		if (resource->kind == GPU_RESOURCE_BLOB)
 			continue;

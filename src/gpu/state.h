@@ -13,6 +13,7 @@
 #include "gpu/device.h"
 #include "gpu/event.h"
 #include "gpu/fence.h"
+#include "gpu/host_visible.h"
 #include "gpu/output.h"
 #include "gpu/renderers.h"
 #include "gpu/scanout.h"
@@ -48,6 +49,7 @@ struct gpu_device {
 	int udmabuf; /* owned: /dev/udmabuf; -1: there is none */
 	uint32_t blob_dmabufs; /* blob.c: how many there are */
 	struct gpu_shares shares; /* shared.c */
+	struct gpu_host_visible host_visible; /* host_visible.c */
 	uint64_t backing_entries; /* backing.c: of all resources together */
 	uint64_t renderer_bytes; /* realisation.c: of all that is in renderer processes */
 

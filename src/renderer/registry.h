@@ -10,6 +10,9 @@ struct renderer_type {
 	const char *name; /* as in --renderer */
 	const char *program; /* file name of the program in libexec */
 	const char *folder; /* of the program below renderers/ of a build folder */
+	const char *server; /* a program it works with, to be started beside it; NULL: none */
+	const char *server_folder; /* of that below renderers/ */
+	uint64_t server_capsets; /* bit n: capset id n needs it */
 	const char *description; /* for --help and --check-host */
 	uint64_t capsets; /* bit n: may serve capset id n */
 	bool by_default; /* part of --renderer auto */

@@ -392,17 +392,21 @@ static bool handle_completion(struct remote *remote, const struct wire_completio
 		return true;
 	}
 	remote->progress_ms = loop_now_ms();
-	bool brings_image = op == WIRE_EXPORT_IMAGE && completion->status == 0;
-	if (brings_image != (fd >= 0)) {
+	if (!peer_brings(op, completion->status, fd >= 0)) {
 		call->done(call, -ECONNRESET, NULL);
 		return false;
 	}
 	struct renderer_reply reply = { NULL };
+	struct renderer_memory memory;
 	int status = completion->status;
-	if (brings_image)
+	if (fd >= 0 && op == WIRE_RESOURCE_CREATE_BLOB) {
+		status = peer_make_memory(&completion->memory, fd, &memory);
+		reply.memory = status == 0 ? &memory : NULL;
+	} else if (fd >= 0) {
 		status = peer_make_image(&completion->image, &fd, &reply.image);
+	}
 	remote->dropped += status == -EIO;
-	call->done(call, status, reply.image ? &reply : NULL);
+	call->done(call, status, reply.image || reply.memory ? &reply : NULL);
 	image_unref(reply.image);
 	return true;
 }

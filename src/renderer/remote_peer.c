@@ -9,7 +9,9 @@
 #include "util/fd.h"
 #include "util/image.h"
 
-#define ERRNO_MAX 4095
+#define ERRNO_MAX      4095
+#define PAGE_ALIGNMENT 4096u /* no page is smaller */
+#define MAP_INFO_MAX   3u /* VIRTIO_GPU_MAP_CACHE_WC */
 
 /* Enough for any real layout of the widest image, and no product of it with the height overflows. */
 #define STRIDE_MAX (IMAGE_MAX_SIDE * 16u)
@@ -43,6 +45,7 @@ static int handle_packet(
 		if (packet->header.version != RENDERER_WIRE_VERSION)
 			return -EPROTO;
 		renderer->can_export = packet->header.can_export != 0;
+		renderer->can_map = packet->header.can_map != 0;
 		return 1;
 	default:
 		return -EPROTO;
@@ -78,6 +81,26 @@ int peer_take_fd(int sock, int *ret_fd)
 	if (length != (ssize_t)sizeof(packet) || packet.type != WIRE_FD || fd < 0)
 		return -EPROTO;
 	*ret_fd = fd_steal(&fd);
+	return 0;
+}
+
+bool peer_brings(uint32_t op, int status, bool has_fd)
+{
+	if (op == WIRE_RESOURCE_CREATE_BLOB && status == 0)
+		return true;
+	return has_fd == (op == WIRE_EXPORT_IMAGE && status == 0);
+}
+
+int peer_make_memory(const struct wire_memory *wire, int fd, struct renderer_memory *ret_memory)
+{
+	if (wire->offset > INT64_MAX || wire->offset % PAGE_ALIGNMENT != 0 ||
+		wire->map_info > MAP_INFO_MAX)
+		return -EIO;
+	*ret_memory = (struct renderer_memory){
+		.fd = fd,
+		.map_info = wire->map_info,
+		.offset = wire->offset,
+	};
 	return 0;
 }
 

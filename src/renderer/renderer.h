@@ -30,9 +30,17 @@
 
 struct renderer;
 
+/* Memory of a blob that others may map. */
+struct renderer_memory {
+	int fd; /* duplicate it to keep it */
+	uint32_t map_info; /* VIRTIO_GPU_MAP_CACHE_…: how it is to be mapped */
+	uint64_t offset; /* where in the file the blob's bytes begin, page-aligned */
+};
+
 /* What some calls bring back; only for the duration of done(). */
 struct renderer_reply {
 	struct image *image; /* export_image: take a reference to keep it */
+	const struct renderer_memory *memory; /* resource_create_blob; NULL: it cannot be mapped */
 };
 
 /* One operation under way. Owned by who starts it, must stay in place until done() is called; done()
@@ -93,11 +101,15 @@ struct renderer_resource_args {
 	uint32_t flags;
 };
 
-/* A resource that is nothing but bytes of guest memory (BLOB_MEM_GUEST of RESOURCE_CREATE_BLOB). */
+/* A resource that is nothing but bytes: of guest memory (BLOB_MEM_GUEST of RESOURCE_CREATE_BLOB), or of
+ * the renderer's (BLOB_MEM_HOST3D). */
 struct renderer_blob_args {
 	uint32_t id;
 	uint32_t flags; /* VIRTIO_GPU_BLOB_FLAG_…: what it is to be used for */
 	uint64_t size; /* not 0 */
+	bool host; /* the renderer's; else neither of the following counts */
+	uint32_t context; /* whose memory it is, or is made for */
+	uint64_t blob_id; /* what the context calls that memory */
 };
 
 enum renderer_direction {
@@ -185,8 +197,8 @@ struct renderer_impl {
 
 	void (*resource_create)(struct renderer *renderer,
 		const struct renderer_resource_args *args, struct renderer_call *call);
-	/* Optional. Its backing, of at least its size, is set before anything else is done with
-	 * it. */
+	/* Optional. One of guest memory: its backing, of at least its size, is set before anything
+	 * else is done with it. One of the renderer's: reply->memory, if it is to be mappable. */
 	void (*resource_create_blob)(struct renderer *renderer,
 		const struct renderer_blob_args *args, struct renderer_call *call);
 	void (*resource_unref)(
@@ -223,6 +235,7 @@ struct renderer {
 	const struct renderer_events *events;
 	void *events_data;
 	bool can_export; /* export_image() can work */
+	bool can_map; /* blobs of its own memory can be mapped */
 	uint32_t capset_count;
 	struct renderer_capset capsets[RENDERER_MAX_CAPSETS];
 };

@@ -18,7 +18,7 @@
 
 #include "renderer/renderer.h"
 
-#define RENDERER_WIRE_VERSION 2u
+#define RENDERER_WIRE_VERSION 3u
 
 enum wire_op {
 	WIRE_NOP,
@@ -89,12 +89,20 @@ struct wire_image {
 	uint32_t padding;
 };
 
+/* Memory of a blob; its descriptor comes with FLAG_FD. */
+struct wire_memory {
+	uint64_t offset;
+	uint32_t map_info;
+	uint32_t padding;
+};
+
 struct wire_completion {
 	uint64_t cookie;
 	int32_t status; /* 0 or -errno */
 	uint32_t flags;
 	union {
 		struct wire_image image; /* export_image */
+		struct wire_memory memory; /* resource_create_blob, with FLAG_FD */
 		uint8_t bytes[112];
 	};
 };
@@ -114,6 +122,7 @@ struct wire_packet {
 	uint32_t max_version; /* CAPSET */
 	uint32_t size; /* CAPSET: bytes that follow */
 	uint32_t can_export; /* READY */
+	uint32_t can_map; /* READY */
 };
 
 #define WIRE_PACKET_MAX (sizeof(struct wire_packet) + RENDERER_MAX_CAPSET_SIZE)

@@ -36,6 +36,7 @@
 #define OTHER(argument, value)        { argument, SCMP_CMP_NE, value, 0 }
 #define MASKED(argument, mask, value) { argument, SCMP_CMP_MASKED_EQ, mask, value }
 
+#define SIZE_SEALS       UINT64_C(7) /* F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW */
 #define DUPFD_QUERY      1027 /* F_DUPFD_QUERY, which older C libraries do not have */
 #define MAKE_OR_CUT      (O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
 #define WRITE_EXEC       (PROT_WRITE | PROT_EXEC)
@@ -75,6 +76,7 @@ static const struct condition conditions[] = {
 	{ "flags", 0, { EQUAL(1, F_GETFD) } },
 	{ "flags", 0, { EQUAL(1, F_SETFD) } },
 	{ "get-seals", 0, { EQUAL(1, F_GET_SEALS) } },
+	{ "seal-size", 0, { EQUAL(1, F_ADD_SEALS), MASKED(2, ~SIZE_SEALS, 0) } },
 	{ "seal-shrink", 0, { EQUAL(1, F_ADD_SEALS), EQUAL(2, F_SEAL_SHRINK) } },
 
 	/* ioctl: all of one type, exactly */
@@ -91,6 +93,7 @@ static const struct condition conditions[] = {
 	{ "read", 0, { EQUAL(0, 0), EQUAL(2, 0) } },
 
 	/* clone */
+	{ "process", 0, { MASKED(0, CLONE_THREAD | CLONE_VM | NAMESPACES, 0) } },
 	{ "thread", 0, { MASKED(0, CLONE_THREAD | NAMESPACES, CLONE_THREAD) } },
 
 	/* getsockopt, setsockopt */
@@ -113,6 +116,7 @@ struct verdict {
 static const struct verdict verdicts[] = {
 	{ "allow", SCMP_ACT_ALLOW },
 	{ "refuse", SCMP_ACT_TRAP },
+	{ "deny", SCMP_ACT_ERRNO(ENOSYS) }, /* the same without a line in the log */
 	{ "kill", SCMP_ACT_KILL_PROCESS },
 };
 
@@ -130,7 +134,7 @@ static uint32_t action_of(const char *name)
 	for (size_t i = 0; i < COUNT(verdicts); i++)
 		if (strcmp(verdicts[i].name, name) == 0)
 			return verdicts[i].action;
-	fail("is not allow, refuse or kill", name);
+	fail("is not allow, refuse, deny or kill", name);
 }
 
 static void add_rule(

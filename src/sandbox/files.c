@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "sandbox/policy.h"
 #include "util/fd.h"
+
+const char *sandbox_interpreter(void)
+{
+	Dl_info info;
+	uintptr_t base = getauxval(AT_BASE);
+	return base && dladdr((const void *)base, &info) ? info.dli_fname : NULL;
+}
 
 typedef int (*file_fn)(void *data, enum sandbox_access access, int fd, const char *path);
 

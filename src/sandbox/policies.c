@@ -42,6 +42,10 @@ static const struct sock_filter virgl_filter[] = {
 #include "virgl.filter.h"
 };
 
+static const struct sock_filter venus_filter[] = {
+#include "venus.filter.h"
+};
+
 static const struct sock_filter null_filter[] = {
 #include "null.filter.h"
 };
@@ -67,6 +71,8 @@ static const struct sandbox_file graphics_files[] = {
 	{ SANDBOX_READ, "/sys/dev", NULL, false },
 	{ SANDBOX_READ, "/sys/devices", NULL, false },
 	{ SANDBOX_READ, NULL, "LIBGL_DRIVERS_PATH", false },
+	{ SANDBOX_READ, NULL, "VK_DRIVER_FILES", false },
+	{ SANDBOX_READ, NULL, "VK_ICD_FILENAMES", false },
 	{ SANDBOX_READ, NULL, "GBM_BACKENDS_PATH", false },
 	{ SANDBOX_READ, NULL, "__EGL_VENDOR_LIBRARY_DIRS", false },
 	{ SANDBOX_READ, NULL, "__EGL_VENDOR_LIBRARY_FILENAMES", false },
@@ -109,6 +115,14 @@ const struct sandbox_policy sandbox_virgl = {
 	.filter_length = ARRAY_SIZE(virgl_filter),
 	.files = { FILES(library_files), FILES(graphics_files), FILES(own_process_files) },
 	.refuses = true,
+};
+
+/* Another program than ours is in it in the end, which has no handler for what is refused. */
+const struct sandbox_policy sandbox_venus = {
+	.name = "server of Vulkan",
+	.filter = venus_filter,
+	.filter_length = ARRAY_SIZE(venus_filter),
+	.files = { FILES(library_files), FILES(graphics_files), FILES(own_process_files) },
 };
 
 const struct sandbox_policy sandbox_null = {

@@ -5,13 +5,14 @@
  * that are not ours, and their next version, have a way to go on then. On any thread, at any time: only
  * async-signal-safe calls here.
  *
- * One call is not refused but replaced: ftruncate() that makes a file longer, which drivers do with their own
- * memory files. What it does is done with a write instead, so that the filter need not allow to make files
- * shorter, guest memory among them.
+ * Two calls are not refused but replaced, as libraries make them with memory files of their own, and nobody
+ * is to make them with guest memory: ftruncate() that makes a file longer is done with a write, so that none can
+ * be made shorter; and of all seals that fix a file's size it gets the one against being made shorter.
  *
- * #syscalls renderer: pwrite64 fstat write rt_sigreturn
+ * #syscalls renderer: pwrite64 fstat write rt_sigreturn fcntl:seal-shrink
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -72,14 +73,27 @@ static int grow_file(int fd, int64_t length)
 	return pwrite(fd, "", 1, length - 1) == 1 ? 0 : -errno;
 }
 
+static int seal_file(int fd)
+{
+	return fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0 ? 0 : -errno;
+}
+
+static bool seals_size(const ucontext_t *context)
+{
+	return machine_argument(context, 1) == F_ADD_SEALS &&
+		machine_argument(context, 2) == (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW);
+}
+
 static void on_trap(int number, siginfo_t *info, void *data)
 {
 	ucontext_t *context = data;
 	int saved_errno = errno;
 	int64_t result = -ENOSYS;
+	int fd = (int)machine_argument(context, 0);
 	if (info->si_syscall == SYS_ftruncate)
-		result = grow_file(
-			(int)machine_argument(context, 0), (int64_t)machine_argument(context, 1));
+		result = grow_file(fd, (int64_t)machine_argument(context, 1));
+	else if (info->si_syscall == SYS_fcntl && seals_size(context))
+		result = seal_file(fd);
 	if (result == -ENOSYS || result == -EPERM)
 		tell(info->si_syscall);
 	machine_set_result(context, result);

@@ -50,6 +50,7 @@ extern const struct sandbox_policy sandbox_launcher;
 extern const struct sandbox_policy sandbox_device;
 extern const struct sandbox_policy sandbox_virgl;
 extern const struct sandbox_policy sandbox_null;
+extern const struct sandbox_policy sandbox_venus;
 
 struct sandbox {
 	const struct sandbox_policy *policy;
@@ -81,6 +82,9 @@ struct sandbox_place {
 /* The render node (by its descriptor and, if known, its path) and what its driver needs beside it: at most
  * SANDBOX_NODE_PLACES. node -1: none. Returns how many. */
 size_t sandbox_node_places(int node, const char *path, struct sandbox_place *places);
+
+/* The file that starts programs with shared libraries; NULL: none does. */
+const char *sandbox_interpreter(void);
 
 /* Nothing is in force yet. policy is one of those above. */
 void sandbox_init(

@@ -16,6 +16,7 @@ struct request {
 	struct list link; /* backend_channel::waiting or ::finished */
 	struct vhost_user_header header;
 	int fd; /* owned; -1: none */
+	bool patient;
 	backend_channel_fn done;
 	void *data;
 	int status; /* once finished */
@@ -82,7 +83,8 @@ static void send_waiting(struct backend_channel *channel)
 			continue;
 		}
 		channel->awaiting = true;
-		loop_timer_arm(channel->patience, BACKEND_CHANNEL_REPLY_MS);
+		if (!request->patient)
+			loop_timer_arm(channel->patience, BACKEND_CHANNEL_REPLY_MS);
 	}
 }
 
@@ -215,26 +217,26 @@ static struct request *request_create(
 	return request;
 }
 
-int backend_channel_request(struct backend_channel *channel,
-	enum vhost_user_backend_request request, const void *payload, size_t size, int fd,
-	backend_channel_fn done, void *data)
+int backend_channel_request(
+	struct backend_channel *channel, const struct backend_channel_args *args)
 {
-	assert(size <= VHOST_USER_MAX_PAYLOAD);
+	assert(args->size <= VHOST_USER_MAX_PAYLOAD);
 	if (!channel->connection)
 		return -ENOTCONN;
 	if (channel->owed)
 		return -EBUSY;
-	bool answered = channel->reply_ack && done;
+	bool answered = channel->reply_ack && args->done;
 	const struct vhost_user_header header = {
-		.request = request,
+		.request = args->request,
 		.flags = VHOST_USER_VERSION | (answered ? VHOST_USER_NEED_REPLY_MASK : 0),
-		.size = (uint32_t)size,
+		.size = (uint32_t)args->size,
 	};
-	struct request *new = request_create(&header, payload, fd);
+	struct request *new = request_create(&header, args->payload, args->fd);
 	if (!new)
 		return -ENOMEM;
-	new->done = done;
-	new->data = data;
+	new->patient = args->patient;
+	new->done = args->done;
+	new->data = args->data;
 	list_append(&channel->waiting, &new->link);
 	send_waiting(channel);
 	return 0;

@@ -15,7 +15,8 @@
 struct loop;
 struct backend_channel;
 
-#define BACKEND_CHANNEL_REPLY_MS 500u /* how long an answer may take */
+#define BACKEND_CHANNEL_REPLY_MS                                                                   \
+	500u /* how long an answer may take that is not waited for patiently */
 
 /* status: 0 when the VMM said 0, -EIO when it refused, -ECONNRESET when the channel closed first,
  * -ETIMEDOUT when there is no answer yet, or it was not sent because of that */
@@ -27,9 +28,17 @@ struct backend_channel *backend_channel_create(struct loop *loop, int sock, bool
 /* Open requests end with -ECONNRESET, before this returns. NULL is fine. */
 void backend_channel_destroy(struct backend_channel *channel);
 
-/* Sends a request; fd (-1: none) stays the caller's, it is duplicated. done (may be NULL) is called
- * exactly once, never inside this call. Returns 0, -ENOTCONN after the channel closed, -EBUSY while an
- * answer is overdue, -ENOMEM. */
-int backend_channel_request(struct backend_channel *channel,
-	enum vhost_user_backend_request request, const void *payload, size_t size, int fd,
-	backend_channel_fn done, void *data);
+struct backend_channel_args {
+	enum vhost_user_backend_request request;
+	const void *payload; /* size bytes */
+	size_t size;
+	int fd; /* -1: none; stays the caller's, it is duplicated */
+	bool patient; /* its answer may take as long as the VMM likes */
+	backend_channel_fn done; /* may be NULL: nobody wants to know */
+	void *data;
+};
+
+/* Sends a request. done is called exactly once, never inside this call. Returns 0, -ENOTCONN after the
+ * channel closed, -EBUSY while an answer is overdue, -ENOMEM. */
+int backend_channel_request(
+	struct backend_channel *channel, const struct backend_channel_args *args);

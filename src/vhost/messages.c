@@ -387,6 +387,16 @@ static int get_shared_object(struct vhost_session *session, struct vhost_message
 	return HANDLED;
 }
 
+static int get_shmem_config(struct vhost_session *session, struct vhost_message *message)
+{
+	struct vhost_user_shmem_config config = { 0 };
+	session->impl->shared_memory(session->device, config.sizes);
+	for (size_t i = 0; i < ARRAY_SIZE(config.sizes); i++)
+		config.nregions += config.sizes[i] > 0;
+	vhost_session_reply(session, VHOST_USER_GET_SHMEM_CONFIG, &config, sizeof(config));
+	return HANDLED;
+}
+
 static int gpu_set_socket(struct vhost_session *session, struct vhost_message *message)
 {
 	if (!is_socket(message->fds[0]))
@@ -431,6 +441,7 @@ static int reset_device(struct vhost_session *session, struct vhost_message *mes
 #define F_SLOTS   VHOST_BIT(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS)
 #define F_STATE   VHOST_BIT(VHOST_USER_PROTOCOL_F_DEVICE_STATE)
 #define F_SHARED  VHOST_BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT)
+#define F_SHMEM   VHOST_BIT(VHOST_USER_PROTOCOL_F_SHMEM)
 
 #define ROW(request, ...) [VHOST_USER_##request] = { #request, __VA_ARGS__ }
 
@@ -471,6 +482,7 @@ static const struct vhost_message_spec specs[VHOST_USER_REQUEST_MAX] = {
 	ROW(CHECK_DEVICE_STATE,    EMPTY,       NO_FD,  F_STATE,   REPLY_OWN,
 		vhost_handle_check_device_state),
 	ROW(GET_SHARED_OBJECT,     UUID,        NO_FD,  F_SHARED,  REPLY_OWN,  get_shared_object),
+	ROW(GET_SHMEM_CONFIG,      EMPTY,       NO_FD,  F_SHMEM,   REPLY_OWN,  get_shmem_config),
 };
 /* clang-format on */
 

@@ -181,8 +181,11 @@ int vhost_session_config_changed(struct vhost_session *session)
 	uint64_t config = session->protocol_features & VHOST_BIT(VHOST_USER_PROTOCOL_F_CONFIG);
 	if (!session->channel || !config)
 		return -ENOTCONN;
-	return backend_channel_request(
-		session->channel, VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, NULL, 0, -1, NULL, NULL);
+	const struct backend_channel_args args = {
+		.request = VHOST_USER_BACKEND_CONFIG_CHANGE_MSG,
+		.fd = -1,
+	};
+	return backend_channel_request(session->channel, &args);
 }
 
 uint64_t vhost_session_protocol_features(const struct vhost_session *session)

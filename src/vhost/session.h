@@ -107,6 +107,9 @@ struct vhost_device_impl {
 	/* GET_SHARED_OBJECT: a descriptor of what the device shares under this UUID, which stays
 	 * the device's, or -ENOENT. Required of devices that offer SHARED_OBJECT. */
 	int (*shared_object)(void *device, const uint8_t uuid[16]);
+	/* GET_SHMEM_CONFIG: writes the size in bytes of each shared memory region that the device has,
+	 * by its id; the others are 0. Required of devices that offer SHMEM. */
+	void (*shared_memory)(void *device, uint64_t sizes[VHOST_USER_MAX_SHMEMS]);
 	/* Device reset (RESET_DEVICE, or a restart that shows one took place): all state of the
 	 * guest is dropped; features, memory and GPU socket stay in force until they are set
 	 * again. No request is in flight then. */

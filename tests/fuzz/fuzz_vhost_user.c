@@ -349,12 +349,17 @@ static void ask_vmm(void)
 		return;
 	bool config = fuzz_bit(&vmm.input);
 	struct backend_channel *channel = vhost_session_backend_channel(rig.session);
+	const struct backend_channel_args args = {
+		.request = VHOST_USER_BACKEND_SHARED_OBJECT_ADD,
+		.payload = uuid,
+		.size = sizeof(uuid) - 1,
+		.fd = fuzz_bit(&vmm.input) ? rig.memory_fd : -1,
+		.done = request_done,
+		.data = &open_requests,
+	};
 	if (config)
 		vhost_session_config_changed(rig.session);
-	else if (channel &&
-		backend_channel_request(channel, VHOST_USER_BACKEND_SHARED_OBJECT_ADD, uuid,
-			sizeof(uuid) - 1, fuzz_bit(&vmm.input) ? rig.memory_fd : -1, request_done,
-			&open_requests) == 0)
+	else if (channel && backend_channel_request(channel, &args) == 0)
 		open_requests++;
 }
 

@@ -67,7 +67,11 @@ static struct renderer *create(struct loop *loop, struct host_options *options,
 	const struct renderer_events *events, void *events_data)
 {
 	const struct virgl_args args = {
-		.loop = loop, .render_node = -1, .events = events, .events_data = events_data
+		.loop = loop,
+		.render_node = -1,
+		.server = -1,
+		.events = events,
+		.events_data = events_data,
 	};
 	return virgl_renderer_create(&args);
 }

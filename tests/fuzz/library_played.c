@@ -28,6 +28,7 @@ static struct {
 	int poll_fd;
 	struct {
 		uint32_t context;
+		uint32_t ring;
 		uint64_t id;
 	} fences[MOST_FENCES];
 	uint32_t fence_count;
@@ -70,6 +71,11 @@ bool library_has_node(const struct library *library)
 	return fuzz_bit(device_side_input());
 }
 
+bool library_has_vulkan(const struct library *library)
+{
+	return true;
+}
+
 int library_poll_fd(void)
 {
 	return played.poll_fd;
@@ -83,14 +89,16 @@ void library_poll(void)
 		fd_eventfd_drain(played.poll_fd);
 	while (played.fence_count > keep) {
 		uint32_t context = played.fences[0].context;
+		uint32_t ring = played.fences[0].ring;
 		uint64_t id = played.fences[0].id;
 		memmove(played.fences, played.fences + 1,
 			--played.fence_count * sizeof(played.fences[0]));
-		played.args.fence_done(played.args.data, context, context ? id : (uint32_t)id);
+		played.args.fence_done(
+			played.args.data, context, ring, context ? id : (uint32_t)id);
 	}
 }
 
-int library_fence(uint32_t context, uint64_t id)
+int library_fence(uint32_t context, uint32_t ring, uint64_t id)
 {
 	int error = outcome();
 	if (error)
@@ -98,6 +106,7 @@ int library_fence(uint32_t context, uint64_t id)
 	if (played.fence_count == MOST_FENCES)
 		return -ENOMEM;
 	played.fences[played.fence_count].context = context;
+	played.fences[played.fence_count].ring = ring;
 	played.fences[played.fence_count++].id = id;
 	if (played.poll_fd >= 0)
 		fd_eventfd_signal(played.poll_fd);
@@ -183,6 +192,19 @@ int library_blob_create(
 	const struct renderer_blob_args *args, const struct iovec *pieces, uint32_t count)
 {
 	return library_resource_attach(args->id, (struct iovec *)(uintptr_t)pieces, count);
+}
+
+int library_host_blob_create(const struct renderer_blob_args *args, uint32_t context)
+{
+	return outcome();
+}
+
+int library_blob_export(uint32_t resource, uint32_t *ret_map_info, bool *ret_opaque)
+{
+	int error = outcome();
+	*ret_map_info = 1;
+	*ret_opaque = fuzz_bit(device_side_input());
+	return error ? error : memfd_create("blob", MFD_CLOEXEC);
 }
 
 void library_resource_unref(uint32_t resource)

@@ -129,7 +129,11 @@ static struct renderer *start_program(struct fixture *f, const char *program, in
 
 static struct renderer *start_here(struct fixture *f, int render_node)
 {
-	const struct virgl_args args = { .loop = f->loop, .render_node = render_node };
+	const struct virgl_args args = {
+		.loop = f->loop,
+		.render_node = render_node,
+		.server = -1,
+	};
 	return virgl_renderer_create(&args);
 }
 

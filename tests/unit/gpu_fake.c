@@ -87,7 +87,9 @@ static void finish_op(struct fake *fake, struct fake_op *op, int status)
 		reply.image = export_image(fake, op->resource);
 		status = reply.image ? 0 : -ENOMEM;
 	}
-	call->done(call, status, reply.image ? &reply : NULL);
+	if (status == 0 && op->type == FAKE_RESOURCE_CREATE_BLOB && op->blob_args.host)
+		reply.memory = fake->memory;
+	call->done(call, status, reply.image || reply.memory ? &reply : NULL);
 	image_unref(reply.image);
 }
 

@@ -24,7 +24,15 @@ static void device_set_features(void *data, uint64_t features)
 
 static uint64_t device_protocol_features(void *data)
 {
-	return rig.shares ? VHOST_BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT) : 0;
+	return rig.shares ? VHOST_BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT) |
+			VHOST_BIT(VHOST_USER_PROTOCOL_F_SHMEM)
+			  : 0;
+}
+
+static void device_shared_memory(void *data, uint64_t sizes[VHOST_USER_MAX_SHMEMS])
+{
+	sizes[1] = RIG_SHARED_MEMORY;
+	sizes[255] = 2 * RIG_SHARED_MEMORY;
 }
 
 static void device_read_config(void *data, uint8_t *config)
@@ -143,6 +151,7 @@ static const struct vhost_device_impl impl = {
 	.memory_changed = device_memory_changed,
 	.set_gpu_socket = device_set_gpu_socket,
 	.shared_object = device_shared_object,
+	.shared_memory = device_shared_memory,
 	.reset = device_reset,
 	.closed = device_closed,
 };

@@ -23,6 +23,8 @@
 #define RIG_FEATURES UINT64_C(7) /* of the device */
 #define RIG_UUID     "sixteen letters!" /* what it shares */
 
+#define RIG_SHARED_MEMORY (UINT64_C(1) << 30) /* of region 1, and twice as much of region 255 */
+
 /* What was said and done to the device. */
 struct rig_device {
 	uint64_t features;

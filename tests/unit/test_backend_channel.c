@@ -54,9 +54,12 @@ static void done(void *data, int status)
 	struct outcome *outcome = data;
 	outcome->status = status;
 	outcome->calls++;
+	const struct backend_channel_args args = {
+		.request = VHOST_USER_BACKEND_CONFIG_CHANGE_MSG,
+		.fd = -1,
+	};
 	if (outcome->again)
-		at.again_status = backend_channel_request(
-			at.channel, VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, NULL, 0, -1, NULL, NULL);
+		at.again_status = backend_channel_request(at.channel, &args);
 	if (outcome->destroy) {
 		backend_channel_destroy(at.channel);
 		at.channel = NULL;
@@ -66,9 +69,16 @@ static void done(void *data, int status)
 static int map_blob(struct outcome *outcome, uint64_t offset, int fd)
 {
 	const struct vhost_user_mmap map = { .shm_offset = offset, .length = 4096 };
+	const struct backend_channel_args args = {
+		.request = VHOST_USER_BACKEND_SHMEM_MAP,
+		.payload = &map,
+		.size = sizeof(map),
+		.fd = fd,
+		.done = done,
+		.data = outcome,
+	};
 	outcome->status = PENDING;
-	return backend_channel_request(
-		at.channel, VHOST_USER_BACKEND_SHMEM_MAP, &map, sizeof(map), fd, done, outcome);
+	return backend_channel_request(at.channel, &args);
 }
 
 static void answer(uint32_t request, uint64_t value)
@@ -132,10 +142,13 @@ static void asks_for_an_answer_only_when_it_gets_one(void)
 		for (int with_done = 0; with_done < 2; with_done++) {
 			setup(reply_ack);
 			struct outcome outcome = { 0 };
-			CHECK_INT(backend_channel_request(at.channel,
-					  VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, NULL, 0, -1,
-					  with_done ? done : NULL, &outcome),
-				0);
+			const struct backend_channel_args args = {
+				.request = VHOST_USER_BACKEND_CONFIG_CHANGE_MSG,
+				.fd = -1,
+				.done = with_done ? done : NULL,
+				.data = &outcome,
+			};
+			CHECK_INT(backend_channel_request(at.channel, &args), 0);
 			CHECK_INT(outcome.calls, 0); /* never inside the call */
 			struct peer_message message;
 			CHECK(peer_receive(at.peer, &message));

@@ -106,7 +106,6 @@ static void judges_creation(void)
 		uint64_t size;
 	} wrong[] = {
 		{ 0, 0, 1, SIZE },
-		{ VIRTIO_GPU_BLOB_MEM_HOST3D, 0, 0, SIZE },
 		{ VIRTIO_GPU_BLOB_MEM_HOST3D_GUEST, 0, 1, SIZE },
 		{ 4, 0, 1, SIZE },
 		{ 9, 0, 1, SIZE },

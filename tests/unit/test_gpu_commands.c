@@ -102,7 +102,7 @@ static void refuses_unknown_types(void)
 		}
 		CHECK_INT(gpu_rig_do(&rig, &header, sizeof(header)), VIRTIO_GPU_RESP_ERR_UNSPEC);
 	}
-	CHECK_INT(known, 24);
+	CHECK_INT(known, 26);
 	struct virtio_gpu_ctrl_hdr header = { .type = UINT32_MAX };
 	CHECK_INT(gpu_rig_do(&rig, &header, sizeof(header)), VIRTIO_GPU_RESP_ERR_UNSPEC);
 	gpu_rig_finish(&rig);

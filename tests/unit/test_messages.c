@@ -61,6 +61,7 @@ static const struct sample samples[] = {
 	{ VHOST_USER_SET_DEVICE_STATE_FD, 8, { PAIR(0, 0) }, FILE_FD, 8 },
 	{ VHOST_USER_CHECK_DEVICE_STATE, 0, { 0 }, NO_FD, 8 },
 	{ VHOST_USER_GET_SHARED_OBJECT, 16, { 1, 2 }, NO_FD, BARE },
+	{ VHOST_USER_GET_SHMEM_CONFIG, 0, { 0 }, NO_FD, sizeof(struct vhost_user_shmem_config) },
 };
 
 static int make_fd(enum kind kind)
@@ -134,7 +135,7 @@ static void acknowledges_every_request(void)
 		const struct sample *sample = &samples[i];
 		setup();
 		send_sample(sample, VHOST_USER_NEED_REPLY_MASK, sample->size, sample->fd != NO_FD);
-		uint64_t status[3] = { 0 };
+		uint64_t status[VHOST_USER_MAX_PAYLOAD / sizeof(uint64_t)] = { 0 };
 		rig_answer(sample->request, status, sample->answer ? own_size(sample) : 8);
 		if (!sample->answer)
 			CHECK_INT(status[0], 0);
@@ -209,7 +210,7 @@ static void refuses_what_was_not_negotiated(void)
 	static const uint32_t requests[] = { VHOST_USER_GET_QUEUE_NUM,
 		VHOST_USER_SET_BACKEND_REQ_FD, VHOST_USER_GET_CONFIG, VHOST_USER_SET_CONFIG,
 		VHOST_USER_RESET_DEVICE, VHOST_USER_GET_MAX_MEM_SLOTS, VHOST_USER_ADD_MEM_REG,
-		VHOST_USER_REM_MEM_REG, VHOST_USER_GET_SHARED_OBJECT };
+		VHOST_USER_REM_MEM_REG, VHOST_USER_GET_SHARED_OBJECT, VHOST_USER_GET_SHMEM_CONFIG };
 	for (size_t i = 0; i < ARRAY_SIZE(samples); i++) {
 		for (size_t j = 0; j < ARRAY_SIZE(requests); j++) {
 			if (samples[i].request != requests[j])
@@ -247,6 +248,21 @@ static void refuses_unknown_requests(void)
 	int log = rig_log_begin();
 	rig_send(UINT32_MAX, NULL, 0);
 	rig_log_check(log, "unknown request: number 4294967295");
+	rig_teardown();
+}
+
+static void tells_of_shared_memory(void)
+{
+	struct vhost_user_shmem_config config;
+	setup();
+	rig_send(VHOST_USER_GET_SHMEM_CONFIG, NULL, 0);
+	rig_answer(VHOST_USER_GET_SHMEM_CONFIG, &config, sizeof(config));
+	CHECK_INT(config.nregions, 2);
+	for (uint32_t i = 0; i < VHOST_USER_MAX_SHMEMS; i++)
+		CHECK_INT(config.sizes[i],
+			i == 1             ? RIG_SHARED_MEMORY
+				: i == 255 ? 2 * RIG_SHARED_MEMORY
+					   : 0);
 	rig_teardown();
 }
 
@@ -458,6 +474,7 @@ int main(int argc, char **argv)
 		TEST_CASE(refuses_answers),
 		TEST_CASE(refuses_what_was_not_negotiated),
 		TEST_CASE(refuses_unknown_requests),
+		TEST_CASE(tells_of_shared_memory),
 		TEST_CASE(refuses_wrong_contents),
 		TEST_CASE(refuses_wrong_regions),
 		TEST_CASE(takes_transport_features_it_did_not_offer),

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The server of Vulkan for guests: finds out what the drivers can do, says so, and becomes virglrenderer's
+ * render server, which starts a process for each context. What holds for this process holds for those: they
+ * are started by it, after the sandbox is sealed.
+ *
+ * The server, and its starting them:
+ *
+ * #syscalls venus: execve arch_prctl set_tid_address pread64 clone:process wait4 waitid kill
+ *	signalfd4 socketpair poll ppoll getsockopt:socket-type
+ *
+ * What libraries and drivers ask of the kernel when they run. Their threads:
+ *
+ * #syscalls venus: clone:thread exit futex futex_waitv set_robust_list rseq rt_sigaction
+ *	sigaltstack sched_yield sched_getaffinity
+ *	prctl:name prctl:vma-name getpid gettid getcpu membarrier
+ *
+ * Memory, and machine code that is made as it is needed:
+ *
+ * #syscalls venus: mmap:write-or-exec mprotect:write-or-exec madvise mincore
+ *
+ * Files, of which there are few:
+ *
+ * #syscalls venus: open:existing openat:existing-at stat newfstatat statx fstatfs statfs access faccessat faccessat2
+ *	readlink readlinkat getdents64 lseek readv getcwd
+ *
+ * The GPU, buffers and fences to share, memory files:
+ *
+ * #syscalls venus: ioctl:drm ioctl:dma-buf ioctl:udmabuf ioctl:sync-file ioctl:nvidia ioctl:descriptor
+ *	memfd_create ftruncate fallocate pwrite64 fcntl:seal-size fcntl:get-seals fcntl:dup fcntl:flags fcntl:same dup dup3
+ *	kcmp eventfd2
+ *
+ * Questions, and time:
+ *
+ * #syscalls venus: uname sysinfo getrandom getuid geteuid getgid getegid getppid prlimit64:read getrlimit
+ *	getrusage times clock_getres clock_nanosleep nanosleep gettimeofday
+ *
+ * #syscalls-killed venus: fork vfork capset connect bind listen accept accept4 seccomp
+ *	landlock_create_ruleset landlock_add_rule landlock_restrict_self
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "probe.h"
+#include "sandbox/sandbox.h"
+#include "util/fd.h"
+#include "util/log.h"
+
+#define EXIT_USAGE 2
+
+/* Where the descriptors are that the launcher gives (process.c). */
+enum {
+	SOCKET = 3,
+	RENDER_NODE = 4,
+};
+
+struct options {
+	const char *server; /* the path of virglrenderer's */
+	bool has_node;
+	enum log_level level;
+	enum sandbox_mode sandbox;
+};
+
+static bool parse_option(int option, const char *value, struct options *options)
+{
+	switch (option) {
+	case 'e':
+		options->server = value;
+		return value[0] == '/';
+	case 'r':
+		options->has_node = true;
+		return true;
+	case 'b':
+		return sandbox_mode_parse(value, &options->sandbox) == 0;
+	case 'd':
+		return log_level_parse(value, &options->level) == 0;
+	default:
+		return false;
+	}
+}
+
+static bool parse(int argc, char **argv, struct options *options)
+{
+	static const struct option longs[] = {
+		{ "exec", required_argument, NULL, 'e' },
+		{ "render-node", no_argument, NULL, 'r' },
+		{ "debug", required_argument, NULL, 'd' },
+		{ "sandbox", required_argument, NULL, 'b' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option;
+	bool good = true;
+	opterr = 0;
+	while (good && (option = getopt_long(argc, argv, "", longs, NULL)) != -1)
+		good = parse_option(option, optarg, options);
+	return good && optind == argc && options->server;
+}
+
+static void set_up_process(void)
+{
+	prctl(PR_SET_NAME, "render-venus");
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static int confine(struct sandbox *sandbox, const struct options *options)
+{
+	struct sandbox_place places[SANDBOX_NODE_PLACES + 2];
+	size_t count = sandbox_node_places(options->has_node ? RENDER_NODE : -1, NULL, places);
+	places[count++] = (struct sandbox_place){ SANDBOX_EXECUTE, options->server, -1 };
+	places[count++] = (struct sandbox_place){ SANDBOX_EXECUTE, sandbox_interpreter(), -1 };
+	sandbox_init(sandbox, &sandbox_venus, options->sandbox);
+	int error = sandbox_early(sandbox, NULL);
+	return error ? error : sandbox_files(sandbox, places, count);
+}
+
+/* Whatever a guest does wrong makes the server say so, as often as the guest likes. */
+static void silence(const struct options *options)
+{
+	int null = options->level < LOG_DEBUG ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
+	if (null >= 0) {
+		dup2(null, STDOUT_FILENO);
+		dup2(null, STDERR_FILENO);
+		close(null);
+	}
+}
+
+static int become_server(struct sandbox *sandbox, const struct options *options)
+{
+	char name[] = "virgl_render_server", option[] = "--socket-fd", number[] = "3";
+	char *argv[] = { name, option, number, NULL };
+	silence(options);
+	if (sandbox_seal(sandbox) < 0)
+		return EXIT_FAILURE;
+	execv(options->server, argv);
+	return EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = { .level = LOG_INFO };
+	struct sandbox sandbox;
+	struct venus_report report;
+	if (!parse(argc, argv, &options)) {
+		fprintf(stderr,
+			"usage: %s --exec PATH [--render-node] [--debug LEVEL] [--sandbox MODE]\n"
+			"This program is started by virtiogpud.\n",
+			argc > 0 ? argv[0] : "virtiogpud-render-venus");
+		return EXIT_USAGE;
+	}
+	/* Compiled shaders, which guests choose, would go to the home folder of whoever starts this. */
+	if (!getenv("MESA_SHADER_CACHE_DIR"))
+		setenv("MESA_SHADER_CACHE_DISABLE", "true", 0);
+	log_init("render-venus", options.level);
+	set_up_process();
+	if (confine(&sandbox, &options) < 0)
+		return EXIT_FAILURE;
+	venus_probe(&report);
+	if (options.has_node)
+		close(RENDER_NODE);
+	int error = fd_send_packet(SOCKET, &report, sizeof(report), NULL, 0);
+	if (error || report.status < 0)
+		return error ? EXIT_FAILURE : EXIT_SUCCESS;
+	return become_server(&sandbox, &options);
+}
