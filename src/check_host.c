@@ -64,8 +64,10 @@ static void report_trial(const struct trial *trial, const struct renderer *rende
 	if (trial->ready) {
 		printf("renderer %s: works (capability sets: ", name);
 		print_capsets(renderer);
-		printf("); pictures leave it %s\n",
-			renderer->can_export ? "as dma-bufs, without a copy" : "by copying");
+		printf("); pictures leave it %s; memory of it %s\n",
+			renderer->can_export ? "as dma-bufs, without a copy" : "by copying",
+			renderer->can_map ? "can be mapped into guests"
+					  : "cannot be mapped into guests");
 	} else if (trial->lost) {
 		printf("renderer %s: does not work: it ended at start (see above)\n", name);
 	} else {
@@ -91,9 +93,10 @@ static bool try_renderer(
 		return false;
 	struct trial trial = { .type = program->type, .loop = loop };
 	start->sock = ends[1];
-	pid_t pid = process_start_renderer(program, start);
+	struct process_pids pids;
+	int error = process_start_renderer(program, start, &pids);
 	fd_close(&ends[1]);
-	if (pid < 0) {
+	if (error < 0) {
 		fd_close(&ends[0]);
 		printf("renderer %s: does not work: its program cannot be started\n",
 			program->type->name);
@@ -114,8 +117,10 @@ static bool try_renderer(
 		report_trial(&trial, renderer);
 	}
 	renderer_destroy(renderer);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	process_kill(&pids);
+	waitpid(pids.renderer, NULL, 0);
+	if (pids.server > 0)
+		waitpid(pids.server, NULL, 0);
 	return trial.ready;
 }
 
@@ -200,6 +205,7 @@ int check_host_run(const struct config *config)
 		return EXIT_FAILED;
 	struct process_args start = {
 		.render_node = render_node,
+		.capsets = config->capset_mask,
 		.log_level = config->log_level,
 		.sandbox = &sandbox,
 	};

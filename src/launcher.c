@@ -51,8 +51,7 @@ struct launcher {
 	bool device_ready, session_open;
 
 	struct supplies supplies;
-	pid_t renderers[GPU_MAX_RENDERERS]; /* 0: none */
-	pid_t servers[GPU_MAX_RENDERERS]; /* beside them; 0: none */
+	struct process_pids renderers[GPU_MAX_RENDERERS];
 	struct process_program programs[GPU_MAX_RENDERERS];
 };
 
@@ -62,57 +61,24 @@ static int send_device(struct launcher *launcher, enum control_type type, int fd
 	return fd_send_packet(launcher->control, &packet, sizeof(packet), &fd, 1);
 }
 
-static void kill_old(pid_t pid)
-{
-	if (pid > 0)
-		kill(pid, SIGKILL);
-}
-
-/* The program beside a renderer, if it needs one for what may be offered. Returns the renderer's end of the
- * socket between them, or -1. */
-static int start_server(struct launcher *launcher, uint32_t index)
-{
-	const struct process_program *program = &launcher->programs[index];
-	int ends[2];
-	if (!program->server_path[0] ||
-		!(program->type->server_capsets & launcher->config->capset_mask) ||
-		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-		return -1;
-	const struct process_args args = {
-		.server = ends[1],
-		.render_node = launcher->render_node,
-		.log_level = launcher->config->log_level,
-		.sandbox = &launcher->sandbox,
-	};
-	pid_t pid = process_start_server(program, &args);
-	launcher->servers[index] = pid > 0 ? pid : 0;
-	fd_close(&ends[1]);
-	if (pid < 0)
-		fd_close(&ends[0]);
-	return ends[0];
-}
-
 static void start_renderer(struct launcher *launcher, uint32_t index)
 {
+	struct process_pids *pids = &launcher->renderers[index];
 	_cleanup_fd_ int spare = supplies_take(&launcher->supplies, index);
 	if (spare < 0)
 		return;
-	kill_old(launcher->renderers[index]);
-	kill_old(launcher->servers[index]);
-	_cleanup_fd_ int server = start_server(launcher, index);
+	process_kill(pids);
 	/* The device sees the other end close when there is no process to hold it. */
 	const struct process_args args = {
 		.sock = spare,
-		.server = server,
 		.render_node = launcher->render_node,
+		.capsets = launcher->config->capset_mask,
 		.log_level = launcher->config->log_level,
 		.sandbox = &launcher->sandbox,
 	};
-	pid_t pid = process_start_renderer(&launcher->programs[index], &args);
-	launcher->renderers[index] = pid > 0 ? pid : 0;
-	if (pid > 0)
-		log_debug(
-			"renderer %s is process %d", launcher->config->renderers[index], (int)pid);
+	if (process_start_renderer(&launcher->programs[index], &args, pids) == 0)
+		log_debug("renderer %s is process %d", launcher->config->renderers[index],
+			(int)pids->renderer);
 	supplies_renew(&launcher->supplies, index);
 }
 
@@ -302,10 +268,11 @@ static void child_event(void *data)
 		if (pid == launcher->device_pid)
 			device_died(launcher, status);
 		for (uint32_t i = 0; i < launcher->config->renderer_count; i++) {
-			if (launcher->renderers[i] == pid)
-				renderer_died(launcher, i, &launcher->renderers[i], status);
-			if (launcher->servers[i] == pid)
-				renderer_died(launcher, i, &launcher->servers[i], status);
+			struct process_pids *pids = &launcher->renderers[i];
+			if (pids->renderer == pid)
+				renderer_died(launcher, i, &pids->renderer, status);
+			if (pids->server == pid)
+				renderer_died(launcher, i, &pids->server, status);
 		}
 	}
 }
@@ -462,8 +429,8 @@ static void finish(struct launcher *launcher)
 {
 	end_child(launcher->device_pid);
 	for (uint32_t i = 0; i < GPU_MAX_RENDERERS; i++) {
-		end_child(launcher->renderers[i]);
-		end_child(launcher->servers[i]);
+		end_child(launcher->renderers[i].renderer);
+		end_child(launcher->renderers[i].server);
 	}
 	supplies_finish(&launcher->supplies);
 	loop_source_destroy(launcher->control_source);

@@ -18,10 +18,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "util/checked.h"
+#include "util/fd.h"
 
 enum {
 	CHILD_SOCKET = 3,
@@ -137,18 +139,14 @@ static const char *level_name(enum log_level level)
 	return levels[level];
 }
 
-/* The arguments that are there only sometimes come last. */
-pid_t process_start_renderer(const struct process_program *program, const struct process_args *args)
+/* server: this program's end of the socket between the two; -1: none. The arguments that are there only
+ * sometimes come last. */
+static pid_t start_renderer(
+	const struct process_program *program, const struct process_args *args, int server)
 {
 	const struct renderer_type *type = program->type;
-	if (!program->path[0]) {
-		log_error("renderer %s: %s is not in %s; install it, or leave it out with "
-			  "--renderer",
-			type->name, type->program, VIRTIOGPUD_LIBEXECDIR);
-		return -ENOENT;
-	}
 	const int node = type->render_node ? args->render_node : -1;
-	const int fds[CHILD_DESCRIPTORS] = { args->sock, node, args->server };
+	const int fds[CHILD_DESCRIPTORS] = { args->sock, node, server };
 	const char *argv[ARGUMENTS_MAX] = { type->program, "--fd", "3", "--name", type->name,
 		"--debug", level_name(args->log_level), "--sandbox",
 		sandbox_mode_name(args->sandbox->mode) };
@@ -157,30 +155,72 @@ pid_t process_start_renderer(const struct process_program *program, const struct
 		argv[count++] = "--render-node-fd";
 		argv[count++] = "4";
 	}
-	if (args->server >= 0) {
+	if (server >= 0) {
 		argv[count++] = "--server-fd";
 		argv[count++] = "5";
 	}
-	pid_t pid = start(args->sandbox, program->path, argv, fds);
-	if (pid < 0)
-		log_error("renderer %s: cannot start a process: %s", type->name, strerror(-pid));
-	return pid;
+	return start(args->sandbox, program->path, argv, fds);
 }
 
-pid_t process_start_server(const struct process_program *program, const struct process_args *args)
+static pid_t start_server(
+	const struct process_program *program, const struct process_args *args, int sock)
 {
-	if (!program->server_path[0])
-		return -ENOENT;
-	const int fds[CHILD_DESCRIPTORS] = { args->server, args->render_node, -1 };
+	const int fds[CHILD_DESCRIPTORS] = { sock, args->render_node, -1 };
 	const char *argv[ARGUMENTS_MAX] = { program->type->server, "--exec", program->render_server,
 		"--debug", level_name(args->log_level), "--sandbox",
 		sandbox_mode_name(args->sandbox->mode),
 		args->render_node >= 0 ? "--render-node" : NULL };
-	pid_t pid = start(args->sandbox, program->server_path, argv, fds);
-	if (pid < 0)
+	return start(args->sandbox, program->server_path, argv, fds);
+}
+
+/* Returns the renderer's end of the socket between the two; -1: it goes without. */
+static int add_server(const struct process_program *program, const struct process_args *args,
+	struct process_pids *pids)
+{
+	int ends[2];
+	if (!program->server_path[0] || !(program->type->server_capsets & args->capsets))
+		return -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return -1;
+	pid_t pid = start_server(program, args, ends[1]);
+	fd_close(&ends[1]);
+	if (pid < 0) {
 		log_error("renderer %s: cannot start its server: %s", program->type->name,
 			strerror(-pid));
-	return pid;
+		fd_close(&ends[0]);
+		return -1;
+	}
+	pids->server = pid;
+	return ends[0];
+}
+
+int process_start_renderer(const struct process_program *program, const struct process_args *args,
+	struct process_pids *ret_pids)
+{
+	const struct renderer_type *type = program->type;
+	*ret_pids = (struct process_pids){ 0 };
+	if (!program->path[0]) {
+		log_error("renderer %s: %s is not in %s; install it, or leave it out with "
+			  "--renderer",
+			type->name, type->program, VIRTIOGPUD_LIBEXECDIR);
+		return -ENOENT;
+	}
+	_cleanup_fd_ int server = add_server(program, args, ret_pids);
+	pid_t pid = start_renderer(program, args, server);
+	if (pid < 0) {
+		log_error("renderer %s: cannot start a process: %s", type->name, strerror(-pid));
+		return pid;
+	}
+	ret_pids->renderer = pid;
+	return 0;
+}
+
+void process_kill(const struct process_pids *pids)
+{
+	if (pids->renderer > 0)
+		kill(pids->renderer, SIGKILL);
+	if (pids->server > 0)
+		kill(pids->server, SIGKILL);
 }
 
 void process_describe_status(int status, char *text, size_t size)

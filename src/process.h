@@ -24,18 +24,25 @@ void process_find_program(struct process_program *program, const struct renderer
 struct process_args {
 	int sock; /* to speak renderer/wire.h on; kept by the caller */
 	int render_node; /* -1: none; kept by the caller */
-	int server; /* the program's end of the socket between the two; -1: none; kept by the caller */
+	uint64_t
+		capsets; /* that may be offered: bit n, capset id n; decides whether it needs its server */
 	enum log_level log_level;
 	struct sandbox *sandbox; /* of this process */
 };
 
-/* Starts a program. The child dies with this process. Returns its pid or -errno (logged): -ENOENT when
- * the program was not found. */
-pid_t process_start_renderer(
-	const struct process_program *program, const struct process_args *args);
+/* The processes of a renderer; 0: there is none. */
+struct process_pids {
+	pid_t renderer;
+	pid_t server; /* the program beside it, at the other end of a socket */
+};
 
-/* The same for the program beside it: the server. -ENOENT (not logged) when there is none. */
-pid_t process_start_server(const struct process_program *program, const struct process_args *args);
+/* Starts a renderer, and the program it needs beside it, if that can be had. The children die with this
+ * process. 0 or -errno (logged), with *ret_pids as far as it came: -ENOENT when the renderer was not found. */
+int process_start_renderer(const struct process_program *program, const struct process_args *args,
+	struct process_pids *ret_pids);
+
+/* Kills those that there are. */
+void process_kill(const struct process_pids *pids);
 
 /* Describes a wait status: "exited with status 1", "was killed by signal 9 (Killed)". */
 void process_describe_status(int status, char *text, size_t size);

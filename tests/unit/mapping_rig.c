@@ -205,4 +205,3 @@ void mapping_map(uint32_t id, uint64_t offset, uint32_t shown)
 	mapping_say(MAP, 0);
 	CHECK_INT(mapping_answer_of(number), OK_MAP);
 }
-

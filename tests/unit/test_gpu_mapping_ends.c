@@ -139,8 +139,7 @@ static void is_left_where_it_is(void)
 		CHECK_INT(mapping_create_blob(5 + i), OK);
 		mapping_map(5 + i, i * SIZE, 1);
 	}
-	gpu_device_impl.queue_stop(
-		rig.device, &rig.queues[VIRTIO_GPU_QUEUE_CONTROL], false);
+	gpu_device_impl.queue_stop(rig.device, &rig.queues[VIRTIO_GPU_QUEUE_CONTROL], false);
 	mapping_expect_not_asked();
 	mapping_finish();
 }
