@@ -14,10 +14,11 @@ from .errors import LabError, LabTimeout
 from .lab import CHECKOUT, Guest, Qemu, build_folder
 from .picture import Picture
 from .qmp import Qmp, QmpError
+from .viewer import Viewer
 from .vm import GPU_DEVICES, VM
 from .xvfb import Xvfb
 
 __all__ = [
     "CHECKOUT", "GPU_DEVICES", "VM", "Agent", "Daemon", "DisplayPeer", "Guest", "Job", "LabError",
-    "LabTimeout", "Picture", "Qemu", "Qmp", "QmpError", "Result", "Xvfb", "accelerator", "build_folder",
+    "LabTimeout", "Picture", "Qemu", "Qmp", "QmpError", "Result", "Viewer", "Xvfb", "accelerator", "build_folder",
 ]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause
 """Pictures of screens: reading and writing PNG, and telling what is on them."""
 
+import re
 import struct
 import zlib
 from collections import Counter
@@ -56,6 +57,14 @@ class Picture:
             file.write(_PNG_SIGNATURE)
             for kind, body in ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 4)), (b"IEND", b"")):
                 file.write(struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)))
+
+    @staticmethod
+    def from_ppm(blob: bytes) -> "Picture":
+        """Reads a PPM file (P6, 8 bits a channel, without comments)."""
+        header = re.match(rb"P6\s+(\d+)\s+(\d+)\s+255\s", blob)
+        if not header:
+            raise LabError("a kind of PPM that is not read here")
+        return Picture(int(header[1]), int(header[2]), blob[header.end():])
 
     @staticmethod
     def from_xwd(blob: bytes, area: tuple[int, int, int, int] | None = None) -> "Picture":

@@ -33,14 +33,14 @@ class Process:
             raise LabError(f"there is no program {self.command[0]}")
         with open(log, "ab") as output:
             self._log_start = output.tell()
-            # setpriv, so that it ends when we are killed, turns into the program.
+            # setpriv, so that it ends when we are killed, turns into the program. Ctrl-C is for us only.
             self._popen = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "--", *self.command],
                 stdin=None if inherit_stdio else subprocess.DEVNULL,
                 stdout=None if inherit_stdio else output,
                 stderr=None if inherit_stdio else subprocess.STDOUT,
                 env={**os.environ, **(environment or {})},
-                pass_fds=tuple(pass_fds))
+                pass_fds=tuple(pass_fds), process_group=None if inherit_stdio else 0)
 
     @property
     def pid(self) -> int:

@@ -10,7 +10,9 @@ from .daemon import Daemon
 from .display_peer import DisplayPeer
 from .errors import LabError
 from .lab import Qemu
+from .viewer import Viewer
 from .vm import VM
+from .vulkan import missing_programs
 
 
 class Skip(Exception):
@@ -63,6 +65,19 @@ class Context:
     def viewer(self, daemon: Daemon, **arguments: Any) -> DisplayPeer:
         """Connects a display to a daemon that has "--display-socket={display}": see DisplayPeer."""
         return self._started.enter_context(DisplayPeer(daemon.display_path, **arguments))
+
+    def view(self, daemon: Daemon, **arguments: Any) -> Viewer:
+        """Starts virtiogpu-view for such a daemon: see Viewer."""
+        program = self.build / "viewer/virtiogpu-view"
+        if not program.exists():
+            raise Skip(f"{program} is not built")
+        return self._started.enter_context(Viewer(program, daemon, artefacts=self.artefacts, **arguments))
+
+    def need_vulkan_programs(self) -> None:
+        """The programs of tests/guest."""
+        missing = missing_programs(self.build)
+        if missing:
+            raise Skip(f"not built: {', '.join(missing)}")
 
     def vm(self, gpu: str, **arguments: Any) -> VM:
         """Starts a virtual machine: see VM. Does not wait for the guest."""

@@ -18,6 +18,7 @@ from .lab import Guest, Qemu
 from .picture import Picture
 from .process import Process, tail
 from .qmp import Qmp
+from .viewer import Viewer
 from .xvfb import Xvfb
 
 _AGENT_PORT = "org.virtiogpud.agent"
@@ -59,7 +60,7 @@ class VM:
     """
 
     def __init__(self, gpu: str = "vhost-user-gpu-pci", *, artefacts: Path, daemon: Daemon | None = None,
-                 viewer: DisplayPeer | None = None, display: str = "none", session: bool = False, pointer: bool = False, gpu_options: str = "",
+                 viewer: DisplayPeer | Viewer | None = None, display: str = "none", session: bool = False, pointer: bool = False, gpu_options: str = "",
                  kernel_args: str = "", qemu_args: Sequence[str] = (), memory_mib: int = 2048, cpus: int = 2,
                  accel: str | None = None, guest: Guest | None = None, qemu: Qemu | None = None, serial_stdio: bool = False) -> None:
         self.device = GPU_DEVICES[gpu]
