@@ -8,6 +8,7 @@ export NATIVE
 
 help:
 	@echo 'make demo         a virtual machine on virtiogpud: boots it, draws in it, saves the pictures'
+	@echo '                  DEMO=vulkan: with Vulkan; DEMO=desktop: a desktop for VNC clients, until Ctrl-C'
 	@echo 'make check        all checks and tests, as CI runs them'
 	@echo 'make check-fast   those that take seconds'
 	@echo 'make build        only build'
@@ -30,7 +31,7 @@ build:
 
 demo:
 	$(LAB) run --guest -- tools/check build
-	$(LAB) run --guest -- tools/demo $(ARGS)
+	$(LAB) run --guest -- tools/demo $(DEMO) $(ARGS)
 
 check:
 	$(LAB) run --guest --stable-qemu --proofs -- tools/check $(ARGS)
