@@ -8,9 +8,6 @@
 #include "util/log.h"
 #include "virgl.h"
 
-#define CAPSET_VIRGL  1u
-#define CAPSET_VIRGL2 2u
-
 /* Offsets in the capsets (struct virgl_caps_v2, whose beginning is virgl_caps_v1). */
 #define CAPS_GLSL_LEVEL      264u
 #define CAPS_CAPABILITY_BITS 392u
@@ -72,7 +69,7 @@ static int offer(struct virgl *virgl, uint32_t id)
 
 int virgl_capsets_init(struct virgl *virgl)
 {
-	static const uint32_t ids[] = { CAPSET_VIRGL, CAPSET_VIRGL2, CAPSET_VENUS };
+	static const uint32_t ids[] = { CAPSET_VIRGL, CAPSET_VIRGL2, CAPSET_VENUS, CAPSET_DRM };
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
 		/* The library has a size for it in any case. */
 		bool has = ids[i] != CAPSET_VENUS || library_has_vulkan(virgl->library);

@@ -48,6 +48,7 @@ static int create_context(struct virgl *virgl, const struct renderer_context_arg
 		return -ENOMEM;
 	context->id = args->id;
 	context->handle = new_handle(virgl);
+	context->opengl = args->capset == CAPSET_VIRGL || args->capset == CAPSET_VIRGL2;
 	context->vulkan = args->capset == CAPSET_VENUS;
 	for (uint32_t i = 0; i < CONTEXT_RINGS; i++)
 		list_init(&context->fences[i]);
@@ -229,7 +230,7 @@ static int submit(struct virgl *virgl, uint32_t id, const void *stream, uint32_t
 	if (!context)
 		return -ENOENT;
 	if (size == 0 || size > RENDERER_MAX_SUBMIT || size % 4 != 0 ||
-		(!context->vulkan && !virgl_stream_is_sane(virgl, stream, size)))
+		(context->opengl && !virgl_stream_is_sane(virgl, stream, size)))
 		return -EINVAL;
 	return library_submit(context->handle, stream, size);
 }

@@ -6,7 +6,7 @@
  * id of each timeline, and wakes the loop, which finishes the calls.
  *
  * An OpenGL context does its work in order, so it has one timeline: fences of all its rings are on
- * that. One of Vulkan has a timeline for each ring.
+ * that. Others have a timeline for each ring.
  *
  * The global timeline gives back the lower 32 bits of an id only: it is the next such after the
  * oldest pending one, unless that has never been given out.
@@ -234,7 +234,7 @@ void virgl_fence(struct renderer *renderer, uint32_t id, int32_t ring, struct re
 	else if (ring < 0 || ring >= (int32_t)CONTEXT_RINGS)
 		renderer_call_done(call, -EINVAL, NULL);
 	else
-		add_context_fence(virgl, context, context->vulkan ? (uint32_t)ring : 0, call);
+		add_context_fence(virgl, context, context->opengl ? 0 : (uint32_t)ring, call);
 }
 
 /* Searched anew each time: done() may add fences. */
@@ -282,7 +282,7 @@ void virgl_fences_renew(struct virgl *virgl)
 	uint32_t position = 0;
 	struct context *context;
 	while ((context = idmap_next(&virgl->handles, &position)))
-		if (!context->vulkan && !list_empty(&context->fences[0]))
+		if (context->opengl && !list_empty(&context->fences[0]))
 			add_context_fence(virgl, context, 0, NULL);
 }
 

@@ -108,12 +108,29 @@ static const struct way_spec *try_ways(struct library *library, int flags)
 	return NULL;
 }
 
+/* What the kernel's driver does for guests' own drivers. Where the library is built without that, or the node is
+ * of another driver, nothing starts: found out before there is a server that could only be taken once. */
+static int native_flags(struct library *library)
+{
+	const int flags = way_specs[0].flags | FLAGS_ALWAYS | VIRGL_RENDERER_DRM;
+	if (library->args.render_node < 0)
+		return 0;
+	library->with_node = true;
+	if (virgl_renderer_init(library, flags, &library->callbacks) != 0)
+		return 0;
+	virgl_renderer_cleanup(library);
+	return VIRGL_RENDERER_DRM;
+}
+
 static const struct way_spec *start(struct library *library)
 {
+	const int flags = FLAGS_ALWAYS | native_flags(library);
 	const struct way_spec *way = NULL;
 	if (library->args.take_server)
-		way = try_ways(library, FLAGS_ALWAYS | FLAGS_VULKAN);
+		way = try_ways(library, flags | FLAGS_VULKAN);
 	library->with_vulkan = way != NULL;
+	if (!way)
+		way = try_ways(library, flags);
 	return way ? way : try_ways(library, FLAGS_ALWAYS);
 }
 

@@ -46,15 +46,18 @@ struct fence {
 	struct renderer_call *call; /* may be NULL */
 };
 
+#define CAPSET_VIRGL  1u
+#define CAPSET_VIRGL2 2u
 #define CAPSET_VENUS  4u
+#define CAPSET_DRM    6u
 #define CONTEXT_RINGS 64u
 
 struct context {
 	uint32_t id; /* the guest's */
 	uint32_t handle; /* the library's: a context that is being destroyed keeps it */
+	bool opengl; /* works in order, whatever the ring: has but the first list of fences */
 	bool vulkan; /* lives in a process of its own */
-	struct list
-		fences[CONTEXT_RINGS]; /* as the library finishes them; OpenGL has but the first */
+	struct list fences[CONTEXT_RINGS]; /* as the library finishes them */
 	struct list dying; /* virgl::dying, or empty */
 	bool given_up; /* when dying: nobody waits for it any more */
 	struct renderer_call *destroyed; /* when dying; may be NULL */

@@ -112,7 +112,7 @@ static void impl_queue_stop(void *data, struct virtqueue *queue, bool hurry)
 	gpu_queues_stop(data, queue->index);
 	if (queue->index == VIRTIO_GPU_QUEUE_CONTROL) {
 		gpu_shares_hurry(data);
-		gpu_host_visible_stop(data);
+		gpu_host_visible_hurry(data);
 	}
 	if (hurry)
 		gpu_commands_abort(data, queue->index);

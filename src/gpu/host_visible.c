@@ -11,7 +11,6 @@
 
 #include "gpu/blob.h"
 #include "gpu/limits.h"
-#include "gpu/queues.h"
 #include "gpu/resource.h"
 #include "gpu/state.h"
 #include "loop/loop.h"
@@ -46,23 +45,12 @@ static void let_waiter_go(struct gpu_mapping *mapping, int status)
 	gpu_command_release(waiter, status);
 }
 
-static void is_back(struct gpu_mapping *mapping)
-{
-	struct gpu_host_visible *all = &mapping->device->host_visible;
-	if (!mapping->was_aside)
-		return;
-	mapping->was_aside = false;
-	if (--all->aside == 0)
-		gpu_queues_wake(mapping->device);
-}
-
 /* The resource can have another mapping, or go. */
 static void detach(struct gpu_mapping *mapping)
 {
 	if (mapping->resource)
 		mapping->resource->mapping = NULL;
 	mapping->resource = NULL;
-	is_back(mapping); /* as far as anybody minds */
 }
 
 static void destroy(struct gpu_mapping *mapping, int status)
@@ -92,7 +80,6 @@ static void answer_map(struct gpu_mapping *mapping)
 static void is_there(struct gpu_mapping *mapping)
 {
 	mapping->state = GPU_MAPPING_THERE;
-	is_back(mapping);
 	answer_map(mapping);
 }
 
@@ -130,10 +117,12 @@ static void unmap_done(void *data, int status)
 		destroy(mapping, 0);
 }
 
-static void take_back(struct gpu_mapping *mapping)
+/* gone: the VMM has dropped it by itself. */
+static void take_back(struct gpu_mapping *mapping, bool gone)
 {
 	mapping->state = GPU_MAPPING_TAKEN;
-	ask(mapping, VHOST_USER_BACKEND_SHMEM_UNMAP, -1, unmap_done);
+	if (!gone)
+		ask(mapping, VHOST_USER_BACKEND_SHMEM_UNMAP, -1, unmap_done);
 	if (mapping->asked == 0)
 		destroy(mapping, 0);
 }
@@ -170,7 +159,7 @@ void gpu_host_visible_table_changed(struct gpu_device *device)
 	struct gpu_mapping *mapping;
 	while ((mapping = find_made(device, true))) {
 		device->host_visible.no_echo = false;
-		device->host_visible.echoes = true;
+		mapping->seen = true;
 		is_there(mapping);
 	}
 }
@@ -302,6 +291,7 @@ uint32_t gpu_host_memory_map(
 /* Ends the mapping, in whatever state it is; what is asked of the VMM is carried out in order. */
 static void end(struct gpu_mapping *mapping, struct gpu_command *command)
 {
+	bool gone = mapping->seen && !is_in_table(mapping);
 	let_waiter_go(mapping, -ECANCELED);
 	detach(mapping);
 	if (command)
@@ -310,7 +300,7 @@ static void end(struct gpu_mapping *mapping, struct gpu_command *command)
 	if (mapping->state == GPU_MAPPING_WAITS)
 		destroy(mapping, 0);
 	else
-		take_back(mapping);
+		take_back(mapping, gone);
 }
 
 uint32_t gpu_host_memory_unmap(struct gpu_resource *resource, struct gpu_command *command)
@@ -384,7 +374,7 @@ static struct gpu_mapping *find_awaited(const struct gpu_device *device)
 }
 
 /* The VMM does in any case what it was asked before the guest runs again. */
-static void hurry(struct gpu_device *device)
+void gpu_host_visible_hurry(struct gpu_device *device)
 {
 	struct gpu_mapping *mapping;
 	while ((mapping = find_awaited(device))) {
@@ -393,76 +383,6 @@ static void hurry(struct gpu_device *device)
 		else
 			answer_map(mapping);
 	}
-}
-
-static bool any_shows(const struct gpu_device *device, const struct vhost_region *region)
-{
-	list_for_each (link, &device->host_visible.mappings) {
-		const struct gpu_mapping *mapping = MAPPING(link);
-		if (mapping->resource && region_shows(region, mapping))
-			return true;
-	}
-	return false;
-}
-
-/* What there is in the table beside mappings. */
-static uint32_t guest_regions(const struct gpu_device *device)
-{
-	const struct vhost_memory *table = device->memory;
-	uint32_t count = 0;
-	for (uint32_t i = 0; table && i < table->count; i++)
-		count += !any_shows(device, table->regions[i]);
-	return count;
-}
-
-/* Whether the VMM's table would be too small for all the memory that there is. */
-static bool are_in_the_way(const struct gpu_device *device)
-{
-	uint64_t slots = VHOST_BIT(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS);
-	uint32_t here = 0;
-	if (!device->host_visible.echoes || !find_channel(device) ||
-		(vhost_session_protocol_features(device->session) & slots))
-		return false;
-	list_for_each (link, &device->host_visible.mappings)
-		here += MAPPING(link)->state <= GPU_MAPPING_THERE;
-	return guest_regions(device) + here > VHOST_USER_MAX_FDS;
-}
-
-static void put_aside(struct gpu_mapping *mapping)
-{
-	mapping->state = GPU_MAPPING_ASIDE;
-	if (!mapping->was_aside)
-		mapping->device->host_visible.aside++;
-	mapping->was_aside = true;
-	ask(mapping, VHOST_USER_BACKEND_SHMEM_UNMAP, -1, unmap_done);
-}
-
-void gpu_host_visible_stop(struct gpu_device *device)
-{
-	hurry(device);
-	if (!are_in_the_way(device))
-		return;
-	list_for_each (link, &device->host_visible.mappings) {
-		struct gpu_mapping *mapping = MAPPING(link);
-		if (mapping->state > GPU_MAPPING_WAITS && mapping->state <= GPU_MAPPING_THERE)
-			put_aside(mapping);
-	}
-}
-
-static struct gpu_mapping *find_aside(const struct gpu_device *device)
-{
-	list_for_each (link, &device->host_visible.mappings)
-		if (MAPPING(link)->state == GPU_MAPPING_ASIDE)
-			return MAPPING(link);
-	return NULL;
-}
-
-bool gpu_host_visible_ready(struct gpu_device *device)
-{
-	struct gpu_mapping *mapping;
-	while (device->host_visible.aside > 0 && (mapping = find_aside(device)))
-		proceed(mapping);
-	return device->host_visible.aside == 0;
 }
 
 int gpu_host_visible_init(struct gpu_device *device)
@@ -475,7 +395,6 @@ int gpu_host_visible_init(struct gpu_device *device)
 void gpu_host_visible_forget(struct gpu_device *device)
 {
 	device->host_visible.no_echo = false;
-	device->host_visible.echoes = false;
 }
 
 void gpu_host_visible_finish(struct gpu_device *device)

@@ -11,9 +11,8 @@
  * Every mapping is taken back when its resource goes, also by a reset: some VMMs drop them by themselves then,
  * and say that there is nothing to be taken back, others do not.
  *
- * A VMM that counts mappings among the guest's memory, but has no CONFIGURE_MEM_SLOTS, has a table of but eight
- * places. With more it goes on, but cannot start the device again after it has stopped it. So when it stops it all
- * mappings are put aside, and made again before anything of the guest is looked at when it goes on.
+ * Nothing is asked while the device is stopped (backend_channel.h): there are VMMs that do not survive that. What a
+ * reset leaves is taken back when the queues run again, before anything else is asked for.
  */
 #pragma once
 
@@ -46,7 +45,6 @@ enum gpu_mapping_state {
 	GPU_MAPPING_ASKED, /* SHMEM_MAP is under way */
 	GPU_MAPPING_MADE, /* and answered; to be seen in the memory table */
 	GPU_MAPPING_THERE,
-	GPU_MAPPING_ASIDE, /* SHMEM_UNMAP was asked for, and will be SHMEM_MAP again */
 	GPU_MAPPING_TAKEN, /* SHMEM_UNMAP is under way */
 };
 
@@ -57,7 +55,7 @@ struct gpu_mapping {
 	enum gpu_mapping_state state;
 	uint64_t offset, size; /* in the window, whole pages */
 	struct gpu_command *waiter; /* held; may be NULL */
-	bool was_aside; /* counted in gpu_host_visible::aside */
+	bool seen; /* in the memory table */
 	uint32_t asked; /* requests to the VMM that are not answered */
 };
 
@@ -65,9 +63,7 @@ struct gpu_host_visible {
 	struct list mappings;
 	uint32_t count;
 	struct loop_source *echo; /* armed while one is MADE */
-	bool no_echo; /* the VMM does not show mappings in its table, as far as was seen lately */
-	bool echoes; /* it has shown one */
-	uint32_t aside; /* how many mappings are not there that the guest has */
+	bool no_echo; /* the VMM does not show mappings in its table, as far as was seen */
 };
 
 /* -ENOMEM. */
@@ -102,10 +98,5 @@ uint32_t gpu_host_memory_unmap(struct gpu_resource *resource, struct gpu_command
 /* Another memory table is in force. */
 void gpu_host_visible_table_changed(struct gpu_device *device);
 
-/* The control queue stops: ends what waits for the VMM, which may be waiting for the queue, and puts mappings
- * aside where they would be in the way of the next start. */
-void gpu_host_visible_stop(struct gpu_device *device);
-
-/* The control queue runs (again). True when the guest's memory is where it was; else gpu_queues_wake() comes
- * when it is. */
-bool gpu_host_visible_ready(struct gpu_device *device);
+/* The control queue stops: ends what waits for the VMM, which may be waiting for the queue. */
+void gpu_host_visible_hurry(struct gpu_device *device);

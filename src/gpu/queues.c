@@ -36,7 +36,7 @@ static bool serve_control(struct gpu_device *device)
 	uint64_t end = loop_now_ms() + GPU_CONTROL_MS;
 	bool used_up = false;
 	uint32_t count = 0;
-	if (!gpu_renderers_have_room(device) || !gpu_host_visible_ready(device))
+	if (!gpu_renderers_have_room(device))
 		return false;
 	if (stalled) {
 		device->queues.stalled = NULL;

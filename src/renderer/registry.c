@@ -24,7 +24,8 @@ static const struct renderer_type types[] = {
 		.program = "virtiogpud-render-virgl",
 		.folder = "virgl",
 		.description = "OpenGL, OpenGL ES and Vulkan through virglrenderer",
-		.capsets = CAPSET(CAPSET_VIRGL) | CAPSET(CAPSET_VIRGL2) | CAPSET(CAPSET_VENUS),
+		.capsets = CAPSET(CAPSET_VIRGL) | CAPSET(CAPSET_VIRGL2) | CAPSET(CAPSET_VENUS) |
+			CAPSET(CAPSET_DRM),
 		.server = "virtiogpud-render-venus",
 		.server_folder = "venus",
 		.server_capsets = CAPSET(CAPSET_VENUS),

@@ -28,6 +28,7 @@ struct backend_channel {
 	struct loop_source *deferred;
 	struct loop_source *patience; /* for the answer that is awaited */
 	bool reply_ack;
+	bool running; /* the device, for the VMM */
 	uint32_t owed; /* the request whose answer is overdue; 0: none */
 	bool awaiting; /* the first of waiting is sent and not answered */
 	struct list waiting; /* request::link */
@@ -74,6 +75,8 @@ static void send_waiting(struct backend_channel *channel)
 {
 	while (channel->connection && !channel->awaiting && !list_empty(&channel->waiting)) {
 		struct request *request = first_waiting(channel);
+		if (request->patient && !channel->running)
+			return;
 		int status = vhost_connection_send(channel->connection, &request->header,
 			request->payload, &request->fd, request->fd >= 0);
 		if (status < 0)
@@ -198,6 +201,13 @@ void backend_channel_destroy(struct backend_channel *channel)
 	channel->destroyed = true;
 	if (!channel->reporting)
 		free(channel);
+}
+
+void backend_channel_set_running(struct backend_channel *channel, bool running)
+{
+	if (running && !channel->running)
+		loop_defer_arm(channel->deferred);
+	channel->running = running;
 }
 
 static struct request *request_create(

@@ -28,12 +28,17 @@ struct backend_channel *backend_channel_create(struct loop *loop, int sock, bool
 /* Open requests end with -ECONNRESET, before this returns. NULL is fine. */
 void backend_channel_destroy(struct backend_channel *channel);
 
+/* Whether the device runs, as far as the VMM knows: at first it does not. */
+void backend_channel_set_running(struct backend_channel *channel, bool running);
+
 struct backend_channel_args {
 	enum vhost_user_backend_request request;
 	const void *payload; /* size bytes */
 	size_t size;
 	int fd; /* -1: none; stays the caller's, it is duplicated */
-	bool patient; /* its answer may take as long as the VMM likes */
+	/* Its answer may take as long as the VMM likes. It is not sent while the device is stopped, nor is
+	 * what is asked after it: some VMMs do not survive a SHMEM_… then. */
+	bool patient;
 	backend_channel_fn done; /* may be NULL: nobody wants to know */
 	void *data;
 };

@@ -318,6 +318,7 @@ static int set_backend_req_fd(struct vhost_session *session, struct vhost_messag
 		return vhost_session_refusal(session, ENOMEM, "the channel cannot be served");
 	struct backend_channel *old = session->channel;
 	session->channel = channel;
+	vhost_session_tell_channel(session);
 	backend_channel_destroy(old);
 	return HANDLED;
 }

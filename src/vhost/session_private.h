@@ -89,6 +89,10 @@ int vhost_queue_start(struct vhost_queue *queue, int kick);
 /* Drops all that the guest has made; no queue may be started. */
 void vhost_session_drop_guest(struct vhost_session *session);
 
+/* Tells the backend channel whether the device runs: when a queue has started, stopped, or been enabled or
+ * disabled, and when there is another channel. It runs while there are queues, none of which is disabled. */
+void vhost_session_tell_channel(struct vhost_session *session);
+
 /* SET_VRING_ENABLE. */
 void vhost_queue_enable(struct vhost_queue *queue, bool enable);
 

@@ -145,6 +145,17 @@ const char *vhost_queue_prepare(struct vhost_queue *queue)
 	return virtqueue_fault(virtqueue);
 }
 
+void vhost_session_tell_channel(struct vhost_session *session)
+{
+	bool running = vhost_session_any_started(session);
+	for (uint32_t i = 0; i < session->impl->queues; i++) {
+		const struct virtqueue *virtqueue = &session->queues[i].virtqueue;
+		running = running && (!virtqueue->started || virtqueue->enabled);
+	}
+	if (session->channel)
+		backend_channel_set_running(session->channel, running);
+}
+
 int vhost_queue_start(struct vhost_queue *queue, int kick)
 {
 	struct vhost_session *session = queue->session;
@@ -165,12 +176,14 @@ int vhost_queue_start(struct vhost_queue *queue, int kick)
 	if (!(session->features & VHOST_BIT(VHOST_USER_F_PROTOCOL_FEATURES)))
 		virtqueue->enabled = true;
 	virtqueue_start(virtqueue, resumed);
+	vhost_session_tell_channel(session);
 	return 0;
 }
 
 void vhost_queue_enable(struct vhost_queue *queue, bool enable)
 {
 	queue->virtqueue.enabled = enable;
+	vhost_session_tell_channel(queue->session);
 	if (enable)
 		ready_soon(queue);
 }
@@ -181,6 +194,7 @@ static void stop_queue(struct vhost_queue *queue)
 	struct vhost_session *session = queue->session;
 	unwatch_kick(queue);
 	virtqueue_stop(&queue->virtqueue);
+	vhost_session_tell_channel(session);
 	session->impl->queue_stop(session->device, &queue->virtqueue, false);
 }
 

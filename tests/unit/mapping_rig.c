@@ -40,6 +40,7 @@ static void open_channel(void)
 	int pair[2];
 	CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	vmm.channel = backend_channel_create(rig.loop, pair[0], true);
+	backend_channel_set_running(vmm.channel, true);
 	vmm.sock = pair[1];
 }
 
@@ -70,7 +71,6 @@ void mapping_finish(void)
 	gpu_device_impl.closed(rig.device);
 	CHECK(list_empty(&rig.device->host_visible.mappings));
 	CHECK_INT(rig.device->host_visible.count, 0);
-	CHECK_INT(rig.device->host_visible.aside, 0);
 	fd_close(&vmm.sock);
 	fd_close(&memory.fd);
 	gpu_rig_finish(&rig);
