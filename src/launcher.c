@@ -24,12 +24,12 @@
 #include "control.h"
 #include "device_process.h"
 #include "gpu/udmabuf.h"
-#include "listener.h"
 #include "loop/loop.h"
 #include "process.h"
 #include "supplies.h"
 #include "util/checked.h"
 #include "util/fd.h"
+#include "util/listener.h"
 #include "util/log.h"
 
 struct launcher {

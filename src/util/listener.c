@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-#include "listener.h"
+#include "util/listener.h"
 
 #include <errno.h>
 #include <fcntl.h>
