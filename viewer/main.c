@@ -76,6 +76,8 @@ static void print_help(void)
 	       "      --png-every SECONDS       and so often, if something has changed\n"
 	       "      --png-changes             and for every change, with a number\n"
 	       "      --vnc [ADDRESS:]PORT      serves VNC: head N at PORT + N (at 127.0.0.1)\n"
+	       "      --vnc PATH                the same at UNIX sockets (with a /): head N at "
+	       "PATH.N\n"
 	       "      --vnc-password-file FILE  its first line is asked for\n"
 	       "      --version                 print the version and exit\n"
 	       "  -h, --help                    print this text and exit\n\n"
@@ -84,6 +86,9 @@ static void print_help(void)
 
 static int set_vnc(struct options *options, const char *text)
 {
+	options->vnc.path = strchr(text, '/') ? text : NULL;
+	if (options->vnc.path)
+		return 0;
 	const char *colon = strrchr(text, ':');
 	const char *port = colon ? colon + 1 : text;
 	char *end;
@@ -229,7 +234,8 @@ static int add_outputs(struct view *view, const struct options *options)
 		if (!view->png)
 			return -ENOMEM;
 	}
-	if (options->vnc.port && !vnc_output_create(view->loop, &view->screen, &options->vnc))
+	bool vnc = options->vnc.port || options->vnc.path;
+	if (vnc && !vnc_output_create(view->loop, &view->screen, &options->vnc))
 		return -EADDRINUSE;
 	return 0;
 }

@@ -12,10 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "loop/loop.h"
 #include "util/checked.h"
 #include "util/fd.h"
+#include "util/listener.h"
 #include "util/log.h"
 
 #define TURN_MS          16u
@@ -32,6 +34,8 @@ struct place {
 	struct vnc_output *output;
 	uint32_t head;
 	rfbScreenInfoPtr server;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	struct listener unix_socket; /* at path; the library has its descriptor */
 	struct loop_source *listening;
 	uint32_t clients;
 	bool pointer_shown; /* when clients were told of it last */
@@ -139,7 +143,9 @@ __attribute__((format(printf, 2, 0))) static void say(
 	char text[256];
 	vsnprintf(text, sizeof(text), format, args);
 	text[strcspn(text, "\n")] = '\0';
-	log_print(level, "vnc: %s", text);
+	/* said of each client of a UNIX socket */
+	bool usual = strstr(text, "TCP_NODELAY");
+	log_print(usual ? LOG_DEBUG : level, "vnc: %s", text);
 }
 
 __attribute__((format(printf, 1, 2))) static void library_says(const char *format, ...)
@@ -251,6 +257,7 @@ static void destroy(struct output *base)
 		rfbShutdownServer(place->server, TRUE);
 		place->server->frameBuffer = NULL;
 		rfbScreenCleanup(place->server);
+		listener_finish(&place->unix_socket);
 	}
 	loop_source_destroy(output->timer);
 	free(output->nothing);
@@ -294,22 +301,53 @@ static rfbScreenInfoPtr make_server(struct vnc_output *output, const struct vnc_
 	return NULL;
 }
 
+/* Gives the library a socket that it would not make itself. */
+static bool listen_at(struct place *place, const char *path)
+{
+	rfbScreenInfoPtr server = place->server;
+	int length = snprintf(place->path, sizeof(place->path), "%s", path);
+	if (place->head > 0 && length > 0 && (size_t)length < sizeof(place->path))
+		length += snprintf(place->path + length, sizeof(place->path) - (size_t)length,
+			".%u", place->head);
+	if (length < 0 || (size_t)length >= sizeof(place->path)) {
+		log_error("vnc: %s: a socket's path has to be shorter", path);
+		return false;
+	}
+	if (listener_open(&place->unix_socket, place->path) < 0)
+		return false;
+	server->listenSock = fd_steal(&place->unix_socket.fd);
+	FD_SET(server->listenSock, &server->allFds);
+	server->maxFd = server->listenSock > server->maxFd ? server->listenSock : server->maxFd;
+	return true;
+}
+
+static bool listen_for(struct place *place, const struct vnc_args *args)
+{
+	rfbScreenInfoPtr server = place->server;
+	server->port = args->path ? 0 : (int)(args->port + place->head);
+	rfbInitServer(server);
+	if (args->path && !listen_at(place, args->path))
+		return false;
+	if (server->listenSock >= 0)
+		place->listening = loop_add_fd(
+			place->output->loop, server->listenSock, LOOP_READABLE, on_socket, place);
+	if (!place->listening)
+		log_error("vnc: port %d cannot be used", server->port);
+	return place->listening;
+}
+
 static bool add_place(struct vnc_output *output, const struct vnc_args *args)
 {
 	struct place *place = &output->places[output->count];
 	place->output = output;
 	place->head = output->count;
+	place->unix_socket = LISTENER_NONE;
 	place->server = make_server(output, args);
 	if (!place->server)
 		return false;
 	place->server->screenData = place;
-	place->server->port = (int)(args->port + place->head);
-	rfbInitServer(place->server);
-	if (place->server->listenSock >= 0)
-		place->listening = loop_add_fd(
-			output->loop, place->server->listenSock, LOOP_READABLE, on_socket, place);
-	if (!place->listening) {
-		log_error("vnc: port %d cannot be used", place->server->port);
+	if (!listen_for(place, args)) {
+		listener_finish(&place->unix_socket);
 		place->server->frameBuffer = NULL;
 		rfbScreenCleanup(place->server);
 		return false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* Heads for VNC clients (RFC 6143), with LibVNCServer: one port for each head. */
+/* Heads for VNC clients (RFC 6143), with LibVNCServer: one port, or UNIX socket, for each head. */
 #pragma once
 
 #include "screen.h"
@@ -7,6 +7,7 @@
 struct loop;
 
 struct vnc_args {
+	const char *path; /* of a UNIX socket, for head 0; head N is at path.N. NULL: ports */
 	const char *address; /* IPv4, of the interface to listen on; NULL: loopback */
 	uint32_t port; /* of head 0; head N is at port + N */
 	uint32_t heads; /* that there are ports for */
