@@ -2,7 +2,7 @@
 /*
  * virtiogpu-view: shows what a vhost-user GPU backend draws, for VMMs that have no display for it.
  *
- *	backend ──display protocol──► peer ──► screen ──► outputs: PNG files, VNC
+ *	backend ──display protocol──► peer ──► screen ──► outputs: PNG files, VNC, windows
  */
 #include <errno.h>
 #include <getopt.h>
@@ -10,22 +10,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
+#include "connector.h"
 #include "loop/loop.h"
 #include "modes.h"
 #include "peer.h"
 #include "png_output.h"
 #include "util/checked.h"
-#include "util/fd.h"
 #include "util/log.h"
 #include "vnc_output.h"
+#include "wayland_output.h"
 
-#define CONNECT_TRIES   100u
-#define CONNECT_WAIT_US 100000u
-#define MAX_PORT        65535u
+#define MAX_PORT       65535u
+#define SIZE_SETTLE_MS 200u /* so long a window has one size before the guest hears of it */
 
 enum {
 	EXIT_OK = 0,
@@ -40,13 +37,20 @@ struct options {
 	struct vnc_args vnc;
 	char vnc_address[64];
 	char vnc_password[64];
+	bool wayland;
 };
 
 struct view {
 	struct loop *loop;
 	struct screen screen;
+	struct modes *modes; /* change with the sizes of windows */
+	struct connector *connector;
+	const char *path; /* of the backend */
+	bool connecting, connected; /* at this moment; ever */
+	struct loop_source *settle; /* a timer: modes have changed */
 	struct peer *peer;
-	struct output *png;
+	struct output *png, *vnc;
+	bool only_windows; /* show anything */
 };
 
 /* --- the command line ---------------------------------------------------------------------- */
@@ -59,6 +63,7 @@ static const struct option long_options[] = {
 	{ "png-changes", no_argument, NULL, 'c' },
 	{ "vnc", required_argument, NULL, 'v' },
 	{ "vnc-password-file", required_argument, NULL, 'w' },
+	{ "wayland", no_argument, NULL, 'y' },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -79,6 +84,7 @@ static void print_help(void)
 	       "      --vnc PATH                the same at UNIX sockets (with a /): head N at "
 	       "PATH.N\n"
 	       "      --vnc-password-file FILE  its first line is asked for\n"
+	       "      --wayland                 opens a window for each head\n"
 	       "      --version                 print the version and exit\n"
 	       "  -h, --help                    print this text and exit\n\n"
 	       "See virtiogpu-view(1).\n");
@@ -150,6 +156,9 @@ static int take_option(struct options *options, int letter)
 		return set_vnc(options, optarg);
 	case 'w':
 		return read_password(options, optarg);
+	case 'y':
+		options->wayland = true;
+		return 0;
 	default:
 		return -EINVAL;
 	}
@@ -181,30 +190,7 @@ static void parse(int argc, char **argv, struct options *options)
 	options->vnc.heads = options->modes.count;
 }
 
-/* --- running ------------------------------------------------------------------------------- */
-
-/* The backend may be about to start. A socket, or -errno (logged). */
-static int connect_to(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int error = -ENAMETOOLONG;
-	if (strlen(path) < sizeof(address.sun_path)) {
-		strcpy(address.sun_path, path);
-		for (uint32_t i = 0; i < CONNECT_TRIES; i++) {
-			_cleanup_fd_ int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-			if (sock < 0)
-				return -errno;
-			if (connect(sock, (struct sockaddr *)&address, sizeof(address)) == 0)
-				return fd_steal(&sock);
-			error = -errno;
-			if (error != -ENOENT && error != -ECONNREFUSED)
-				break;
-			usleep(CONNECT_WAIT_US);
-		}
-	}
-	log_error("%s: %s", path, strerror(-error));
-	return error;
-}
+/* --- the backend --------------------------------------------------------------------------- */
 
 static void on_closed(void *data, int status)
 {
@@ -213,6 +199,80 @@ static void on_closed(void *data, int status)
 		log_info("the backend has closed its socket");
 	loop_stop(view->loop, status);
 }
+
+static void on_connected(void *data, int sock)
+{
+	struct view *view = data;
+	view->connecting = false;
+	if (sock >= 0)
+		view->peer =
+			peer_create(view->loop, sock, &view->screen, view->modes, on_closed, view);
+	if (!view->peer)
+		loop_stop(view->loop, sock < 0 ? sock : -ENOMEM);
+	else if (!view->connected)
+		log_info("shows %s", view->path);
+	view->connected = true;
+}
+
+static int connect_backend(struct view *view)
+{
+	view->connecting = true;
+	return connector_ask(view->connector);
+}
+
+/* A backend asks for modes when it is connected to. */
+static void on_settled(void *data)
+{
+	struct view *view = data;
+	if (view->connecting)
+		return;
+	peer_destroy(view->peer);
+	view->peer = NULL;
+	int error = connect_backend(view);
+	if (error)
+		loop_stop(view->loop, error);
+}
+
+/* --- windows ------------------------------------------------------------------------------- */
+
+static void on_window_resized(void *data, uint32_t head, uint32_t width, uint32_t height)
+{
+	struct view *view = data;
+	if (modes_set(view->modes, head, width, height) == 0)
+		loop_timer_arm(view->settle, SIZE_SETTLE_MS);
+}
+
+static void on_window_closed(void *data, uint32_t head)
+{
+	struct view *view = data;
+	if (!view->only_windows)
+		return;
+	modes_set(view->modes, head, 0, 0);
+	loop_timer_arm(view->settle, SIZE_SETTLE_MS);
+	if (modes_off(view->modes))
+		loop_stop(view->loop, 0);
+}
+
+static void on_compositor_gone(void *data)
+{
+	struct view *view = data;
+	if (view->only_windows)
+		loop_stop(view->loop, -ECONNRESET);
+}
+
+static int add_windows(struct view *view)
+{
+	const struct wayland_args args = {
+		.modes = view->modes,
+		.resized = on_window_resized,
+		.closed = on_window_closed,
+		.gone = on_compositor_gone,
+		.data = view,
+	};
+	return wayland_output_create(view->loop, &view->screen, &args) ? 0 : -ECONNREFUSED;
+}
+
+/* --- running ------------------------------------------------------------------------------- */
 
 static void on_snapshot(void *data)
 {
@@ -234,22 +294,30 @@ static int add_outputs(struct view *view, const struct options *options)
 		if (!view->png)
 			return -ENOMEM;
 	}
-	bool vnc = options->vnc.port || options->vnc.path;
-	if (vnc && !vnc_output_create(view->loop, &view->screen, &options->vnc))
-		return -EADDRINUSE;
-	return 0;
+	if (options->vnc.port || options->vnc.path) {
+		view->vnc = vnc_output_create(view->loop, &view->screen, &options->vnc);
+		if (!view->vnc)
+			return -EADDRINUSE;
+	}
+	view->only_windows = !view->png && !view->vnc;
+	return options->wayland ? add_windows(view) : 0;
+}
+
+/* The process that connects is started first: it has nothing of what is opened then. */
+static int open_all(struct view *view, const struct options *options)
+{
+	view->path = options->socket;
+	view->connector = connector_create(view->loop, options->socket, on_connected, view);
+	view->settle = loop_add_timer(view->loop, on_settled, view);
+	return view->connector && view->settle ? add_outputs(view, options) : -ENOMEM;
 }
 
 static int run(struct view *view, const struct options *options)
 {
-	int sock = connect_to(options->socket);
-	if (sock < 0)
-		return sock;
-	view->peer = peer_create(view->loop, sock, &view->screen, &options->modes, on_closed, view);
-	if (!view->peer)
-		return -ENOMEM;
-	log_info("shows %s", options->socket);
-	return loop_run(view->loop);
+	int error = open_all(view, options);
+	if (error == 0)
+		error = connect_backend(view);
+	return error ? error : loop_run(view->loop);
 }
 
 static const struct {
@@ -275,10 +343,11 @@ int main(int argc, char **argv)
 	screen_init(&view.screen);
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		sources[i] = loop_add_signal(view.loop, signals[i].number, signals[i].fn, &view);
-	int error = add_outputs(&view, &options);
-	if (error == 0)
-		error = run(&view, &options);
+	view.modes = &options.modes;
+	int error = run(&view, &options);
 	peer_destroy(view.peer);
+	connector_destroy(view.connector);
+	loop_source_destroy(view.settle);
 	screen_finish(&view.screen);
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		loop_source_destroy(sources[i]);

@@ -125,7 +125,7 @@ static int get_display_info(struct peer *peer, const void *payload)
 		info.modes[i].x = x;
 		info.modes[i].width = peer->modes->heads[i].width;
 		info.modes[i].height = peer->modes->heads[i].height;
-		info.modes[i].enabled = 1;
+		info.modes[i].enabled = info.modes[i].width > 0;
 		x += info.modes[i].width;
 	}
 	return answer(peer, &info, sizeof(info));
@@ -141,7 +141,7 @@ static int get_edid(struct peer *peer, const void *payload)
 		return -EPROTO;
 	memcpy(info.response, &type, sizeof(type));
 	/* a head that is not there has an EDID of some size, and is not enabled */
-	bool there = head < peer->modes->count;
+	bool there = head < peer->modes->count && peer->modes->heads[head].width > 0;
 	edid_fill(info.edid, there ? peer->modes->heads[head].width : 1024,
 		there ? peer->modes->heads[head].height : 768, head + 1);
 	return answer(peer, &info, sizeof(info));

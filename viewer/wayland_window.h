@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * A window of a Wayland compositor: black, with a picture in the middle that the compositor scales so
+ * that all of it is seen and its sides keep their ratio.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/image.h"
+
+struct wayland;
+struct wayland_buffer;
+struct wayland_window;
+
+struct wayland_window_events {
+	/* It is there, or has another size, in the compositor's units. */
+	void (*resized)(void *data, uint32_t width, uint32_t height);
+	/* The compositor has taken the last picture, or can take the first one. */
+	void (*ready)(void *data);
+	/* It should be destroyed. Only told. */
+	void (*closed)(void *data);
+};
+
+struct wayland_window_args {
+	const char *title;
+	const char *name; /* that rules of compositors know it by (app_id) */
+	uint32_t width, height; /* where the compositor leaves it to us */
+	const struct wayland_buffer *black; /* of one pixel; stays */
+};
+
+/* NULL when memory is short. */
+struct wayland_window *wayland_window_create(struct wayland *wayland,
+	const struct wayland_window_args *args, const struct wayland_window_events *events,
+	void *data);
+
+/* NULL is fine. */
+void wayland_window_destroy(struct wayland_window *window);
+
+/* True when a picture may be shown. Not so while the compositor has not drawn the last one, nor before it
+ * has said how large the window is. */
+bool wayland_window_ready(const struct wayland_window *window);
+
+/* Shows a picture (it is busy from now on) of width x height pixels, in which damage is new. Only when
+ * ready. */
+void wayland_window_show(struct wayland_window *window, struct wayland_buffer *picture,
+	uint32_t width, uint32_t height, const struct rect *damage);
+
+/* Shows nothing. The last picture stays busy until the compositor says otherwise. */
+void wayland_window_clear(struct wayland_window *window);
