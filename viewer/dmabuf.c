@@ -73,6 +73,7 @@ int dmabuf_open(struct dmabuf *dmabuf, const struct dmabuf_args *args)
 	return 0;
 }
 
+/* #syscalls viewer: ioctl:dma-buf lseek mmap:no-exec munmap */
 static void sync_reads(const struct dmabuf *dmabuf, uint64_t when)
 {
 	struct dma_buf_sync sync = { .flags = DMA_BUF_SYNC_READ | when };

@@ -6,16 +6,19 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cage.h"
 #include "connector.h"
 #include "loop/loop.h"
 #include "modes.h"
 #include "peer.h"
 #include "png_output.h"
+#include "util/bus_guard.h"
 #include "util/checked.h"
 #include "util/log.h"
 #include "vnc_output.h"
@@ -34,10 +37,12 @@ struct options {
 	const char *socket;
 	struct modes modes;
 	struct png_args png;
+	char png_folder[PATH_MAX];
 	struct vnc_args vnc;
 	char vnc_address[64];
 	char vnc_password[64];
 	bool wayland;
+	enum sandbox_mode sandbox;
 };
 
 struct view {
@@ -64,6 +69,7 @@ static const struct option long_options[] = {
 	{ "vnc", required_argument, NULL, 'v' },
 	{ "vnc-password-file", required_argument, NULL, 'w' },
 	{ "wayland", no_argument, NULL, 'y' },
+	{ "sandbox", required_argument, NULL, 'b' },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -85,6 +91,8 @@ static void print_help(void)
 	       "PATH.N\n"
 	       "      --vnc-password-file FILE  its first line is asked for\n"
 	       "      --wayland                 opens a window for each head\n"
+	       "      --sandbox MODE            auto (what the kernel has), strict (all of it) or "
+	       "off\n"
 	       "      --version                 print the version and exit\n"
 	       "  -h, --help                    print this text and exit\n\n"
 	       "See virtiogpu-view(1).\n");
@@ -125,6 +133,17 @@ static int read_password(struct options *options, const char *path)
 	return 0;
 }
 
+/* Without links, and from the root: where the sandbox has it. */
+static int set_folder(struct options *options, const char *path)
+{
+	options->png.folder = realpath(path, options->png_folder);
+	if (options->png.folder)
+		return 0;
+	int error = -errno;
+	log_error("%s: %s", path, strerror(-error));
+	return error;
+}
+
 static int set_interval(struct options *options, const char *text)
 {
 	char *end;
@@ -145,8 +164,7 @@ static int take_option(struct options *options, int letter)
 	case 'm':
 		return modes_add(&options->modes, optarg);
 	case 'p':
-		options->png.folder = optarg;
-		return 0;
+		return set_folder(options, optarg);
 	case 'e':
 		return set_interval(options, optarg);
 	case 'c':
@@ -156,6 +174,8 @@ static int take_option(struct options *options, int letter)
 		return set_vnc(options, optarg);
 	case 'w':
 		return read_password(options, optarg);
+	case 'b':
+		return sandbox_mode_parse(optarg, &options->sandbox);
 	case 'y':
 		options->wayland = true;
 		return 0;
@@ -314,9 +334,18 @@ static int open_all(struct view *view, const struct options *options)
 
 static int run(struct view *view, const struct options *options)
 {
-	int error = open_all(view, options);
+	struct sandbox sandbox;
+	int error = cage_begin(&sandbox, options->sandbox);
 	if (error == 0)
-		error = connect_backend(view);
+		error = open_all(view, options);
+	if (error == 0)
+		error = cage_close(&sandbox, options->png.folder,
+			view->vnc ? vnc_output_folder(view->vnc) : -1);
+	if (error)
+		return error;
+	cage_report(&sandbox);
+	/* From here on it sees what others send. */
+	error = connect_backend(view);
 	return error ? error : loop_run(view->loop);
 }
 
@@ -337,6 +366,8 @@ int main(int argc, char **argv)
 	log_init("view", LOG_INFO);
 	parse(argc, argv, &options);
 	signal(SIGPIPE, SIG_IGN);
+	/* buffers of backends may be cut off */
+	bus_guard_install("view");
 	view.loop = loop_create();
 	if (!view.loop)
 		return EXIT_FAILED;

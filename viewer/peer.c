@@ -57,6 +57,7 @@ static struct vhost_user_gpu_header header_of(const struct peer *peer)
 
 /* --- answers ------------------------------------------------------------------------------- */
 
+/* #syscalls viewer: sendto */
 static int send_waiting(struct peer *peer)
 {
 	ssize_t sent = send(peer->sock, peer->outbox, peer->waiting, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -362,6 +363,7 @@ static ssize_t receive(struct peer *peer, void *to, size_t size)
 		.msg_control = &control,
 		.msg_controllen = sizeof(control),
 	};
+	/* #syscalls viewer: recvmsg */
 	ssize_t got = recvmsg(peer->sock, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (got < 0)
 		return -errno;

@@ -246,6 +246,14 @@ static void pointer(struct output *base, uint32_t number, bool image)
 	place->pointer_shown = cursor->visible;
 }
 
+/* Its ciphers look around the machine when they are used first: before the sandbox is closed. */
+static void begin_ciphers(void)
+{
+	unsigned char challenge[CHALLENGESIZE] = { 0 };
+	char password[] = "password";
+	rfbEncryptBytes(challenge, password);
+}
+
 /* --- beginning and end --------------------------------------------------------------------- */
 
 static void destroy(struct output *base)
@@ -371,6 +379,7 @@ struct output *vnc_output_create(
 	rfbLog = library_says;
 	rfbErr = library_complains;
 	rfbMaxClientWait = CLIENT_WAIT_MS;
+	begin_ciphers();
 	output->loop = loop;
 	output->passwords[0] = output->password;
 	snprintf(output->password, sizeof(output->password), "%s",
@@ -386,4 +395,10 @@ struct output *vnc_output_create(
 	}
 	screen_add(screen, &output->base, &impl);
 	return &output->base;
+}
+
+int vnc_output_folder(struct output *base)
+{
+	const struct vnc_output *output = vnc_output(base);
+	return output->count > 0 ? output->places[0].unix_socket.folder : -1;
 }

@@ -17,3 +17,6 @@ struct vnc_args {
 /* Adds an output that listens until it is destroyed. NULL when it cannot (logged). */
 struct output *vnc_output_create(
 	struct loop *loop, struct screen *screen, const struct vnc_args *args);
+
+/* The folder in which the output removes its sockets when it is destroyed; -1: there is none. */
+int vnc_output_folder(struct output *output);

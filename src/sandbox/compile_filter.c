@@ -13,6 +13,8 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +41,7 @@
 #define SIZE_SEALS       UINT64_C(7) /* F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW */
 #define DUPFD_QUERY      1027 /* F_DUPFD_QUERY, which older C libraries do not have */
 #define MAKE_OR_CUT      (O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
+#define NEW_OR_CUT       (O_CREAT | O_EXCL | O_TRUNC)
 #define WRITE_EXEC       (PROT_WRITE | PROT_EXEC)
 #define IOCTL_TYPE(type) { MASKED(1, 0xff00, (unsigned)(type) << 8) }
 
@@ -67,6 +70,10 @@ static const struct condition conditions[] = {
 	/* open, openat: what is there already, and stays as long as it is */
 	{ "existing", 0, { MASKED(1, MAKE_OR_CUT, 0) } },
 	{ "existing-at", 0, { MASKED(2, MAKE_OR_CUT, 0) } },
+
+	/* the same: what is not there yet */
+	{ "new", 0, { MASKED(1, NEW_OR_CUT, O_CREAT | O_EXCL) } },
+	{ "new-at", 0, { MASKED(2, NEW_OR_CUT, O_CREAT | O_EXCL) } },
 
 	/* fcntl */
 	{ "dup", 0, { EQUAL(1, F_DUPFD_CLOEXEC) } },
@@ -100,6 +107,7 @@ static const struct condition conditions[] = {
 	{ "socket-type", 0, { EQUAL(1, SOL_SOCKET), EQUAL(2, SO_TYPE) } },
 	{ "send-buffer", 0, { EQUAL(1, SOL_SOCKET), EQUAL(2, SO_SNDBUF) } },
 	{ "send-buffer", 0, { EQUAL(1, SOL_SOCKET), EQUAL(2, SO_SNDBUFFORCE) } },
+	{ "no-delay", 0, { EQUAL(1, IPPROTO_TCP), EQUAL(2, TCP_NODELAY) } },
 
 	/* prctl */
 	{ "name", 0, { EQUAL(0, PR_SET_NAME) } },

@@ -68,6 +68,8 @@ int sandbox_each_file(const struct sandbox *sandbox, const struct sandbox_place 
 	for (size_t t = 0; t < SANDBOX_FILE_TABLES; t++)
 		for (size_t i = 0; i < policy->files[t].count && error == 0; i++)
 			error = visit_row(&policy->files[t].rows[i], fence, fn, data);
+	if (sandbox_inspects_itself && policy->inspected && error == 0)
+		error = visit_path(SANDBOX_READ, policy->inspected, fn, data);
 	for (size_t i = 0; i < count && error == 0; i++)
 		error = visit_place(&places[i], fn, data);
 	return error;

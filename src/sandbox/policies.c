@@ -11,7 +11,7 @@
  * What nobody here has any business with, and what takes over other processes or the kernel. The launcher's
  * list holds for the renderers as well, from their start:
  *
- * #syscalls-killed launcher renderer: ptrace process_vm_readv process_vm_writev process_madvise
+ * #syscalls-killed launcher renderer viewer: ptrace process_vm_readv process_vm_writev process_madvise
  *	process_mrelease pidfd_getfd bpf perf_event_open userfaultfd io_uring_setup io_uring_enter
  *	io_uring_register add_key request_key keyctl mount umount2 pivot_root chroot open_tree move_mount
  *	open_tree_attr fsopen fsconfig fsmount fspick mount_setattr setns unshare init_module
@@ -23,7 +23,7 @@
  *
  * #syscalls launcher: socket:unix-only mmap:not-both mprotect:not-both pkey_mprotect:not-both
  *
- * #syscalls-killed renderer: execve execveat fork vfork capset socket connect bind listen accept accept4
+ * #syscalls-killed renderer viewer: execve execveat fork vfork capset socket connect bind listen accept accept4
  *	seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self
  */
 #include "sandbox/policy.h"
@@ -48,6 +48,10 @@ static const struct sock_filter venus_filter[] = {
 
 static const struct sock_filter null_filter[] = {
 #include "null.filter.h"
+};
+
+static const struct sock_filter viewer_filter[] = {
+#include "viewer.filter.h"
 };
 
 /* Of programs that load libraries. */
@@ -130,5 +134,14 @@ const struct sandbox_policy sandbox_null = {
 	.filter = null_filter,
 	.filter_length = ARRAY_SIZE(null_filter),
 	.files = { FILES(library_files), FILES(own_process_files) },
+	.refuses = true,
+};
+
+/* It has its libraries before it is confined, and looks for nothing afterwards. */
+const struct sandbox_policy sandbox_viewer = {
+	.name = "viewer",
+	.filter = viewer_filter,
+	.filter_length = ARRAY_SIZE(viewer_filter),
+	.inspected = "/proc",
 	.refuses = true,
 };

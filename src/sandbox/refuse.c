@@ -9,7 +9,7 @@
  * is to make them with guest memory: ftruncate() that makes a file longer is done with a write, so that none can
  * be made shorter; and of all seals that fix a file's size it gets the one against being made shorter.
  *
- * #syscalls renderer: pwrite64 fstat write rt_sigreturn fcntl:seal-shrink
+ * #syscalls renderer viewer: pwrite64 fstat write rt_sigreturn fcntl:seal-shrink
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -51,6 +51,7 @@ extern const struct sandbox_policy sandbox_device;
 extern const struct sandbox_policy sandbox_virgl;
 extern const struct sandbox_policy sandbox_null;
 extern const struct sandbox_policy sandbox_venus;
+extern const struct sandbox_policy sandbox_viewer;
 
 struct sandbox {
 	const struct sandbox_policy *policy;
@@ -68,6 +69,7 @@ enum sandbox_access {
 	SANDBOX_EXECUTE, /* and read */
 	SANDBOX_DEVICE, /* read, write, ioctl */
 	SANDBOX_REMOVE, /* only remove files in it */
+	SANDBOX_CREATE, /* make, replace and remove files in it, and read none */
 };
 
 /* A file or folder that is only known at run time. A missing one is left out. */

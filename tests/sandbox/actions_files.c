@@ -81,6 +81,43 @@ static int make_a_device(const struct target *target)
 	return result;
 }
 
+/* What a viewer may make is a file, no more. */
+static const char *among_pictures(const struct target *target)
+{
+	static char path[sizeof(target->pictures) + 8];
+	snprintf(path, sizeof(path), "%s/new", target->pictures);
+	return path;
+}
+
+static int leave_a_folder_among_pictures(const struct target *target)
+{
+	const char *path = among_pictures(target);
+	int result = mkdir(path, 0700);
+	rmdir(path);
+	return result;
+}
+
+static int leave_a_link_among_pictures(const struct target *target)
+{
+	const char *path = among_pictures(target);
+	int result = symlink("/etc/shadow", path);
+	unlink(path);
+	return result;
+}
+
+static int leave_a_pipe_among_pictures(const struct target *target)
+{
+	const char *path = among_pictures(target);
+	int result = mkfifo(path, 0600);
+	unlink(path);
+	return result;
+}
+
+static int list_pictures(const struct target *target)
+{
+	return list(target->pictures);
+}
+
 static int shorten_by_path(const struct target *target)
 {
 	return truncate(target->secret_path, 0);
@@ -122,6 +159,10 @@ static const struct action actions[] = {
 	{ "leave a link", 0, .run = leave_a_link },
 	{ "leave a hard link", 0, .run = leave_a_hard_link },
 	{ "rename a file", 0, .run = rename_a_file },
+	{ "leave a folder among pictures", 0, .run = leave_a_folder_among_pictures },
+	{ "leave a link among pictures", 0, .run = leave_a_link_among_pictures },
+	{ "leave a pipe among pictures", 0, .run = leave_a_pipe_among_pictures },
+	{ "list pictures", 0, .run = list_pictures },
 	{ "make a device", 0, .run = make_a_device },
 	{ "shorten a file by its path", 0, .run = shorten_by_path },
 	{ "change the mode of a file", 0, NULL, SYS_fchmodat, { AT_FDCWD, SECRET_PATH, 0666 } },

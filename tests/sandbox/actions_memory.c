@@ -78,7 +78,8 @@ static const struct action actions[] = {
 	{ "make memory code with a key", 0, .run = make_code_with_key },
 	{ "lock memory", LAUNCHER, NULL, SYS_mlockall, { MCL_CURRENT } },
 	{ "have secret memory", LAUNCHER, NULL, SYS_memfd_secret, { 0 } },
-	{ "have a memory file", LAUNCHER | RENDERERS, NULL, SYS_memfd_create, { POINTER("a"), 0 } },
+	{ "have a memory file", LAUNCHER | RENDERERS | VIEWER, NULL, SYS_memfd_create,
+		{ POINTER("a"), 0 } },
 	{ "have the VMM signalled by readiness", LAUNCHER, .run = signal_by_readiness },
 };
 

@@ -25,6 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../viewer/cage.h"
 #include "containment.h"
 #include "outside.h"
 #include "sandbox/sandbox.h"
@@ -57,6 +58,7 @@ static const struct kind_spec kinds[] = {
 	{ "device", DEVICE, &sandbox_device },
 	{ "null", NULL_RENDERER, &sandbox_null },
 	{ "virgl", VIRGL, &sandbox_virgl },
+	{ "viewer", VIEWER, &sandbox_viewer },
 };
 
 static const struct action_table *const tables[] = {
@@ -128,6 +130,16 @@ static void become_child(struct sandbox *launcher, const struct kind_spec *kind,
 	act(target, action, answer);
 }
 
+/* The viewer is started by its user, and opens everything itself. */
+static void become_viewer(const struct target *target, const struct action *action, int answer)
+{
+	struct sandbox sandbox;
+	if (cage_begin(&sandbox, SANDBOX_AUTO) < 0 ||
+		cage_close(&sandbox, target->pictures, -1) < 0)
+		_exit(NOT_STARTED);
+	act(target, action, answer);
+}
+
 /* In a child of its own. kind NULL: without a sandbox, but where it cannot harm this machine. */
 static void become(const struct kind_spec *kind, const struct target *target,
 	const struct action *action, int answer)
@@ -142,6 +154,8 @@ static void become(const struct kind_spec *kind, const struct target *target,
 		unshare(CLONE_NEWUTS);
 		act(target, action, answer);
 	}
+	if (kind->kind == VIEWER)
+		become_viewer(target, action, answer);
 	sandbox_init(&launcher, &sandbox_launcher, SANDBOX_AUTO);
 	if (containment_enter(&launcher, &args) < 0)
 		_exit(NOT_STARTED);

@@ -16,6 +16,7 @@ enum kind {
 	DEVICE = 2,
 	NULL_RENDERER = 4,
 	VIRGL = 8,
+	VIEWER = 16,
 	RENDERERS = NULL_RENDERER | VIRGL,
 };
 
@@ -27,6 +28,7 @@ struct target {
 	int terminal; /* of somebody else, which the process has */
 	int shared_memory; /* SysV: an identifier */
 	uint16_t tcp_port; /* where something listens */
+	char pictures[64]; /* a folder in which a viewer makes files */
 	char folder[64]; /* outside, with the file "secret" and the listening socket "socket" */
 	char secret_path[96], new_path[96], socket_path[96];
 	char abstract_name[64]; /* of a listening socket, without the zero in front */

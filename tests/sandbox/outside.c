@@ -39,6 +39,9 @@ static bool make_victim(struct target *target)
 
 static bool make_files(struct target *target)
 {
+	snprintf(target->pictures, sizeof(target->pictures), "/tmp/pictures-XXXXXX");
+	if (!mkdtemp(target->pictures))
+		return false;
 	snprintf(target->folder, sizeof(target->folder), "/tmp/breakout-XXXXXX");
 	if (!mkdtemp(target->folder))
 		return false;
@@ -120,6 +123,7 @@ void outside_remove(struct target *target)
 	kill(target->victim, SIGKILL);
 	waitpid(target->victim, NULL, 0);
 	shmctl(target->shared_memory, IPC_RMID, NULL);
+	rmdir(target->pictures);
 	unlink(target->secret_path);
 	unlink(target->socket_path);
 	unlink(target->new_path);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
+/*
+ * The lists of system calls are beside the code that makes them. What the libraries make in addition:
+ *
+ * LibVNCServer takes clients, and looks at who they are, its own descriptors and their limit:
+ * #syscalls viewer: accept accept4 getpeername getsockname setsockopt:no-delay shutdown select pselect6
+ *	sendto recvfrom getpid fcntl:flags prlimit64:read getrlimit futex getrandom
+ *
+ * libwayland sends and receives with descriptors:
+ * #syscalls viewer: sendmsg recvmsg fcntl:dup poll ppoll
+ *
+ * And all of them get and give back memory: #syscalls viewer: madvise
+ */
+#include "cage.h"
+
+#include "util/checked.h"
+#include "util/log.h"
+
+int cage_begin(struct sandbox *sandbox, enum sandbox_mode mode)
+{
+	sandbox_init(sandbox, &sandbox_viewer, mode);
+	return sandbox_early(sandbox, NULL);
+}
+
+int cage_close(struct sandbox *sandbox, const char *pictures, int sockets)
+{
+	const struct sandbox_place places[] = {
+		{ SANDBOX_CREATE, pictures, -1 },
+		{ SANDBOX_REMOVE, NULL, sockets },
+	};
+	int error = sandbox_namespaces(sandbox, places, ARRAY_SIZE(places));
+	if (error == 0)
+		error = sandbox_files(sandbox, places, ARRAY_SIZE(places));
+	return error == 0 ? sandbox_seal(sandbox) : error;
+}
+
+void cage_report(const struct sandbox *sandbox)
+{
+	char text[512];
+	if (sandbox->mode == SANDBOX_OFF) {
+		log_warn("sandbox: OFF: a backend or a VNC client that takes over this program has "
+			 "all "
+			 "rights of the user who started it");
+		return;
+	}
+	sandbox_describe(sandbox, text, sizeof(text));
+	log_print(sandbox->missing ? LOG_WARN : LOG_INFO, "sandbox: %s", text);
+}
