@@ -70,6 +70,7 @@ int dmabuf_open(struct dmabuf *dmabuf, const struct dmabuf_args *args)
 	dmabuf->y = args->y;
 	dmabuf->bottom_up = args->bottom_up;
 	dmabuf->swapped = swapped;
+	dmabuf->fourcc = args->fourcc;
 	return 0;
 }
 

@@ -16,6 +16,7 @@ struct dmabuf {
 	uint32_t x, y; /* of the part that is shown */
 	bool bottom_up;
 	bool swapped; /* x8b8g8r8 */
+	uint32_t fourcc;
 };
 
 /* Nothing. */

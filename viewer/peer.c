@@ -159,13 +159,19 @@ static int resize(struct peer *peer, uint32_t head, uint32_t width, uint32_t hei
 	return error;
 }
 
+static void drop_dmabuf(struct peer *peer, uint32_t head)
+{
+	dmabuf_finish(&peer->dmabufs[head]);
+	peer->screen->heads[head].dmabuf = NULL;
+}
+
 static int scanout(struct peer *peer, const void *payload)
 {
 	struct vhost_user_gpu_scanout request;
 	memcpy(&request, payload, sizeof(request));
 	if (request.scanout_id >= SCREEN_HEADS)
 		return -EPROTO;
-	dmabuf_finish(&peer->dmabufs[request.scanout_id]);
+	drop_dmabuf(peer, request.scanout_id);
 	resize(peer, request.scanout_id, request.width, request.height);
 	return 0;
 }
@@ -209,7 +215,7 @@ static int dmabuf_scanout(struct peer *peer, const void *payload)
 	uint32_t head = request.scanout_id;
 	if (head >= SCREEN_HEADS)
 		return -EPROTO;
-	dmabuf_finish(&peer->dmabufs[head]);
+	drop_dmabuf(peer, head);
 	if (peer->fd < 0)
 		return screen_resize(peer->screen, head, 0, 0);
 	if (!rect_inside(&view, request.fd_width, request.fd_height))
@@ -227,8 +233,10 @@ static int dmabuf_scanout(struct peer *peer, const void *payload)
 	int error = dmabuf_open(&peer->dmabufs[head], &args);
 	if (error)
 		log_warn("head %u: its buffer cannot be read: %s", head, strerror(-error));
+	else
+		peer->screen->heads[head].dmabuf = &peer->dmabufs[head];
 	if (resize(peer, head, request.width, request.height) < 0)
-		dmabuf_finish(&peer->dmabufs[head]);
+		drop_dmabuf(peer, head);
 	return 0;
 }
 
@@ -243,8 +251,9 @@ static int dmabuf_update(struct peer *peer, const void *payload)
 	if (peer->dmabufs[head].map) {
 		if (!inside(peer, head, &rect))
 			return -EPROTO;
-		dmabuf_read(&peer->dmabufs[head], &rect, peer->screen->heads[head].pixels,
-			width_of(peer, head));
+		if (screen_needs_pixels(peer->screen, head))
+			dmabuf_read(&peer->dmabufs[head], &rect, peer->screen->heads[head].pixels,
+				width_of(peer, head));
 		screen_damage(peer->screen, head, &rect);
 	}
 	return answer(peer, NULL, 0);
@@ -475,7 +484,7 @@ void peer_destroy(struct peer *peer)
 		return;
 	loop_source_destroy(peer->source);
 	for (uint32_t i = 0; i < SCREEN_HEADS; i++)
-		dmabuf_finish(&peer->dmabufs[i]);
+		drop_dmabuf(peer, i);
 	fd_close(&peer->fd);
 	fd_close(&peer->sock);
 	free(peer);

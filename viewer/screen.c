@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dmabuf.h"
 #include "util/checked.h"
 
 void screen_init(struct screen *screen)
@@ -69,6 +70,24 @@ int screen_resize(struct screen *screen, uint32_t number, uint32_t width, uint32
 	head->height = head->pixels ? height : 0;
 	tell_resized(screen, number);
 	return error;
+}
+
+bool screen_needs_pixels(const struct screen *screen, uint32_t head)
+{
+	list_for_each (link, &screen->outputs) {
+		struct output *output = container_of(link, struct output, link);
+		if (!output->impl->needs_pixels || output->impl->needs_pixels(output, head))
+			return true;
+	}
+	return false;
+}
+
+void screen_read(struct screen *screen, uint32_t number)
+{
+	struct head *head = &screen->heads[number];
+	struct rect all = whole(head);
+	if (head->dmabuf && head->pixels)
+		dmabuf_read(head->dmabuf, &all, head->pixels, head->width);
 }
 
 void screen_damage(struct screen *screen, uint32_t head, const struct rect *rect)

@@ -24,9 +24,12 @@ struct head_cursor {
 		pixels[SCREEN_CURSOR_SIDE * SCREEN_CURSOR_SIDE]; /* a8r8g8b8, alpha multiplied in */
 };
 
+struct dmabuf;
+
 struct head {
 	uint32_t width, height; /* 0: it is off */
 	uint32_t *pixels; /* x8r8g8b8, rows without gaps */
+	const struct dmabuf *dmabuf; /* that the picture lies in; NULL: it is sent as pixels */
 	struct head_cursor cursor;
 };
 
@@ -37,6 +40,9 @@ struct output_impl {
 	void (*resized)(struct output *output, uint32_t head);
 	/* This part of the picture is new; it is inside. */
 	void (*damaged)(struct output *output, uint32_t head, const struct rect *rect);
+	/* False: shows the head's dma-buf itself, or nothing of the head, so that the pixels need not be read
+	 * from it. NULL: is always true. */
+	bool (*needs_pixels)(struct output *output, uint32_t head);
 	/* The pointer is elsewhere, or looks different. NULL: does not matter. */
 	void (*pointer)(struct output *output, uint32_t head, bool image);
 	void (*destroy)(struct output *output);
@@ -65,6 +71,12 @@ void screen_add(struct screen *screen, struct output *output, const struct outpu
 /* Switches a head on with a black picture, or off (0 x 0). -E2BIG when it is too large, -ENOMEM: it is
  * off then. Outputs are told in any case. */
 int screen_resize(struct screen *screen, uint32_t head, uint32_t width, uint32_t height);
+
+/* True when somebody wants pixels and not the head's dma-buf. */
+bool screen_needs_pixels(const struct screen *screen, uint32_t head);
+
+/* Reads all of the head's dma-buf, if it has one: for who needs pixels from now on. */
+void screen_read(struct screen *screen, uint32_t head);
 
 /* Says that rect, inside of the picture, was drawn anew. */
 void screen_damage(struct screen *screen, uint32_t head, const struct rect *rect);

@@ -11,6 +11,7 @@
 #include "loop/loop.h"
 #include "util/checked.h"
 #include "util/log.h"
+#include "wayland_dmabuf.h"
 
 /* --- what the compositor offers ------------------------------------------------------------ */
 
@@ -46,6 +47,7 @@ static void each_global(struct wayland *wayland, global_fn fn, void *data)
 		fn(wayland, &core_globals[i], data);
 	for (size_t i = 0; i < wayland_window_global_count; i++)
 		fn(wayland, &wayland_window_globals[i], data);
+	fn(wayland, &wayland_dmabuf_global, data);
 }
 
 static void **place_of(struct wayland *wayland, const struct wayland_global *global)
@@ -175,20 +177,28 @@ static void on_release(void *data, struct wl_buffer *handle)
 
 static const struct wl_buffer_listener buffer_listener = { on_release };
 
-int wayland_buffer_open(struct wayland_buffer *buffer, struct wayland *wayland, int fd,
-	uint32_t width, uint32_t height)
+void wayland_buffer_take(struct wayland_buffer *buffer, struct wl_buffer *handle)
 {
-	const uint32_t stride = width * (uint32_t)sizeof(uint32_t);
-	struct wl_shm_pool *pool = wl_shm_create_pool(wayland->shm, fd, (int32_t)(stride * height));
+	buffer->handle = handle;
+	buffer->busy = false;
+	wl_buffer_add_listener(handle, &buffer_listener, buffer);
+}
+
+int wayland_buffer_open(struct wayland_buffer *buffer, struct wayland *wayland, int fd,
+	const struct wayland_layout *layout)
+{
+	const uint32_t stride = layout->width * (uint32_t)sizeof(uint32_t);
+	struct wl_shm_pool *pool =
+		wl_shm_create_pool(wayland->shm, fd, (int32_t)(stride * layout->height));
 	if (!pool)
 		return -ENOMEM;
-	buffer->busy = false;
-	buffer->handle = wl_shm_pool_create_buffer(
-		pool, 0, (int32_t)width, (int32_t)height, (int32_t)stride, WL_SHM_FORMAT_XRGB8888);
+	struct wl_buffer *handle = wl_shm_pool_create_buffer(pool, 0, (int32_t)layout->width,
+		(int32_t)layout->height, (int32_t)stride,
+		layout->alpha ? WL_SHM_FORMAT_ARGB8888 : WL_SHM_FORMAT_XRGB8888);
 	wl_shm_pool_destroy(pool);
-	if (!buffer->handle)
+	if (!handle)
 		return -ENOMEM;
-	wl_buffer_add_listener(buffer->handle, &buffer_listener, buffer);
+	wayland_buffer_take(buffer, handle);
 	wayland_want_flush(wayland);
 	return 0;
 }

@@ -24,6 +24,8 @@ struct wayland_events {
 	void (*gone)(void *data);
 };
 
+enum wayland_format { WAYLAND_XRGB, WAYLAND_XBGR, WAYLAND_FORMATS };
+
 struct wayland {
 	const struct wayland_events *events;
 	void *data;
@@ -40,7 +42,12 @@ struct wayland {
 	struct wl_shm *shm;
 	struct wp_viewporter *viewporter;
 	struct xdg_wm_base *shell;
-	struct zxdg_decoration_manager_v1 *decorations; /* need not be there */
+	struct zxdg_decoration_manager_v1 *decorations; /* these need not be there */
+	struct zwp_linux_dmabuf_v1 *dmabufs;
+	struct wayland_takes {
+		bool linear,
+			unsaid; /* dma-bufs whose rows follow each other, or of which nothing is said */
+	} takes[WAYLAND_FORMATS];
 };
 
 /* A row of a table of what is looked for among the things that a compositor offers. */
@@ -74,10 +81,17 @@ struct wayland_buffer {
 	void *data;
 };
 
-/* Of the memory of a file (not kept): x8r8g8b8, rows without gaps, at most 512 MiB. buffer->released and data
- * are set. 0 or -ENOMEM. */
+/* Of the memory of a file (not kept): x8r8g8b8, or a8r8g8b8 with alpha multiplied in, rows without gaps, at most
+ * 512 MiB. buffer->released and data are set. 0 or -ENOMEM. */
+struct wayland_layout {
+	uint32_t width, height;
+	bool alpha;
+};
 int wayland_buffer_open(struct wayland_buffer *buffer, struct wayland *wayland, int fd,
-	uint32_t width, uint32_t height);
+	const struct wayland_layout *layout);
+
+/* The same of one that the compositor has made. */
+void wayland_buffer_take(struct wayland_buffer *buffer, struct wl_buffer *handle);
 
 /* The memory may be read for as long as it takes to hear of this. */
 void wayland_buffer_close(struct wayland_buffer *buffer);

@@ -35,7 +35,8 @@ static int make_file(size_t size)
 /* 0 or -errno; what was made until then is there. */
 static int make_picture(struct wayland_memory *memory, struct wayland_picture *picture)
 {
-	size_t size = (size_t)memory->width * memory->height * sizeof(uint32_t);
+	const struct wayland_layout *layout = &memory->layout;
+	size_t size = (size_t)layout->width * layout->height * sizeof(uint32_t);
 	_cleanup_fd_ int fd = make_file(size);
 	if (fd < 0)
 		return fd;
@@ -44,19 +45,17 @@ static int make_picture(struct wayland_memory *memory, struct wayland_picture *p
 		return -errno;
 	picture->pixels = pixels;
 	picture->size = size;
-	picture->stale = (struct rect){ 0, 0, memory->width, memory->height };
+	picture->stale = (struct rect){ 0, 0, layout->width, layout->height };
 	picture->buffer.released = memory->released;
 	picture->buffer.data = memory->data;
-	return wayland_buffer_open(
-		&picture->buffer, memory->wayland, fd, memory->width, memory->height);
+	return wayland_buffer_open(&picture->buffer, memory->wayland, fd, layout);
 }
 
-int wayland_memory_resize(struct wayland_memory *memory, uint32_t width, uint32_t height)
+int wayland_memory_open(struct wayland_memory *memory, const struct wayland_layout *layout)
 {
 	int error = 0;
 	wayland_memory_finish(memory);
-	memory->width = width;
-	memory->height = height;
+	memory->layout = *layout;
 	for (uint32_t i = 0; i < WAYLAND_PICTURES && error == 0; i++)
 		error = make_picture(memory, &memory->pictures[i]);
 	if (error)
@@ -73,8 +72,7 @@ void wayland_memory_finish(struct wayland_memory *memory)
 			munmap(picture->pixels, picture->size);
 		memset(picture, 0, sizeof(*picture));
 	}
-	memory->width = 0;
-	memory->height = 0;
+	memory->layout = (struct wayland_layout){ 0 };
 }
 
 void wayland_memory_damage(struct wayland_memory *memory, const struct rect *rect)

@@ -19,7 +19,7 @@ struct wayland_picture {
 
 struct wayland_memory {
 	struct wayland *wayland;
-	uint32_t width, height; /* 0: there is none */
+	struct wayland_layout layout; /* 0 x 0: there is none */
 	struct wayland_picture pictures[WAYLAND_PICTURES];
 	void (*released)(void *data); /* one of them is not busy any more */
 	void *data;
@@ -30,7 +30,7 @@ void wayland_memory_init(struct wayland_memory *memory, struct wayland *wayland,
 	void (*released)(void *data), void *data);
 
 /* Pictures of that size, not 0, all stale; what was there before goes. 0, or -errno: there are none. */
-int wayland_memory_resize(struct wayland_memory *memory, uint32_t width, uint32_t height);
+int wayland_memory_open(struct wayland_memory *memory, const struct wayland_layout *layout);
 
 void wayland_memory_finish(struct wayland_memory *memory);
 

@@ -4,30 +4,41 @@
  * compositor does not look at, and only after the compositor has drawn the one before: so one that draws
  * nothing, as the window is hidden or it hangs, costs nothing.
  *
- * The guest's pointer is drawn into the picture.
+ * A dma-buf that the compositor takes is shown as it is, and its pixels are read by nobody. While the
+ * compositor has not said whether it does, the picture before stays.
  */
 #include "wayland_output.h"
 
-#include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "dmabuf.h"
 #include "loop/loop.h"
 #include "util/checked.h"
 #include "util/log.h"
 #include "wayland.h"
+#include "wayland_dmabuf.h"
 #include "wayland_memory.h"
 #include "wayland_window.h"
+
+#define MAX_SIDE 32767u /* of pictures, so that protocols' numbers of all kinds hold them */
 
 struct pane {
 	struct wayland_output *output;
 	uint32_t head;
 	struct wayland_window *window; /* NULL: there is none (any more) */
 	struct wayland_memory memory;
+	struct wayland_dmabuf import;
+	struct wayland_view view; /* of the dma-buf */
 	bool failed; /* there was no memory for pictures of this size */
+	bool shown; /* there is a picture in the window */
 	struct rect damage; /* since the last picture that was shown */
-	struct rect pointer; /* where it is */
+
+	struct wayland_memory pointer; /* pictures of it */
+	struct wayland_picture *image; /* the last one; NULL: there is none yet */
+	bool pointer_due, image_due; /* they are not as the compositor knows them */
 };
 
 struct wayland_output {
@@ -73,32 +84,6 @@ static struct rect place_of_pointer(const struct head *head)
 	return place;
 }
 
-static uint32_t blend(uint32_t below, uint32_t above)
-{
-	uint32_t rest = 255 - (above >> 24);
-	uint32_t mixed = 0;
-	for (uint32_t shift = 0; shift < 24; shift += 8) {
-		uint32_t channel =
-			(above >> shift & 255) + ((below >> shift & 255) * rest + 127) / 255;
-		mixed |= min_u32(channel, 255) << shift;
-	}
-	return mixed;
-}
-
-/* Over all of `place`, which has to be of the head's own pixels until now. */
-static void draw_pointer(const struct head *head, const struct rect *place, uint32_t *pixels)
-{
-	const struct head_cursor *cursor = &head->cursor;
-	for (uint32_t y = 0; y < place->h; y++) {
-		uint32_t *row = pixels + (size_t)(place->y + y) * head->width + place->x;
-		uint32_t image_y = place->y + y + cursor->hot_y - cursor->y;
-		uint32_t image_x = place->x + cursor->hot_x - cursor->x;
-		const uint32_t *image = &cursor->pixels[image_y * SCREEN_CURSOR_SIDE + image_x];
-		for (uint32_t x = 0; x < place->w; x++)
-			row[x] = blend(row[x], image[x]);
-	}
-}
-
 static void copy(const struct head *head, const struct rect *rect, uint32_t *pixels)
 {
 	for (uint32_t y = rect->y; y < rect->y + rect->h; y++) {
@@ -107,45 +92,91 @@ static void copy(const struct head *head, const struct rect *rect, uint32_t *pix
 	}
 }
 
-/* Brings a picture up to date. */
-static void bring_up(struct pane *pane, struct wayland_picture *picture)
-{
-	const struct head *head = head_of(pane);
-	struct rect touched = rect_intersect(&pane->pointer, &picture->stale);
-	if (!rect_empty(&touched))
-		picture->stale = rect_union(&picture->stale, &pane->pointer);
-	copy(head, &picture->stale, picture->pixels);
-	if (!rect_empty(&touched))
-		draw_pointer(head, &pane->pointer, picture->pixels);
-	picture->stale = (struct rect){ 0 };
-}
-
 /* Pictures of the head's size; false: there are none. */
 static bool have_memory(struct pane *pane)
 {
 	const struct head *head = head_of(pane);
-	if (pane->memory.width == head->width && pane->memory.height == head->height)
+	const struct wayland_layout layout = { head->width, head->height, false };
+	if (pane->memory.layout.width == head->width && pane->memory.layout.height == head->height)
 		return true;
-	int error = wayland_memory_resize(&pane->memory, head->width, head->height);
+	bool large = head->width > MAX_SIDE || head->height > MAX_SIDE;
+	int error = large ? -E2BIG : wayland_memory_open(&pane->memory, &layout);
 	pane->failed = error < 0;
 	if (error)
 		log_error("wayland: head %u cannot be shown: %s", pane->head, strerror(-error));
 	return error == 0;
 }
 
-static void draw_pane(struct pane *pane)
+/* What to show now; false: nothing can be. */
+static bool bring_up(struct pane *pane, struct wayland_view *ret_view)
 {
 	const struct head *head = head_of(pane);
-	if (rect_empty(&pane->damage) || pane->failed || !wayland_window_ready(pane->window) ||
-		!have_memory(pane))
-		return;
-	struct wayland_picture *picture = wayland_memory_free(&pane->memory);
+	if (pane->import.buffer.handle) {
+		*ret_view = pane->view;
+		ret_view->picture = &pane->import.buffer;
+	} else {
+		struct wayland_picture *picture = !pane->failed && have_memory(pane)
+			? wayland_memory_free(&pane->memory)
+			: NULL;
+		if (!picture)
+			return false;
+		copy(head, &picture->stale, picture->pixels);
+		picture->stale = (struct rect){ 0 };
+		*ret_view = (struct wayland_view){
+			.picture = &picture->buffer,
+			.part = { 0, 0, head->width, head->height },
+			.height = head->height,
+		};
+	}
+	ret_view->damage = pane->damage;
+	return true;
+}
+
+/* A picture of the pointer; false: there is none now. */
+static bool take_image(struct pane *pane)
+{
+	const struct wayland_layout layout = { SCREEN_CURSOR_SIDE, SCREEN_CURSOR_SIDE, true };
+	if (!pane->pointer.layout.width && wayland_memory_open(&pane->pointer, &layout) < 0)
+		return false;
+	struct wayland_picture *picture = wayland_memory_free(&pane->pointer);
 	if (!picture)
+		return false;
+	memcpy(picture->pixels, head_of(pane)->cursor.pixels, picture->size);
+	pane->image = picture;
+	pane->image_due = false;
+	return true;
+}
+
+/* True: something is to be committed. */
+static bool draw_pointer(struct pane *pane)
+{
+	const struct head_cursor *cursor = &head_of(pane)->cursor;
+	struct wayland_pointer pointer = { .place = place_of_pointer(head_of(pane)) };
+	if (!rect_empty(&pointer.place)) {
+		pointer.fresh = pane->image_due;
+		if (pane->image_due && !take_image(pane))
+			return false;
+		pointer.image = &pane->image->buffer;
+		pointer.x = pointer.place.x + cursor->hot_x - cursor->x;
+		pointer.y = pointer.place.y + cursor->hot_y - cursor->y;
+	}
+	pane->pointer_due = false;
+	return wayland_window_point(pane->window, &pointer);
+}
+
+static void draw_pane(struct pane *pane)
+{
+	struct wayland_view view;
+	if (!wayland_window_ready(pane->window) || pane->import.asked)
 		return;
-	bring_up(pane, picture);
-	wayland_window_show(
-		pane->window, &picture->buffer, head->width, head->height, &pane->damage);
-	pane->damage = (struct rect){ 0 };
+	bool pointed = pane->pointer_due && pane->shown && draw_pointer(pane);
+	if (!rect_empty(&pane->damage) && bring_up(pane, &view)) {
+		wayland_window_show(pane->window, &view);
+		pane->shown = true;
+		pane->damage = (struct rect){ 0 };
+	} else if (pointed) {
+		wayland_window_commit(pane->window);
+	}
 }
 
 static void on_draw(void *data)
@@ -180,6 +211,30 @@ static struct pane *pane_of(struct output *base, uint32_t head)
 	return head < output->count && output->panes[head].window ? &output->panes[head] : NULL;
 }
 
+/* The compositor shows the dma-buf if it can. */
+static void ask_for_import(struct pane *pane)
+{
+	const struct head *head = head_of(pane);
+	const struct dmabuf *dmabuf = head->dmabuf;
+	wayland_dmabuf_finish(&pane->import);
+	if (!dmabuf || !head->width || dmabuf->width > MAX_SIDE || dmabuf->height > MAX_SIDE ||
+		!wayland_dmabuf_ask(&pane->import, dmabuf))
+		return;
+	pane->view = (struct wayland_view){
+		.part = { dmabuf->x, dmabuf->y, head->width, head->height },
+		.height = dmabuf->height,
+		.bottom_up = dmabuf->bottom_up,
+	};
+}
+
+static void damage_all(struct pane *pane)
+{
+	const struct head *head = head_of(pane);
+	const struct rect all = { 0, 0, head->width, head->height };
+	pane->damage = (struct rect){ 0 };
+	damage_pane(pane, &all);
+}
+
 /* The new pictures are made when there is something to be drawn. */
 static void resized(struct output *base, uint32_t number)
 {
@@ -187,14 +242,31 @@ static void resized(struct output *base, uint32_t number)
 	if (!pane)
 		return;
 	const struct head *head = head_of(pane);
-	const struct rect all = { 0, 0, head->width, head->height };
-	wayland_memory_finish(&pane->memory);
+	const struct wayland_layout *layout = &pane->memory.layout;
+	if (head->width != layout->width || head->height != layout->height)
+		wayland_memory_finish(&pane->memory);
 	pane->failed = false;
-	pane->damage = (struct rect){ 0 };
-	pane->pointer = place_of_pointer(head);
-	if (rect_empty(&all))
+	pane->pointer_due = true;
+	if (!head->width) {
 		wayland_window_clear(pane->window);
-	damage_pane(pane, &all);
+		pane->shown = false;
+	}
+	ask_for_import(pane);
+	damage_all(pane);
+}
+
+static void import_answered(void *data)
+{
+	struct pane *pane = data;
+	if (!pane->import.buffer.handle)
+		screen_read(pane->output->base.screen, pane->head);
+	damage_all(pane);
+}
+
+static bool needs_pixels(struct output *base, uint32_t number)
+{
+	const struct pane *pane = pane_of(base, number);
+	return pane && !pane->import.asked && !pane->import.buffer.handle;
 }
 
 static void damaged(struct output *base, uint32_t number, const struct rect *rect)
@@ -207,11 +279,11 @@ static void damaged(struct output *base, uint32_t number, const struct rect *rec
 static void pointer(struct output *base, uint32_t number, bool image)
 {
 	struct pane *pane = pane_of(base, number);
-	if (!pane || !head_of(pane)->width)
+	if (!pane)
 		return;
-	damage_pane(pane, &pane->pointer);
-	pane->pointer = place_of_pointer(head_of(pane));
-	damage_pane(pane, &pane->pointer);
+	pane->pointer_due = true;
+	pane->image_due |= image;
+	draw_soon(pane);
 }
 
 /* --- what the compositor says -------------------------------------------------------------- */
@@ -230,6 +302,8 @@ static void close_pane(struct pane *pane)
 {
 	wayland_window_destroy(pane->window);
 	wayland_memory_finish(&pane->memory);
+	wayland_memory_finish(&pane->pointer);
+	wayland_dmabuf_finish(&pane->import);
 	pane->window = NULL;
 }
 
@@ -261,6 +335,9 @@ static void open_pane(struct pane *pane)
 		.black = &output->black.pictures[0].buffer,
 	};
 	wayland_memory_init(&pane->memory, output->wayland, draw_soon, pane);
+	wayland_memory_init(&pane->pointer, output->wayland, draw_soon, pane);
+	wayland_dmabuf_init(&pane->import, output->wayland, import_answered, pane);
+	pane->image_due = true;
 	pane->window = wayland_window_create(output->wayland, &args, &events, pane);
 	if (pane->window)
 		resized(&output->base, pane->head);
@@ -276,7 +353,8 @@ static void ready(void *data)
 {
 	struct wayland_output *output = data;
 	wayland_memory_init(&output->black, output->wayland, nothing, NULL);
-	int error = wayland_memory_resize(&output->black, 1, 1);
+	const struct wayland_layout pixel = { 1, 1, false };
+	int error = wayland_memory_open(&output->black, &pixel);
 	if (error)
 		log_error("wayland: no window can be shown: %s", strerror(-error));
 	for (uint32_t i = 0; i < output->count && error == 0; i++)
@@ -317,6 +395,7 @@ struct output *wayland_output_create(
 	static const struct output_impl impl = {
 		.resized = resized,
 		.damaged = damaged,
+		.needs_pixels = needs_pixels,
 		.pointer = pointer,
 		.destroy = destroy,
 	};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Two surfaces: the window's has one black pixel, stretched over all of it; the picture's lies on it, with
- * its own size in pixels and the one that it is shown with. So the compositor does the scaling, and what is
- * sent of a picture is what has changed in it.
+ * Three surfaces: the window's has one black pixel, stretched over all of it; the picture's lies on it, with
+ * its own size in pixels and the one that it is shown with; the pointer's lies on the picture. So the compositor
+ * does the scaling, and what is sent of a picture is what has changed in it.
  */
 #include "wayland_window.h"
 
@@ -34,12 +34,16 @@ struct wayland_window {
 	struct zxdg_toplevel_decoration_v1 *decoration;
 	struct surface front; /* the picture's */
 	struct wl_subsurface *place; /* of it */
+	struct surface above; /* the pointer's */
+	struct wl_subsurface *pointer_place;
 	struct wl_callback *frame; /* comes when the picture has been drawn */
 
 	bool there; /* the compositor has said how large it is */
 	uint32_t asked_width, asked_height; /* 0: as we like */
 	uint32_t width, height;
 	uint32_t picture_width, picture_height; /* 0: none is shown */
+	struct rect shown; /* where, in the window */
+	struct rect pointer; /* on the picture; empty: there is none */
 };
 
 /* --- what the compositor has to offer ------------------------------------------------------ */
@@ -97,12 +101,36 @@ static struct rect place_for_picture(const struct wayland_window *window)
 		(uint32_t)(window->height - height) / 2, (uint32_t)width, (uint32_t)height };
 }
 
-/* Takes effect with the next commit of both surfaces. */
+static uint32_t scale(uint32_t number, uint32_t to, uint32_t from)
+{
+	return (uint32_t)((uint64_t)number * to / from);
+}
+
+/* Takes effect with the next commit of the pointer's and the picture's surface. */
+static void place_pointer(struct wayland_window *window)
+{
+	const struct rect *pointer = &window->pointer, *shown = &window->shown;
+	uint32_t width = scale(pointer->w, shown->w, window->picture_width);
+	uint32_t height = scale(pointer->h, shown->h, window->picture_height);
+	wp_viewport_set_destination(
+		window->above.viewport, (int32_t)max_u32(width, 1), (int32_t)max_u32(height, 1));
+	wl_subsurface_set_position(window->pointer_place,
+		(int32_t)scale(pointer->x, shown->w, window->picture_width),
+		(int32_t)scale(pointer->y, shown->h, window->picture_height));
+}
+
+/* Takes effect with the next commit of window and picture. */
 static void place_picture(struct wayland_window *window)
 {
-	struct rect place = place_for_picture(window);
-	wp_viewport_set_destination(window->front.viewport, (int32_t)place.w, (int32_t)place.h);
-	wl_subsurface_set_position(window->place, (int32_t)place.x, (int32_t)place.y);
+	window->shown = place_for_picture(window);
+	wp_viewport_set_destination(
+		window->front.viewport, (int32_t)window->shown.w, (int32_t)window->shown.h);
+	wl_subsurface_set_position(
+		window->place, (int32_t)window->shown.x, (int32_t)window->shown.y);
+	if (rect_empty(&window->pointer))
+		return;
+	place_pointer(window);
+	wl_surface_commit(window->above.surface);
 }
 
 static void take_size(struct wayland_window *window)
@@ -184,21 +212,46 @@ bool wayland_window_ready(const struct wayland_window *window)
 	return window->there && !window->frame;
 }
 
-void wayland_window_show(struct wayland_window *window, struct wayland_buffer *picture,
-	uint32_t width, uint32_t height, const struct rect *damage)
+static void ask_for_frame(struct wayland_window *window)
 {
-	struct wl_surface *surface = window->front.surface;
-	bool resized = width != window->picture_width || height != window->picture_height;
-	assert(wayland_window_ready(window));
-	window->picture_width = width;
-	window->picture_height = height;
-	picture->busy = true;
-	wl_surface_attach(surface, picture->handle, 0, 0);
-	wl_surface_damage_buffer(surface, (int32_t)damage->x, (int32_t)damage->y,
-		(int32_t)damage->w, (int32_t)damage->h);
-	window->frame = wl_surface_frame(surface);
+	window->frame = wl_surface_frame(window->front.surface);
 	if (window->frame)
 		wl_callback_add_listener(window->frame, &frame_listener, window);
+}
+
+static void set_part(struct surface *surface, const struct rect *part)
+{
+	wp_viewport_set_source(surface->viewport, wl_fixed_from_int((int)part->x),
+		wl_fixed_from_int((int)part->y), wl_fixed_from_int((int)part->w),
+		wl_fixed_from_int((int)part->h));
+}
+
+/* Counted in rows as they lie in the buffer. */
+static void damage_picture(struct wayland_window *window, const struct wayland_view *view)
+{
+	const struct rect *damage = &view->damage;
+	uint32_t y = view->part.y + damage->y;
+	if (view->bottom_up)
+		y = view->height - y - damage->h;
+	wl_surface_damage_buffer(window->front.surface, (int32_t)(view->part.x + damage->x),
+		(int32_t)y, (int32_t)damage->w, (int32_t)damage->h);
+}
+
+void wayland_window_show(struct wayland_window *window, const struct wayland_view *view)
+{
+	struct wl_surface *surface = window->front.surface;
+	const struct rect *part = &view->part;
+	bool resized = part->w != window->picture_width || part->h != window->picture_height;
+	assert(wayland_window_ready(window));
+	window->picture_width = part->w;
+	window->picture_height = part->h;
+	view->picture->busy = true;
+	wl_surface_attach(surface, view->picture->handle, 0, 0);
+	wl_surface_set_buffer_transform(surface,
+		view->bottom_up ? WL_OUTPUT_TRANSFORM_FLIPPED_180 : WL_OUTPUT_TRANSFORM_NORMAL);
+	set_part(&window->front, part);
+	damage_picture(window, view);
+	ask_for_frame(window);
 	if (resized)
 		place_picture(window);
 	wl_surface_commit(surface);
@@ -208,10 +261,49 @@ void wayland_window_show(struct wayland_window *window, struct wayland_buffer *p
 	wayland_want_flush(window->wayland);
 }
 
+/* False: there was none. */
+static bool hide_pointer(struct wayland_window *window)
+{
+	if (rect_empty(&window->pointer))
+		return false;
+	window->pointer = (struct rect){ 0 };
+	wl_surface_attach(window->above.surface, NULL, 0, 0);
+	wl_surface_commit(window->above.surface);
+	return true;
+}
+
+bool wayland_window_point(struct wayland_window *window, const struct wayland_pointer *pointer)
+{
+	struct wl_surface *surface = window->above.surface;
+	const struct rect part = { pointer->x, pointer->y, pointer->place.w, pointer->place.h };
+	assert(wayland_window_ready(window) && window->picture_width);
+	if (rect_empty(&part))
+		return hide_pointer(window);
+	if (rect_empty(&window->pointer) || pointer->fresh) {
+		pointer->image->busy = true;
+		wl_surface_attach(surface, pointer->image->handle, 0, 0);
+		wl_surface_damage_buffer(surface, 0, 0, INT32_MAX, INT32_MAX);
+	}
+	window->pointer = pointer->place;
+	set_part(&window->above, &part);
+	place_pointer(window);
+	wl_surface_commit(surface);
+	return true;
+}
+
+void wayland_window_commit(struct wayland_window *window)
+{
+	assert(wayland_window_ready(window));
+	ask_for_frame(window);
+	wl_surface_commit(window->front.surface);
+	wayland_want_flush(window->wayland);
+}
+
 void wayland_window_clear(struct wayland_window *window)
 {
 	if (!window->picture_width)
 		return;
+	hide_pointer(window);
 	window->picture_width = 0;
 	window->picture_height = 0;
 	/* what is not seen is never drawn */
@@ -240,15 +332,25 @@ static void destroy_surface(struct surface *surface)
 		wl_surface_destroy(surface->surface);
 }
 
-static bool make_picture_place(struct wayland_window *window)
+/* A surface on another one, whose commits are its own. */
+static struct wl_subsurface *make_above(
+	struct wayland *wayland, struct surface *surface, const struct surface *below)
 {
-	if (!make_surface(&window->front, window->wayland))
-		return false;
-	window->place = wl_subcompositor_get_subsurface(
-		window->wayland->subcompositor, window->front.surface, window->back.surface);
+	if (!make_surface(surface, wayland))
+		return NULL;
+	struct wl_subsurface *place = wl_subcompositor_get_subsurface(
+		wayland->subcompositor, surface->surface, below->surface);
+	if (place)
+		wl_subsurface_set_desync(place);
+	return place;
+}
+
+static bool make_places(struct wayland_window *window)
+{
+	window->place = make_above(window->wayland, &window->front, &window->back);
 	if (window->place)
-		wl_subsurface_set_desync(window->place);
-	return window->place;
+		window->pointer_place = make_above(window->wayland, &window->above, &window->front);
+	return window->pointer_place;
 }
 
 static bool make_toplevel(struct wayland_window *window, const struct wayland_window_args *args)
@@ -288,7 +390,7 @@ struct wayland_window *wayland_window_create(struct wayland *wayland,
 	window->black = args->black;
 	window->width = args->width;
 	window->height = args->height;
-	if (!make_toplevel(window, args) || !make_picture_place(window)) {
+	if (!make_toplevel(window, args) || !make_places(window)) {
 		wayland_window_destroy(window);
 		return NULL;
 	}
@@ -303,6 +405,9 @@ void wayland_window_destroy(struct wayland_window *window)
 	if (!window)
 		return;
 	end_frame(window);
+	if (window->pointer_place)
+		wl_subsurface_destroy(window->pointer_place);
+	destroy_surface(&window->above);
 	if (window->place)
 		wl_subsurface_destroy(window->place);
 	destroy_surface(&window->front);

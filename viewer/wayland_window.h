@@ -42,10 +42,28 @@ void wayland_window_destroy(struct wayland_window *window);
  * has said how large the window is. */
 bool wayland_window_ready(const struct wayland_window *window);
 
-/* Shows a picture (it is busy from now on) of width x height pixels, in which damage is new. Only when
- * ready. */
-void wayland_window_show(struct wayland_window *window, struct wayland_buffer *picture,
-	uint32_t width, uint32_t height, const struct rect *damage);
+struct wayland_view {
+	struct wayland_buffer *picture; /* busy from now on */
+	struct rect part; /* of it: what is shown */
+	uint32_t height; /* of all of it */
+	bool bottom_up; /* its first row is the lowest; `part` is counted from the top all the same */
+	struct rect damage; /* what is new, in the part */
+};
 
-/* Shows nothing. The last picture stays busy until the compositor says otherwise. */
+/* Shows a picture. Only when ready. */
+void wayland_window_show(struct wayland_window *window, const struct wayland_view *view);
+
+struct wayland_pointer {
+	struct wayland_buffer *image;
+	bool fresh; /* it is another one, or drawn anew: busy from now on */
+	uint32_t x, y; /* of what is seen of it, in it */
+	struct rect place; /* on the picture; empty: nothing is seen of it */
+};
+
+/* Puts the pointer on the picture that is shown. Only when ready. True: it is seen with the next picture, or else
+ * wayland_window_commit(). */
+bool wayland_window_point(struct wayland_window *window, const struct wayland_pointer *pointer);
+void wayland_window_commit(struct wayland_window *window);
+
+/* Shows nothing, nor a pointer. The last picture stays busy until the compositor says otherwise. */
 void wayland_window_clear(struct wayland_window *window);

@@ -36,9 +36,12 @@ REQUESTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "xdg_toplevel": (("destroy",), ("set_parent", "o"), ("set_title", "s"), ("set_app_id", "s")),
     "zxdg_decoration_manager_v1": (("destroy",), ("get_toplevel_decoration", "n:zxdg_toplevel_decoration_v1", "o")),
     "zxdg_toplevel_decoration_v1": (("destroy",), ("set_mode", "u"), ("unset_mode",)),
+    "zwp_linux_dmabuf_v1": (("destroy",), ("create_params", "n:zwp_linux_buffer_params_v1")),
+    "zwp_linux_buffer_params_v1": (("destroy",), ("add", "h", "u", "u", "u", "u", "u"), ("create", "i", "i", "u", "u")),
 }
 GLOBALS = {"wl_compositor": 4, "wl_subcompositor": 1, "wl_shm": 1, "wp_viewporter": 1, "xdg_wm_base": 1,
            "zxdg_decoration_manager_v1": 1}
+OWN_NUMBERS = 0xff000000    # of things that the compositor makes
 
 
 @dataclass
@@ -62,7 +65,12 @@ class Thing:
     frames: list["Thing"] = field(default_factory=list)
     asked: list["Thing"] = field(default_factory=list)  # frames of what is committed
     pictures: int = 0                                   # that were committed
+    # dma-bufs
+    layout: int = 0
+    modifier: int = -1
     # viewports, subsurfaces, windows
+    transform: int = 0
+    source: tuple[float, ...] = ()
     size: tuple[int, int] = (0, 0)
     place: tuple[int, int] = (0, 0)
     title: str = ""
@@ -70,7 +78,7 @@ class Thing:
     acked: int = 0
 
     def pixels(self) -> bytes:
-        assert self.memory and not self.released, "nothing is shown"
+        assert self.memory
         return self.memory[:self.width * self.height * 4]
 
 
@@ -86,6 +94,9 @@ class PlayedCompositor:
         self._data = b""
         self._fds: list[int] = []
         self._serial = 0
+        self._made = OWN_NUMBERS
+        self.takes: tuple[tuple[int, int], ...] = ()    # formats and modifiers of dma-bufs
+        self.imports: list[Thing] = []                  # what was asked, and is not answered
         self.pongs: list[int] = []
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(str(self.path))
@@ -185,9 +196,11 @@ class PlayedCompositor:
     def _forget(self, thing: Thing) -> None:
         """Its number may be used again."""
         self.things.pop(thing.number, None)
-        self.event(self.things[1], 1, "I", thing.number)
-        if thing in self.windows:
-            self.windows.remove(thing)
+        if thing.number < OWN_NUMBERS:
+            self.event(self.things[1], 1, "I", thing.number)
+        for those in (self.windows, self.imports):
+            if thing in those:
+                those.remove(thing)
 
     def event(self, thing: Thing, opcode: int, kinds: str = "", *words: object) -> None:
         payload = b""
@@ -224,14 +237,17 @@ class PlayedCompositor:
 
     def _wl_shm_pool_create_buffer(self, pool: Thing, made: Thing, offset: int, width: int, height: int, stride: int,
                                    layout: int) -> None:
-        assert (offset, stride, layout) == (0, width * 4, 1), (offset, stride, layout)
-        made.memory, made.width, made.height = pool.memory, width, height
+        assert (offset, stride) == (0, width * 4) and layout in (0, 1), (offset, stride, layout)
+        made.memory, made.width, made.height, made.layout = pool.memory, width, height, layout
 
     def _wl_surface_attach(self, surface: Thing, buffer: Thing | None, _x: int, _y: int) -> None:
         surface.coming, surface.attached = buffer, True
 
     def _wl_surface_damage_buffer(self, surface: Thing, *rect: int) -> None:
         surface.damage.append(rect)         # type: ignore[arg-type]
+
+    def _wl_surface_set_buffer_transform(self, surface: Thing, transform: int) -> None:
+        surface.transform = transform
 
     def _wl_surface_frame(self, surface: Thing, callback: Thing) -> None:
         surface.frames.append(callback)
@@ -250,6 +266,9 @@ class PlayedCompositor:
 
     def _wp_viewporter_get_viewport(self, _: Thing, made: Thing, surface: Thing) -> None:
         made.of = surface
+
+    def _wp_viewport_set_source(self, viewport: Thing, *numbers: int) -> None:
+        viewport.source = tuple(number / 256 for number in numbers)
 
     def _wp_viewport_set_destination(self, viewport: Thing, width: int, height: int) -> None:
         viewport.size = (width, height)
@@ -272,7 +291,38 @@ class PlayedCompositor:
     def _xdg_toplevel_set_app_id(self, window: Thing, name: str) -> None:
         window.app_id = name
 
+    def _wl_registry_bind(self, _: Thing, _number: int, interface: str, _version: int, made: Thing) -> None:
+        for fourcc, modifier in self.takes if interface == "zwp_linux_dmabuf_v1" else ():
+            self.event(made, 1, "III", fourcc, modifier >> 32, modifier & 0xffffffff)
+
+    def _zwp_linux_buffer_params_v1_add(self, params: Thing, fd: int, plane: int, offset: int, stride: int, high: int,
+                                        low: int) -> None:
+        assert (plane, offset) == (0, 0), (plane, offset)
+        params.memory = mmap.mmap(fd, 0, mmap.MAP_SHARED, mmap.PROT_READ)
+        os.close(fd)
+        params.modifier = high << 32 | low
+        params.place = (stride, 0)
+
+    def _zwp_linux_buffer_params_v1_create(self, params: Thing, width: int, height: int, fourcc: int, flags: int) -> None:
+        assert flags == 0 and params.place[0] == width * 4, (flags, params.place)
+        params.width, params.height, params.layout = width, height, fourcc
+        self.imports.append(params)
+
     # --- what it does ---
+
+    def answer_import(self, good: bool) -> Thing | None:
+        """Of the dma-buf that was asked for first: the buffer, if it can be shown."""
+        self.run(lambda: len(self.imports) > 0, "an import")
+        params = self.imports.pop(0)
+        if not good:
+            self.event(params, 1)
+            return None
+        made = self._add(self._made, "wl_buffer", params)
+        self._made += 1
+        made.memory, made.width, made.height, made.layout = params.memory, params.width, params.height, params.layout
+        made.modifier = params.modifier
+        self.event(params, 0, "I", made.number)
+        return made
 
     hold_buffers = False        # none is released
 
@@ -310,6 +360,11 @@ class PlayedCompositor:
         """The surface that has the picture."""
         return next(each for each in self.things.values()
                     if each.interface == "wl_surface" and each.of is self.back(window))
+
+    def above(self, window: Thing) -> Thing:
+        """The surface that has the pointer."""
+        return next(each for each in self.things.values()
+                    if each.interface == "wl_surface" and each.of is self.front(window))
 
     def made_for(self, surface: Thing, interface: str) -> Thing:
         """The surface's viewport, or subsurface."""
