@@ -130,12 +130,30 @@ static void memory_came(struct device_process *process, int fd)
 		gpu_device_memory_came(process->gpu);
 }
 
+/* Pictures are mapped one by one, so that the host has their memory back when they go: by default the
+ * allocator learns from the first large ones to keep the next in its heap. */
+static void map_pictures(void)
+{
+	mallopt(M_MMAP_THRESHOLD, PICTURE_BYTES);
+}
+
+/* The same for what is too small for that, once a guest has gone: whatever outlives it may lie behind it in the
+ * heap.
+ *
+ * #syscalls device: brk madvise
+ */
+static void give_memory_back(void)
+{
+	malloc_trim(0);
+}
+
 static void session_ended(void *data)
 {
 	struct device_process *process = data;
 	vhost_session_destroy(process->session);
 	process->session = NULL;
 	gpu_device_set_session(process->gpu, NULL);
+	give_memory_back();
 	tell_launcher(process, CONTROL_SESSION_ENDED, 0);
 }
 
@@ -330,13 +348,6 @@ static void finish(struct device_process *process)
 	loop_destroy(process->loop);
 }
 
-/* Pictures are mapped one by one, so that the host has their memory back when they go: by default the
- * allocator learns from the first large ones to keep the next in its heap. */
-static void give_memory_back(void)
-{
-	mallopt(M_MMAP_THRESHOLD, PICTURE_BYTES);
-}
-
 /* Guests' memory, queues, fences and pictures are descriptors; a resource that is shown may be four. All that
  * is ever written to a file is the state of a device, which is pictures for the most part. */
 static struct sandbox_limits most_of_the_host(const struct gpu_limits *limits)
@@ -349,7 +360,7 @@ static struct sandbox_limits most_of_the_host(const struct gpu_limits *limits)
 
 int device_process_run(const struct config *config, int control)
 {
-	give_memory_back();
+	map_pictures();
 	struct device_process process = {
 		.config = config,
 		.control = control,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /* What must not grow, and what must not wait: connections, resources, displays, full queues. */
+#include <signal.h>
 #include <stdlib.h>
 
 #include "wire_3d.h"
@@ -97,6 +98,32 @@ static void resources_come_and_go(void)
 	struct kit_usage after = wire_usage(m);
 	CHECK_INT(after.fds, before.fds);
 	wire_check_memory(&before, &after, 512);
+	wire_end(m);
+}
+
+/* Many small pictures, and behind them in the heap what outlives their guest: a renderer that is started
+ * meanwhile. The next guest finds as much memory free as the first. */
+static void memory_is_given_back(void)
+{
+	struct kit_machine *m = wire_machine_3d("null");
+	struct kit_picture *picture = wire_pattern(64, 48, 1);
+	work_3d(m);
+	CHECK_OK(m, kit_machine_reconnect(m));
+	struct kit_usage before = wire_usage(m);
+	for (uint32_t i = 0; i < 1000; i++) {
+		struct kit_surface s = wire_surface(m, 10 + i, XRGB, 64, 48);
+		wire_show(m, &s, picture);
+		kit_surface_finish(&s);
+	}
+	struct kit_usage meanwhile = wire_usage(m);
+	CHECK(meanwhile.memory_kib > before.memory_kib + 1000 * 64 * 48 * 4 / 1024);
+	kill(kit_backend_find(m->backend, "virtiogpud-render-null"), SIGKILL);
+	CHECK_OK(m, kit_pump(&m->kit, 20));
+	work_3d(m);
+	CHECK_OK(m, kit_machine_reconnect(m));
+	struct kit_usage after = wire_usage(m);
+	wire_check_memory(&before, &after, 4096);
+	kit_picture_destroy(picture);
 	wire_end(m);
 }
 
@@ -205,6 +232,7 @@ int main(int argc, char **argv)
 		TEST_CASE(connections_with_contexts),
 		TEST_CASE(resets),
 		TEST_CASE(resources_come_and_go),
+		TEST_CASE(memory_is_given_back),
 		TEST_CASE(display_does_not_read),
 		TEST_CASE(display_reads_slowly),
 		TEST_CASE(cursor_beside_a_full_control_queue),
