@@ -11,6 +11,11 @@ enum {
 	CLEAR_COLOR0 = 4,
 	INLINE_WRITE_WORDS = 11, /* before the pixels */
 	MAX_WORDS = 0xffff, /* of one command */
+	FORMAT_FLOAT4 = 31,
+	PRIM_TRIANGLES = 4,
+	SHADER_WORDS = 5, /* before the text */
+	SHADER_BYTES = 400,
+	SHADER_TOKENS = 200,
 };
 
 static void put(struct kit_virgl *stream, const uint32_t *words, uint32_t count)
@@ -70,6 +75,72 @@ void kit_virgl_clear(struct kit_virgl *stream, uint32_t color)
 	};
 	memcpy(words + 1, components, sizeof(components));
 	kit_virgl_command(stream, KIT_VIRGL_CLEAR, 0, words, ARRAY_SIZE(words));
+}
+
+#define ADD(stream, number, object, ...)                                                           \
+	kit_virgl_command(stream, number, object, (const uint32_t[]){ __VA_ARGS__ },               \
+		(uint32_t)ARRAY_SIZE(((const uint32_t[]){ __VA_ARGS__ })))
+
+static uint32_t bits_of(float number)
+{
+	uint32_t bits;
+	memcpy(&bits, &number, sizeof(bits));
+	return bits;
+}
+
+static void bind(struct kit_virgl *stream, enum kit_virgl_object kind)
+{
+	ADD(stream, KIT_VIRGL_BIND_OBJECT, kind, kind);
+}
+
+void kit_virgl_state(struct kit_virgl *stream, uint32_t width, uint32_t height)
+{
+	const uint32_t one = bits_of(1.0f), half = bits_of(0.5f);
+	const uint32_t x = bits_of((float)width / 2.0f), y = bits_of((float)height / 2.0f);
+	ADD(stream, KIT_VIRGL_SET_VIEWPORT_STATE, 0, 0, x, y, half, x, y, half);
+	ADD(stream, KIT_VIRGL_CREATE_OBJECT, KIT_VIRGL_BLEND, KIT_VIRGL_BLEND, 0, 0, 0xfu << 27, 0,
+		0, 0, 0, 0, 0, 0);
+	bind(stream, KIT_VIRGL_BLEND);
+	ADD(stream, KIT_VIRGL_CREATE_OBJECT, KIT_VIRGL_DSA, KIT_VIRGL_DSA, 0, 0, 0, 0);
+	bind(stream, KIT_VIRGL_DSA);
+	ADD(stream, KIT_VIRGL_CREATE_OBJECT, KIT_VIRGL_RASTERIZER, KIT_VIRGL_RASTERIZER, 1u << 29,
+		one, 0, 0, one, 0, 0, 0);
+	bind(stream, KIT_VIRGL_RASTERIZER);
+}
+
+void kit_virgl_shader(
+	struct kit_virgl *stream, uint32_t handle, enum kit_virgl_stage stage, const char *text)
+{
+	uint32_t bytes = (uint32_t)strlen(text) + 1;
+	uint32_t words[SHADER_WORDS + SHADER_BYTES / 4] = { handle, stage, bytes, SHADER_TOKENS };
+	if (bytes > SHADER_BYTES) {
+		stream->full = true;
+		return;
+	}
+	memcpy(words + SHADER_WORDS, text, bytes);
+	kit_virgl_command(stream, KIT_VIRGL_CREATE_OBJECT, KIT_VIRGL_SHADER, words,
+		SHADER_WORDS + (bytes + 3) / 4);
+	ADD(stream, KIT_VIRGL_BIND_SHADER, 0, handle, stage);
+}
+
+void kit_virgl_corners(
+	struct kit_virgl *stream, uint32_t buffer, const float (*corners)[4], uint32_t count)
+{
+	const struct kit_virgl_box box = {
+		.resource = buffer, .w = count * (uint32_t)sizeof(*corners), .h = 1, .d = 1
+	};
+	/* floats go over as the words that they are in memory */
+	kit_virgl_inline_write(stream, &box, 0, (const uint32_t *)(const void *)corners, 4 * count);
+	ADD(stream, KIT_VIRGL_CREATE_OBJECT, KIT_VIRGL_VERTEX_ELEMENTS, KIT_VIRGL_VERTEX_ELEMENTS,
+		0, 0, 0, FORMAT_FLOAT4);
+	bind(stream, KIT_VIRGL_VERTEX_ELEMENTS);
+	ADD(stream, KIT_VIRGL_SET_VERTEX_BUFFERS, 0, sizeof(*corners), 0, buffer);
+}
+
+void kit_virgl_triangles(struct kit_virgl *stream, uint32_t count)
+{
+	ADD(stream, KIT_VIRGL_DRAW_VBO, 0, 0, count, PRIM_TRIANGLES, 0, 1, 0, 0, 0, 0, 0, count - 1,
+		0);
 }
 
 void kit_virgl_copy(

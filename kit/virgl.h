@@ -82,6 +82,27 @@ struct kit_virgl_box {
 	uint32_t x, y, z, w, h, d;
 };
 
+/* The state that a triangle needs: a viewport of this size, all colours written, no test, no culling. Once
+ * in a context: the objects' handles are their kinds. */
+void kit_virgl_state(struct kit_virgl *stream, uint32_t width, uint32_t height);
+
+enum kit_virgl_stage {
+	KIT_VIRGL_VERTICES = 0,
+	KIT_VIRGL_FRAGMENTS = 1,
+};
+
+/* Makes a shader of a TGSI text (of at most 400 bytes), and uses it from now on. */
+void kit_virgl_shader(
+	struct kit_virgl *stream, uint32_t handle, enum kit_virgl_stage stage, const char *text);
+
+/* Writes corners (x, y, z, w) into a vertex buffer, and takes vertices from it from now on. Once in a
+ * context, like the state. */
+void kit_virgl_corners(
+	struct kit_virgl *stream, uint32_t buffer, const float (*corners)[4], uint32_t count);
+
+/* Draws count vertices as triangles. */
+void kit_virgl_triangles(struct kit_virgl *stream, uint32_t count);
+
 /* Copies a box to (x, y, z) of another resource. */
 void kit_virgl_copy(
 	struct kit_virgl *stream, const struct kit_virgl_box *from, const struct kit_virgl_box *to);

@@ -15,47 +15,14 @@
 #define VERTICES 2u
 #define PATIENCE 40 /* times the time for an answer */
 
-enum {
-	FORMAT_FLOAT4 = 31,
-	FORMAT_R8 = 64,
-};
+#define FORMAT_R8 64
 
-/* Handles of the objects: their kind, but for these. */
+/* Handles: above those of kit_virgl_state(). */
 enum {
 	VERTEX_SHADER = 16,
 	FRAGMENT_SHADER,
 	SURFACE_HANDLE,
 };
-
-#define ADD(stream, command, object, ...)                                                          \
-	kit_virgl_command(stream, KIT_VIRGL_##command, KIT_VIRGL_##object,                         \
-		(const uint32_t[]){ __VA_ARGS__ },                                                 \
-		(uint32_t)ARRAY_SIZE(((const uint32_t[]){ __VA_ARGS__ })))
-
-static uint32_t bits_of(float number)
-{
-	uint32_t bits;
-	memcpy(&bits, &number, sizeof(bits));
-	return bits;
-}
-
-static void add_shader(struct kit_virgl *stream, uint32_t handle, uint32_t type, const char *text)
-{
-	struct {
-		uint32_t handle, type, bytes, tokens, outputs;
-		char text[400];
-	} shader = {
-		.handle = handle,
-		.type = type,
-		.bytes = (uint32_t)strlen(text) + 1,
-		.tokens = 200,
-	};
-	CHECK(shader.bytes <= sizeof(shader.text));
-	memcpy(shader.text, text, shader.bytes);
-	kit_virgl_command(stream, KIT_VIRGL_CREATE_OBJECT, KIT_VIRGL_SHADER,
-		(const uint32_t *)&shader, 5 + (shader.bytes + 3) / 4);
-	ADD(stream, BIND_SHADER, NO_OBJECT, handle, type);
-}
 
 static const char *const shader_names[] = { "of_fragments", "of_vertices", NULL };
 
@@ -72,37 +39,12 @@ static const char *const shaders[][2] = {
 		"  0: MOV OUT[0], IMM[0]\n  1: END\n" },
 };
 
-static void add_state(struct kit_virgl *stream)
-{
-	const uint32_t half = bits_of(SIDE / 2.0f), one = bits_of(1.0f);
-	kit_virgl_surface(stream, SURFACE_HANDLE, TARGET, BGRX);
-	kit_virgl_framebuffer(stream, SURFACE_HANDLE);
-	ADD(stream, SET_VIEWPORT_STATE, NO_OBJECT, 0, half, half, bits_of(0.5f), half, half,
-		bits_of(0.5f));
-	ADD(stream, CREATE_OBJECT, BLEND, KIT_VIRGL_BLEND, 0, 0, 0xfu << 27, 0, 0, 0, 0, 0, 0, 0);
-	ADD(stream, BIND_OBJECT, BLEND, KIT_VIRGL_BLEND);
-	ADD(stream, CREATE_OBJECT, DSA, KIT_VIRGL_DSA, 0, 0, 0, 0);
-	ADD(stream, BIND_OBJECT, DSA, KIT_VIRGL_DSA);
-	ADD(stream, CREATE_OBJECT, RASTERIZER, KIT_VIRGL_RASTERIZER, 1u << 29, one, 0, 0, one, 0, 0,
-		0);
-	ADD(stream, BIND_OBJECT, RASTERIZER, KIT_VIRGL_RASTERIZER);
-}
-
 /* A triangle that covers everything. */
 static void add_triangle(struct kit_virgl *stream)
 {
-	static const float corners[] = { -1, -1, 0, 1, 3, -1, 0, 1, -1, 3, 0, 1 };
-	uint32_t words[ARRAY_SIZE(corners)];
-	memcpy(words, corners, sizeof(words));
-	kit_virgl_inline_write(stream,
-		&(struct kit_virgl_box){
-			.resource = VERTICES, .w = sizeof(corners), .h = 1, .d = 1 },
-		0, words, ARRAY_SIZE(words));
-	ADD(stream, CREATE_OBJECT, VERTEX_ELEMENTS, KIT_VIRGL_VERTEX_ELEMENTS, 0, 0, 0,
-		FORMAT_FLOAT4);
-	ADD(stream, BIND_OBJECT, VERTEX_ELEMENTS, KIT_VIRGL_VERTEX_ELEMENTS);
-	ADD(stream, SET_VERTEX_BUFFERS, NO_OBJECT, 4 * sizeof(float), 0, VERTICES);
-	ADD(stream, DRAW_VBO, NO_OBJECT, 0, 3, 4, 0, 1, 0, 0, 0, 0, 0, 2, 0);
+	static const float corners[3][4] = { { -1, -1, 0, 1 }, { 3, -1, 0, 1 }, { -1, 3, 0, 1 } };
+	kit_virgl_corners(stream, VERTICES, corners, ARRAY_SIZE(corners));
+	kit_virgl_triangles(stream, ARRAY_SIZE(corners));
 }
 
 static void make_buffer(struct kit_machine *m)
@@ -144,9 +86,11 @@ static void endless(struct conform *c)
 	int timeout_ms = m->kit.timeout_ms;
 	CHECK(stream);
 	make_buffer(m);
-	add_state(stream);
-	add_shader(stream, VERTEX_SHADER, 0, shaders[c->variant][0]);
-	add_shader(stream, FRAGMENT_SHADER, 1, shaders[c->variant][1]);
+	kit_virgl_surface(stream, SURFACE_HANDLE, TARGET, BGRX);
+	kit_virgl_framebuffer(stream, SURFACE_HANDLE);
+	kit_virgl_state(stream, SIDE, SIDE);
+	kit_virgl_shader(stream, VERTEX_SHADER, KIT_VIRGL_VERTICES, shaders[c->variant][0]);
+	kit_virgl_shader(stream, FRAGMENT_SHADER, KIT_VIRGL_FRAGMENTS, shaders[c->variant][1]);
 	add_triangle(stream);
 	struct virtio_gpu_ctrl_hdr header = kit_header_fence(VIRTIO_GPU_CMD_SUBMIT_3D, 1);
 	header.ctx_id = GL_CONTEXT;
