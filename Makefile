@@ -15,6 +15,7 @@ help:
 	@echo 'make breakout     tries to get out of the sandbox of each process, in every way we know'
 	@echo 'make proofs       proves with CBMC what must hold for all input; ARGS=--bugs: that seeded bugs are found'
 	@echo 'make bench        measures against QEMU'"'"'s own GPU'
+	@echo 'make overhead     measures what the sandbox costs a guest that draws (no virtual machine needed)'
 	@echo 'make conformance  judges our backend case by case; BACKEND="CMD {socket}": another one;'
 	@echo '                  SANITIZED=1: ours with ASan and UBSan; ARGS: virtiogpu-conform --help'
 	@echo 'make hostile      the same in bad faith: guests, VMMs and displays that break every rule (SANITIZED, ARGS)'
@@ -50,6 +51,11 @@ bench:
 	$(LAB) run --guest -- tools/check build
 	$(LAB) run --guest -- tools/bench $(ARGS)
 
+overhead:
+	$(LAB) run -- tools/check build
+	$(LAB) run -- env 'BACKEND=$(BUILD)/virtiogpud --socket-path {socket} --renderer virgl' \
+		$(BUILD)/tests/bench/overhead $(ARGS)
+
 conformance:
 	$(LAB) run -- tools/check build $(if $(SANITIZED),build-sanitizers)
 	$(LAB) run -- tools/conformance $(if $(SANITIZED),--sanitized) $(ARGS)
@@ -80,4 +86,4 @@ shell:
 clean:
 	rm -rf build-lab* build-native*
 
-.PHONY: help build demo check check-fast breakout proofs bench conformance hostile kills soak conformance-rust fuzz shell clean
+.PHONY: help build demo check check-fast breakout proofs bench overhead conformance hostile kills soak conformance-rust fuzz shell clean
