@@ -16,6 +16,7 @@ help:
 	@echo 'make proofs       proves with CBMC what must hold for all input; ARGS=--bugs: that seeded bugs are found'
 	@echo 'make bench        measures against QEMU'"'"'s own GPU'
 	@echo 'make overhead     measures what the sandbox costs a guest that draws (no virtual machine needed)'
+	@echo 'make bench-memory measures memory of Vulkan that guests map'
 	@echo 'make conformance  judges our backend case by case; BACKEND="CMD {socket}": another one;'
 	@echo '                  SANITIZED=1: ours with ASan and UBSan; ARGS: virtiogpu-conform --help'
 	@echo 'make hostile      the same in bad faith: guests, VMMs and displays that break every rule (SANITIZED, ARGS)'
@@ -50,6 +51,10 @@ proofs:
 bench:
 	$(LAB) run --guest -- tools/check build
 	$(LAB) run --guest -- tools/bench $(ARGS)
+
+bench-memory:
+	$(LAB) run --guest -- tools/check build
+	$(LAB) run --guest -- tools/bench-memory $(ARGS)
 
 overhead:
 	$(LAB) run -- tools/check build
@@ -86,4 +91,4 @@ shell:
 clean:
 	rm -rf build-lab* build-native*
 
-.PHONY: help build demo check check-fast breakout proofs bench overhead conformance hostile kills soak conformance-rust fuzz shell clean
+.PHONY: help build demo check check-fast breakout proofs bench bench-memory overhead conformance hostile kills soak conformance-rust fuzz shell clean

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/sched.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <seccomp.h>
@@ -92,6 +93,7 @@ static const struct condition conditions[] = {
 	{ "udmabuf", 0, IOCTL_TYPE('u') },
 	{ "sync-file", 0, IOCTL_TYPE('>') },
 	{ "nvidia", 0, IOCTL_TYPE('F') },
+	{ "unread", 0, { EQUAL(1, SIOCOUTQ) } },
 	{ "descriptor", 0, { EQUAL(1, FIONBIO) } },
 	{ "descriptor", 0, { EQUAL(1, FIOCLEX) } },
 	{ "descriptor", 0, { EQUAL(1, FIONCLEX) } },

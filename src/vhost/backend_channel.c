@@ -12,6 +12,10 @@
 #include "util/log.h"
 #include "vhost/connection.h"
 
+/* How often, and then when, it is looked whether a header has been read. */
+#define LOOKS   100u
+#define LOOK_MS 1u
+
 struct request {
 	struct list link; /* backend_channel::waiting or ::finished */
 	struct vhost_user_header header;
@@ -27,9 +31,12 @@ struct backend_channel {
 	struct vhost_connection *connection; /* NULL once closed */
 	struct loop_source *deferred;
 	struct loop_source *patience; /* for the answer that is awaited */
+	struct loop_source *look; /* at a header that is still not read */
 	bool reply_ack;
 	bool running; /* the device, for the VMM */
 	uint32_t owed; /* the request whose answer is overdue; 0: none */
+	bool halfway; /* of the first of waiting the header is sent */
+	uint32_t looks; /* whether it has been read */
 	bool awaiting; /* the first of waiting is sent and not answered */
 	struct list waiting; /* request::link */
 	struct list finished; /* done is to be called */
@@ -53,6 +60,7 @@ static struct request *first_waiting(const struct backend_channel *channel)
 static void finish_all(struct backend_channel *channel, int status)
 {
 	channel->awaiting = false;
+	channel->halfway = false;
 	while (!list_empty(&channel->waiting))
 		request_finish(channel, first_waiting(channel), status);
 }
@@ -70,17 +78,52 @@ static void report_finished(struct backend_channel *channel)
 	}
 }
 
+static void look_again(struct backend_channel *channel)
+{
+	if (channel->looks++ < LOOKS)
+		loop_defer_arm(channel->deferred);
+	else
+		loop_timer_arm(channel->look, LOOK_MS);
+}
+
+/* For VMMs that do not survive to be asked while the device is stopped. When the header has been read the VMM is
+ * where it handles the request, waiting for the payload, and does not stop the device meanwhile. True when all is
+ * sent. */
+static bool send_in_halves(struct backend_channel *channel, struct request *request)
+{
+	struct vhost_connection *connection = channel->connection;
+	if (!channel->halfway) {
+		if (!channel->running ||
+			vhost_connection_send_part(connection, &request->header,
+				sizeof(request->header), &request->fd, request->fd >= 0) < 0)
+			return false;
+		channel->halfway = true;
+		channel->looks = 0;
+	}
+	if (!vhost_connection_is_read(connection)) {
+		look_again(channel);
+		return false;
+	}
+	channel->halfway = false;
+	return vhost_connection_send_part(
+		       connection, request->payload, request->header.size, NULL, 0) == 0;
+}
+
+static bool send_whole(struct backend_channel *channel, struct request *request)
+{
+	return vhost_connection_send(channel->connection, &request->header, request->payload,
+		       &request->fd, request->fd >= 0) == 0;
+}
+
 /* Sends what can be sent: up to and with the next request that has to be answered. */
 static void send_waiting(struct backend_channel *channel)
 {
 	while (channel->connection && !channel->awaiting && !list_empty(&channel->waiting)) {
 		struct request *request = first_waiting(channel);
-		if (request->patient && !channel->running)
-			return;
-		int status = vhost_connection_send(channel->connection, &request->header,
-			request->payload, &request->fd, request->fd >= 0);
-		if (status < 0)
-			return; /* on_closed() ends the request */
+		bool sent = request->patient ? send_in_halves(channel, request)
+					     : send_whole(channel, request);
+		if (!sent)
+			return; /* when it could not be, on_closed() ends the request */
 		if (!(request->header.flags & VHOST_USER_NEED_REPLY_MASK)) {
 			request_finish(channel, request, 0);
 			continue;
@@ -156,6 +199,11 @@ static void on_overdue(void *data)
 	finish_all(channel, -ETIMEDOUT);
 }
 
+static void on_look(void *data)
+{
+	send_waiting(data);
+}
+
 static const struct vhost_connection_events connection_events = {
 	.message = on_message,
 	.closed = on_closed,
@@ -171,7 +219,8 @@ struct backend_channel *backend_channel_create(struct loop *loop, int sock, bool
 	list_init(&channel->finished);
 	channel->deferred = loop_add_deferred(loop, on_deferred, channel);
 	channel->patience = loop_add_timer(loop, on_overdue, channel);
-	if (!channel->deferred || !channel->patience)
+	channel->look = loop_add_timer(loop, on_look, channel);
+	if (!channel->deferred || !channel->patience || !channel->look)
 		goto err_sources;
 	channel->connection =
 		vhost_connection_create(loop, fd_steal(&sock), &connection_events, channel);
@@ -180,6 +229,7 @@ struct backend_channel *backend_channel_create(struct loop *loop, int sock, bool
 	return channel;
 
 err_sources:
+	loop_source_destroy(channel->look);
 	loop_source_destroy(channel->deferred);
 	loop_source_destroy(channel->patience);
 	free(channel);
@@ -196,6 +246,7 @@ void backend_channel_destroy(struct backend_channel *channel)
 	channel->connection = NULL;
 	finish_all(channel, -ECONNRESET);
 	report_finished(channel);
+	loop_source_destroy(channel->look);
 	loop_source_destroy(channel->deferred);
 	loop_source_destroy(channel->patience);
 	channel->destroyed = true;
@@ -205,9 +256,16 @@ void backend_channel_destroy(struct backend_channel *channel)
 
 void backend_channel_set_running(struct backend_channel *channel, bool running)
 {
-	if (running && !channel->running)
-		loop_defer_arm(channel->deferred);
+	bool goes_on = running && !channel->running;
 	channel->running = running;
+	if (goes_on)
+		loop_defer_arm(channel->deferred);
+	/* It would be read when the device has stopped. What follows the header, and what never comes, is for us to
+	 * say. */
+	if (!running && channel->halfway && !vhost_connection_is_read(channel->connection))
+		on_closed(channel,
+			"the VMM stops the device while it is asked for memory, and would not "
+			"survive that it is asked now");
 }
 
 static struct request *request_create(

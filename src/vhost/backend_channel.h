@@ -28,7 +28,8 @@ struct backend_channel *backend_channel_create(struct loop *loop, int sock, bool
 /* Open requests end with -ECONNRESET, before this returns. NULL is fine. */
 void backend_channel_destroy(struct backend_channel *channel);
 
-/* Whether the device runs, as far as the VMM knows: at first it does not. */
+/* Whether the device runs, as far as the VMM knows: at first it does not. A request that the VMM has begun to
+ * get when the device stops, and has not begun to read, ends the channel, for the VMM's sake. */
 void backend_channel_set_running(struct backend_channel *channel, bool running);
 
 struct backend_channel_args {

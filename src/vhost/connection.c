@@ -11,8 +11,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "loop/loop.h"
@@ -360,28 +362,51 @@ void vhost_connection_destroy(struct vhost_connection *connection)
 	free(connection);
 }
 
-int vhost_connection_send(struct vhost_connection *connection,
-	const struct vhost_user_header *header, const void *payload, const int *fds,
-	size_t fd_count)
+static int send_pieces(
+	struct vhost_connection *connection, struct iovec iov[2], const int *fds, size_t fd_count)
 {
-	assert(header->size <= VHOST_USER_MAX_PAYLOAD && fd_count <= VHOST_USER_MAX_FDS);
+	assert(fd_count <= VHOST_USER_MAX_FDS);
 	if (connection->ended)
 		return -ENOTCONN;
-	struct vhost_user_header copy = *header;
-	/* sendmsg() does not write there; struct iovec cannot say so. */
-	struct iovec iov[2] = { { &copy, HEADER_SIZE },
-		{ (void *)(uintptr_t)payload, header->size } };
 	ssize_t sent = 0;
 	if (list_empty(&connection->output))
-		sent = send_bytes(connection->sock, iov, ARRAY_SIZE(iov), fds, fd_count);
+		sent = send_bytes(connection->sock, iov, 2, fds, fd_count);
 	int status = 0;
 	if (sent < 0)
 		status = (int)sent;
-	else if ((size_t)sent < HEADER_SIZE + header->size)
+	else if ((size_t)sent < iov[0].iov_len + iov[1].iov_len)
 		status = queue_message(connection, iov, (size_t)sent, fds, fd_count);
 	if (status < 0)
 		end(connection, NO_REASON);
 	return status;
+}
+
+/* sendmsg() does not write where struct iovec points; it cannot say so. */
+int vhost_connection_send(struct vhost_connection *connection,
+	const struct vhost_user_header *header, const void *payload, const int *fds,
+	size_t fd_count)
+{
+	assert(header->size <= VHOST_USER_MAX_PAYLOAD);
+	struct vhost_user_header copy = *header;
+	struct iovec iov[2] = { { &copy, HEADER_SIZE },
+		{ (void *)(uintptr_t)payload, header->size } };
+	return send_pieces(connection, iov, fds, fd_count);
+}
+
+int vhost_connection_send_part(struct vhost_connection *connection, const void *bytes, size_t size,
+	const int *fds, size_t fd_count)
+{
+	struct iovec iov[2] = { { (void *)(uintptr_t)bytes, size }, { NULL, 0 } };
+	return send_pieces(connection, iov, fds, fd_count);
+}
+
+/* #syscalls device: ioctl:unread */
+bool vhost_connection_is_read(const struct vhost_connection *connection)
+{
+	int unread;
+	return list_empty(&connection->output) &&
+		(connection->ended || ioctl(connection->sock, SIOCOUTQ, &unread) < 0 ||
+			unread == 0);
 }
 
 void vhost_connection_pause(struct vhost_connection *connection, bool pause)

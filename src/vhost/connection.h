@@ -49,6 +49,13 @@ int vhost_connection_send(struct vhost_connection *connection,
 	const struct vhost_user_header *header, const void *payload, const int *fds,
 	size_t fd_count);
 
+/* The same with bytes that are a part of a message: the caller sends all of it, in order. */
+int vhost_connection_send_part(struct vhost_connection *connection, const void *bytes, size_t size,
+	const int *fds, size_t fd_count);
+
+/* True when the peer has read all that was sent. */
+bool vhost_connection_is_read(const struct vhost_connection *connection);
+
 /* Stops (true) and resumes handing on messages, e.g. while an answer is still being worked out.
  * That the peer has gone is noticed all the same. */
 void vhost_connection_pause(struct vhost_connection *connection, bool pause);

@@ -132,7 +132,11 @@ static int expect_asked(uint32_t type, uint64_t offset)
 	struct asked asked;
 	int fd;
 	gpu_rig_run(&rig);
-	CHECK_INT(fd_recv_packet(vmm.sock, &asked, sizeof(asked), &fd, 1), sizeof(asked));
+	/* In halves: the second comes when the first has been read. */
+	CHECK_INT(fd_recv_packet(vmm.sock, &asked, sizeof(asked), &fd, 1), sizeof(asked.header));
+	gpu_rig_run(&rig);
+	CHECK_INT(
+		recv(vmm.sock, &asked.mmap, sizeof(asked.mmap), MSG_DONTWAIT), sizeof(asked.mmap));
 	CHECK_INT(asked.header.request, type);
 	CHECK_INT(asked.header.flags, VHOST_USER_VERSION | VHOST_USER_NEED_REPLY_MASK);
 	CHECK_INT(asked.mmap.shmid, VIRTIO_GPU_SHM_ID_HOST_VISIBLE);

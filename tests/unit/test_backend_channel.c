@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 #include "test.h"
 
+#include <errno.h>
+#include <sys/socket.h>
+
 #include "loop/loop.h"
 #include "peer.h"
 #include "util/fd.h"
@@ -267,6 +270,74 @@ static void may_be_destroyed_from_an_outcome(void)
 	teardown();
 }
 
+/* Asks patiently: only while the device runs, and in halves. */
+static int ask_patiently(struct outcome *outcome, int fd)
+{
+	const struct vhost_user_mmap map = { .length = 4096 };
+	const struct backend_channel_args args = {
+		.request = VHOST_USER_BACKEND_SHMEM_MAP,
+		.payload = &map,
+		.size = sizeof(map),
+		.fd = fd,
+		.patient = true,
+		.done = done,
+		.data = outcome,
+	};
+	outcome->status = PENDING;
+	return backend_channel_request(at.channel, &args);
+}
+
+static bool receive_bytes(void *bytes, size_t size)
+{
+	return recv(at.peer, bytes, size, MSG_DONTWAIT) == (ssize_t)size;
+}
+
+static void asks_in_halves(void)
+{
+	struct vhost_user_header header;
+	struct vhost_user_mmap map;
+	struct outcome outcome = { 0 };
+	setup(true);
+	CHECK_INT(ask_patiently(&outcome, -1), 0);
+	rounds(2);
+	CHECK(!receive_bytes(&header, sizeof(header))); /* not before it runs */
+	backend_channel_set_running(at.channel, true);
+	rounds(150); /* longer than it looks without a break */
+	uint8_t bytes[sizeof(header) + 1];
+	CHECK_INT(recv(at.peer, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_PEEK), sizeof(header));
+	CHECK(receive_bytes(&header, sizeof(header)));
+	CHECK_INT(header.request, VHOST_USER_BACKEND_SHMEM_MAP);
+	CHECK_INT(loop_round(at.loop, 100), 0);
+	rounds(2);
+	CHECK(receive_bytes(&map, sizeof(map)));
+	CHECK_INT(map.length, 4096);
+	/* It is in the hands of the VMM now. */
+	backend_channel_set_running(at.channel, false);
+	answer(VHOST_USER_BACKEND_SHMEM_MAP, 0);
+	rounds(2);
+	CHECK_INT(outcome.calls, 1);
+	CHECK_INT(outcome.status, 0);
+	teardown();
+}
+
+static void does_not_ask_a_vmm_that_stops(void)
+{
+	struct vhost_user_header header;
+	struct outcome outcome = { 0 }, next = { 0 };
+	setup(true);
+	backend_channel_set_running(at.channel, true);
+	CHECK_INT(ask_patiently(&outcome, -1), 0);
+	CHECK_INT(ask_patiently(&next, -1), 0);
+	backend_channel_set_running(at.channel, false);
+	rounds(2);
+	CHECK_INT(outcome.status, -ECONNRESET);
+	CHECK_INT(next.status, -ECONNRESET);
+	CHECK(receive_bytes(&header, sizeof(header)));
+	CHECK_INT(recv(at.peer, &header, sizeof(header), MSG_DONTWAIT), 0); /* closed */
+	CHECK_INT(ask_patiently(&next, -1), -ENOTCONN);
+	teardown();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
@@ -278,6 +349,8 @@ int main(int argc, char **argv)
 		TEST_CASE(closes_at_a_wrong_answer),
 		TEST_CASE(may_be_used_from_an_outcome),
 		TEST_CASE(may_be_destroyed_from_an_outcome),
+		TEST_CASE(asks_in_halves),
+		TEST_CASE(does_not_ask_a_vmm_that_stops),
 	};
 	return test_main(argc, argv, cases, ARRAY_SIZE(cases));
 }
