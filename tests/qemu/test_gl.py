@@ -19,22 +19,9 @@ def machine(context: Context) -> VM:
     return context.vm("vhost-user-gpu-pci", daemon=context.daemon())
 
 
-def processes(daemon: Daemon) -> dict[str, list[int]]:
-    """The daemon's processes by name."""
-    found: dict[str, list[int]] = {}
-    waiting = [daemon.process.pid]
-    while waiting:
-        pid = waiting.pop()
-        name = Path(f"/proc/{pid}/comm").read_text().strip()
-        found.setdefault(name, []).append(pid)
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            waiting += [int(child) for child in (task / "children").read_text().split()]
-    return found
-
-
 def renderer_pid(daemon: Daemon) -> int:
-    pids = [pid for name, pids in processes(daemon).items() if name.startswith("render-virgl") for pid in pids]
-    assert len(pids) == 1, processes(daemon)
+    pids = [pid for name, pids in daemon.processes().items() if name.startswith("render-virgl") for pid in pids]
+    assert len(pids) == 1, daemon.processes()
     return pids[0]
 
 
@@ -65,7 +52,7 @@ def test_cube_is_rendered_by_the_host(vm: VM) -> None:
 
 def test_gl_is_only_in_the_renderer_process(vm: VM) -> None:
     assert vm.daemon
-    found = processes(vm.daemon)
+    found = vm.daemon.processes()
     device = found["virtiogpud-dev"]
     assert len(device) == 1, found
     assert gl_libraries(device[0]) == set()
@@ -111,13 +98,13 @@ def test_vm_notices_nothing_of_many_kills(context: Context) -> None:
     daemon = context.daemon("--renderer-restarts=64/1")
     with context.vm("vhost-user-gpu-pci", daemon=daemon) as vm:
         vm.wait_ready()
-        device = processes(daemon)["virtiogpud-dev"]
+        device = daemon.processes()["virtiogpud-dev"]
         job = vm.spawn("while :; do sleep 4 | timeout 3 kmscube; done")
         kills = 0
         deadline = time.monotonic() + 300
         while kills < KILLS and time.monotonic() < deadline:
             time.sleep(random.uniform(0, 2))
-            for pid in processes(daemon).get("render-virgl", []):
+            for pid in daemon.processes().get("render-virgl", []):
                 os.kill(pid, signal.SIGKILL)
                 kills += 1
             assert daemon.alive and vm.process.poll() is None
@@ -125,7 +112,7 @@ def test_vm_notices_nothing_of_many_kills(context: Context) -> None:
         job.kill()
         vm.run("sleep 5", check=True)
         assert vm.qmp.execute("query-status")["status"] == "running"
-        assert processes(daemon)["virtiogpud-dev"] == device
+        assert daemon.processes()["virtiogpud-dev"] == device
         vm.run("printf '\\033[2J\\033[Hone\\ntwo\\nthree\\nfour\\n' >/dev/tty1", check=True)
         wait_picture(vm, "console-after-kills", Picture.has_text)
         measure = kmscube(vm, 4, picture="kmscube-after-kills")

@@ -20,6 +20,12 @@ def _listens(path: Path) -> bool:
     return False
 
 
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    return [int(child) for task in Path(f"/proc/{pid}/task").iterdir()
+            for child in (task / "children").read_text().split()]
+
+
 class Daemon:
     """A running daemon; ``socket_path`` is where it listens.
 
@@ -57,6 +63,16 @@ class Daemon:
     @property
     def alive(self) -> bool:
         return self.process.poll() is None
+
+    def processes(self) -> dict[str, list[int]]:
+        """The pids of its processes, by name (which the kernel cuts off after 15 characters)."""
+        found: dict[str, list[int]] = {}
+        waiting = [self.process.pid]
+        while waiting:
+            pid = waiting.pop()
+            found.setdefault(Path(f"/proc/{pid}/comm").read_text().strip(), []).append(pid)
+            waiting += children(pid)
+        return found
 
     def log(self) -> str:
         """Everything that it has logged."""
