@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from virtiogpud_vm import VM, Daemon, vulkan
+from virtiogpud_vm.daemon import children
 from virtiogpud_vm.testing import Context
 from virtiogpud_vm.workloads import check_console, gpu_features, shows_desktop, wait_picture, weston
 
@@ -25,6 +26,12 @@ def start(context: Context) -> VM:
 
 def machine(context: Context) -> VM:
     return start(context)
+
+
+def workers(daemon: Daemon) -> list[int]:
+    """The processes of Vulkan contexts: what the server has started."""
+    return [pid for name, pids in daemon.processes().items() if name.startswith("virgl_render")
+            for server in pids for pid in children(server)]
 
 
 def check(vm: VM, name: str, number: int) -> None:
@@ -85,10 +92,12 @@ def test_worker_may_die(vm: VM, context: Context) -> None:
     for number in range(WORKER_KILLS):
         job = vulkan.start(vm, "vk-memory", "--blobs", "1000000", "--largest", "65536")
         end = time.monotonic() + 60
-        while not (found := workers(vm.daemon)):
+        while not workers(vm.daemon):
             assert time.monotonic() < end and job.status is None, job.output
             time.sleep(0.1)
         time.sleep(random.uniform(0, 3))
+        found = workers(vm.daemon)
+        assert found and job.status is None, job.output
         for pid in found:
             os.kill(pid, signal.SIGKILL)
         assert not job.wait(180).ok, job.output

@@ -41,7 +41,9 @@ class Viewer:
                 width, height = self._modes[head]
                 return Picture(width, height, bytes(width * height * 3))
             time.sleep(0.02)
-        return Picture.load(path)
+        picture = Picture.load(path)
+        path.unlink()
+        return picture
 
     def close(self) -> None:
         """Ends it."""
