@@ -164,13 +164,48 @@ void gpu_host_visible_table_changed(struct gpu_device *device)
 	}
 }
 
+static void confirmed(void *data, int status)
+{
+	struct gpu_mapping *mapping = data;
+	mapping->asked--;
+	if (mapping->state == GPU_MAPPING_DOUBTED)
+		is_there(mapping);
+	else if (mapping->state == GPU_MAPPING_TAKEN && mapping->asked == 0)
+		destroy(mapping, 0);
+}
+
+/* QEMU answers SHMEM_MAP before the guest sees the memory, and looks at the next request afterwards: this one, for
+ * an object that nobody has, which it refuses without a word. */
+static void confirm(struct gpu_mapping *mapping)
+{
+	static const uint8_t nobodys_uuid[16];
+	struct vhost_session *session = mapping->device->session;
+	struct backend_channel *channel = find_channel(mapping->device);
+	const struct backend_channel_args args = {
+		.request = VHOST_USER_BACKEND_SHARED_OBJECT_LOOKUP,
+		.payload = nobodys_uuid,
+		.size = sizeof(nobodys_uuid),
+		.fd = -1,
+		.patient = true,
+		.done = confirmed,
+		.data = mapping,
+	};
+	uint64_t needed = VHOST_BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT);
+	mapping->state = GPU_MAPPING_DOUBTED;
+	if (channel && (vhost_session_protocol_features(session) & needed) &&
+		backend_channel_request(channel, &args) == 0)
+		mapping->asked++;
+	else
+		is_there(mapping);
+}
+
 static void no_echo(void *data)
 {
 	struct gpu_device *device = data;
 	struct gpu_mapping *mapping;
 	while ((mapping = find_made(device, false))) {
 		device->host_visible.no_echo = true;
-		is_there(mapping);
+		confirm(mapping);
 	}
 }
 

@@ -6,7 +6,8 @@
  * The VMM does the mapping (vhost-user, SHMEM_MAP), one for each blob, and answers when it likes; what
  * comes of it is a state of the mapping, which may outlive its resource. Some VMMs answer just before the
  * guest sees the memory and then count it among the guest's memory. So a mapping is there when it is in the
- * memory table, as long as the VMM is one of those: that is found out.
+ * memory table, as long as the VMM is one of those: that is found out. A table that is full shows nothing; so a
+ * VMM that does not show a mapping is asked something else, which it answers after what it was asked before.
  *
  * Every mapping is taken back when its resource goes, also by a reset: some VMMs drop them by themselves then,
  * and say that there is nothing to be taken back, others do not.
@@ -44,6 +45,7 @@ enum gpu_mapping_state {
 	GPU_MAPPING_WAITS, /* for the renderer to create the blob */
 	GPU_MAPPING_ASKED, /* SHMEM_MAP is under way */
 	GPU_MAPPING_MADE, /* and answered; to be seen in the memory table */
+	GPU_MAPPING_DOUBTED, /* another question is under way, whose answer says that it is there */
 	GPU_MAPPING_THERE,
 	GPU_MAPPING_TAKEN, /* SHMEM_UNMAP is under way */
 };

@@ -163,6 +163,18 @@ void mapping_expect_unmap(uint64_t offset)
 	expect_asked(UNMAP, offset);
 }
 
+void mapping_expect_lookup(void)
+{
+	struct {
+		struct vhost_user_header header;
+		uint8_t uuid[16];
+	} __attribute__((packed)) asked;
+	gpu_rig_run(&rig);
+	CHECK_INT(recv(vmm.sock, &asked, sizeof(asked), MSG_DONTWAIT), sizeof(asked));
+	CHECK_INT(asked.header.request, LOOKUP);
+	CHECK_INT(asked.header.flags, VHOST_USER_VERSION | VHOST_USER_NEED_REPLY_MASK);
+}
+
 void mapping_expect_not_asked(void)
 {
 	uint8_t byte;

@@ -17,6 +17,7 @@
 #define NO_MEMORY   VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY
 #define MAP         VHOST_USER_BACKEND_SHMEM_MAP
 #define UNMAP       VHOST_USER_BACKEND_SHMEM_UNMAP
+#define LOOKUP      VHOST_USER_BACKEND_SHARED_OBJECT_LOOKUP
 
 #define PAGE   4096u
 #define SIZE   (16u * PAGE) /* of each blob */
@@ -48,6 +49,7 @@ uint32_t mapping_answer_of(uint16_t number);
 /* The VMM has been asked this, or nothing. */
 void mapping_expect_map(uint64_t offset);
 void mapping_expect_unmap(uint64_t offset);
+void mapping_expect_lookup(void);
 void mapping_expect_not_asked(void);
 
 /* It answers. */

@@ -261,6 +261,44 @@ static void says_what_it_has(void)
 	mapping_finish();
 }
 
+/* The VMM answers just before the guest sees the memory, and its table is full. */
+static void asks_again_when_nothing_is_shown(void)
+{
+	mapping_start();
+	vmm.features |= VHOST_BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT);
+	rig.device->host_visible.no_echo = true;
+	CHECK_INT(mapping_create_blob(5), OK);
+	uint16_t number = mapping_begin_map(5, 0);
+	mapping_expect_map(0);
+	mapping_say(MAP, 0);
+	CHECK_INT(mapping_answer_of(number), 0);
+	mapping_expect_lookup();
+	mapping_say(LOOKUP, 1);
+	CHECK_INT(mapping_answer_of(number), OK_MAP);
+	mapping_finish();
+}
+
+/* It goes before that is answered: there are two answers more. */
+static void may_go_when_it_is_asked_again(void)
+{
+	mapping_start();
+	vmm.features |= VHOST_BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT);
+	rig.device->host_visible.no_echo = true;
+	CHECK_INT(mapping_create_blob(5), OK);
+	uint16_t number = mapping_begin_map(5, 0);
+	mapping_expect_map(0);
+	mapping_say(MAP, 0);
+	gpu_device_impl.reset(rig.device);
+	mapping_expect_lookup();
+	mapping_say(LOOKUP, 1);
+	CHECK_INT(rig.device->host_visible.count, 1);
+	mapping_expect_unmap(0);
+	mapping_say(UNMAP, 0);
+	CHECK_INT(rig.device->host_visible.count, 0);
+	CHECK_INT(mapping_answer_of(number), UNSPEC);
+	mapping_finish();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
@@ -270,6 +308,8 @@ int main(int argc, char **argv)
 		TEST_CASE(maps_and_unmaps),
 		TEST_CASE(waits_for_the_memory_table),
 		TEST_CASE(does_not_wait_for_ever),
+		TEST_CASE(asks_again_when_nothing_is_shown),
+		TEST_CASE(may_go_when_it_is_asked_again),
 		TEST_CASE(judges_mappings),
 		TEST_CASE(has_limits),
 		TEST_CASE(needs_memory_that_can_be_mapped),
