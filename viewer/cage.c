@@ -22,12 +22,11 @@ int cage_begin(struct sandbox *sandbox, enum sandbox_mode mode)
 	return sandbox_early(sandbox, NULL);
 }
 
-int cage_close(struct sandbox *sandbox, const char *pictures, int sockets)
+int cage_close(struct sandbox *sandbox, const struct cage_places *left)
 {
-	const struct sandbox_place places[] = {
-		{ SANDBOX_CREATE, pictures, -1 },
-		{ SANDBOX_REMOVE, NULL, sockets },
-	};
+	struct sandbox_place places[1 + CAGE_SOCKETS] = { { SANDBOX_CREATE, left->pictures, -1 } };
+	for (size_t i = 0; i < CAGE_SOCKETS; i++)
+		places[1 + i] = (struct sandbox_place){ SANDBOX_REMOVE, NULL, left->sockets[i] };
 	int error = sandbox_namespaces(sandbox, places, ARRAY_SIZE(places));
 	if (error == 0)
 		error = sandbox_files(sandbox, places, ARRAY_SIZE(places));

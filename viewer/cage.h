@@ -10,10 +10,17 @@
 /* First of all; the process that connects, started next, has this part as well. 0 or -errno (logged). */
 int cage_begin(struct sandbox *sandbox, enum sandbox_mode mode);
 
-/* When everything is open. What is left are `pictures`, a folder in which files are made and replaced (an
- * absolute path; NULL: none are), and `sockets`, one from which files are removed (-1: none are). Must not be
- * called with a second thread. 0 or -errno (logged). */
-int cage_close(struct sandbox *sandbox, const char *pictures, int sockets);
+#define CAGE_SOCKETS 3u
+
+struct cage_places {
+	const char
+		*pictures; /* a folder in which files are made and replaced: absolute; NULL: none */
+	int sockets[CAGE_SOCKETS]; /* folders from which files are removed; -1: none */
+};
+
+/* When everything is open; what is left are these places. Must not be called with a second thread. 0 or
+ * -errno (logged). */
+int cage_close(struct sandbox *sandbox, const struct cage_places *left);
 
 /* Says in the log which layers hold. */
 void cage_report(const struct sandbox *sandbox);

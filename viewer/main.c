@@ -3,6 +3,7 @@
  * virtiogpu-view: shows what a vhost-user GPU backend draws, for VMMs that have no display for it.
  *
  *	backend ──display protocol──► peer ──► screen ──► outputs: PNG files, VNC, windows
+ *	VMM ◄──vhost-user, virtio-input── devices ◄── input ◄──┘
  */
 #include <errno.h>
 #include <getopt.h>
@@ -14,6 +15,7 @@
 
 #include "cage.h"
 #include "connector.h"
+#include "input.h"
 #include "loop/loop.h"
 #include "modes.h"
 #include "peer.h"
@@ -41,6 +43,7 @@ struct options {
 	struct vnc_args vnc;
 	char vnc_address[64];
 	char vnc_password[64];
+	struct input_args input;
 	bool wayland;
 	enum sandbox_mode sandbox;
 };
@@ -55,6 +58,7 @@ struct view {
 	struct loop_source *settle; /* a timer: modes have changed */
 	struct peer *peer;
 	struct output *png, *vnc;
+	struct input *input; /* NULL: there are no devices */
 	bool only_windows; /* show anything */
 };
 
@@ -69,6 +73,9 @@ static const struct option long_options[] = {
 	{ "vnc", required_argument, NULL, 'v' },
 	{ "vnc-password-file", required_argument, NULL, 'w' },
 	{ "wayland", no_argument, NULL, 'y' },
+	{ "keyboard-socket", required_argument, NULL, 'k' },
+	{ "pointer-socket", required_argument, NULL, 't' },
+	{ "keymap", required_argument, NULL, 'l' },
 	{ "sandbox", required_argument, NULL, 'b' },
 	{ "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' },
@@ -91,6 +98,11 @@ static void print_help(void)
 	       "PATH.N\n"
 	       "      --vnc-password-file FILE  its first line is asked for\n"
 	       "      --wayland                 opens a window for each head\n"
+	       "      --keyboard-socket PATH    is a keyboard of the VM (vhost-user-input), typed "
+	       "on by VNC\n"
+	       "      --pointer-socket PATH     is a tablet, for its pointer\n"
+	       "      --keymap LAYOUT           that the guest takes the keyboard for, as in XKB "
+	       "(us)\n"
 	       "      --sandbox MODE            auto (what the kernel has), strict (all of it) or "
 	       "off\n"
 	       "      --version                 print the version and exit\n"
@@ -174,6 +186,15 @@ static int take_option(struct options *options, int letter)
 		return set_vnc(options, optarg);
 	case 'w':
 		return read_password(options, optarg);
+	case 'k':
+		options->input.keyboard = optarg;
+		return 0;
+	case 't':
+		options->input.pointer = optarg;
+		return 0;
+	case 'l':
+		options->input.layout = optarg;
+		return 0;
 	case 'b':
 		return sandbox_mode_parse(optarg, &options->sandbox);
 	case 'y':
@@ -208,6 +229,8 @@ static void parse(int argc, char **argv, struct options *options)
 	if (options->modes.count == 0)
 		modes_add(&options->modes, "1280x800");
 	options->vnc.heads = options->modes.count;
+	if (!options->input.layout)
+		options->input.layout = "us";
 }
 
 /* --- the backend --------------------------------------------------------------------------- */
@@ -307,6 +330,15 @@ static void on_end(void *data)
 	loop_stop(view->loop, 0);
 }
 
+static int add_input(struct view *view, struct options *options)
+{
+	if (!options->input.keyboard && !options->input.pointer)
+		return 0;
+	view->input = input_create(view->loop, &view->screen, &options->input);
+	options->vnc.input = view->input;
+	return view->input ? 0 : -EINVAL;
+}
+
 static int add_outputs(struct view *view, const struct options *options)
 {
 	if (options->png.folder) {
@@ -324,23 +356,38 @@ static int add_outputs(struct view *view, const struct options *options)
 }
 
 /* The process that connects is started first: it has nothing of what is opened then. */
-static int open_all(struct view *view, const struct options *options)
+static int open_all(struct view *view, struct options *options)
 {
 	view->path = options->socket;
 	view->connector = connector_create(view->loop, options->socket, on_connected, view);
 	view->settle = loop_add_timer(view->loop, on_settled, view);
-	return view->connector && view->settle ? add_outputs(view, options) : -ENOMEM;
+	if (!view->connector || !view->settle)
+		return -ENOMEM;
+	int error = add_input(view, options);
+	return error ? error : add_outputs(view, options);
 }
 
-static int run(struct view *view, const struct options *options)
+static int close_cage(struct view *view, const struct options *options, struct sandbox *sandbox)
+{
+	const struct cage_places places = {
+		.pictures = options->png.folder,
+		.sockets = {
+			view->vnc ? vnc_output_folder(view->vnc) : -1,
+			input_folder(view->input, false),
+			input_folder(view->input, true),
+		},
+	};
+	return cage_close(sandbox, &places);
+}
+
+static int run(struct view *view, struct options *options)
 {
 	struct sandbox sandbox;
 	int error = cage_begin(&sandbox, options->sandbox);
 	if (error == 0)
 		error = open_all(view, options);
 	if (error == 0)
-		error = cage_close(&sandbox, options->png.folder,
-			view->vnc ? vnc_output_folder(view->vnc) : -1);
+		error = close_cage(view, options, &sandbox);
 	if (error)
 		return error;
 	cage_report(&sandbox);
@@ -366,7 +413,7 @@ int main(int argc, char **argv)
 	log_init("view", LOG_INFO);
 	parse(argc, argv, &options);
 	signal(SIGPIPE, SIG_IGN);
-	/* buffers of backends may be cut off */
+	/* buffers of backends, and the memory of guests, may be cut off */
 	bus_guard_install("view");
 	view.loop = loop_create();
 	if (!view.loop)
@@ -380,6 +427,7 @@ int main(int argc, char **argv)
 	connector_destroy(view.connector);
 	loop_source_destroy(view.settle);
 	screen_finish(&view.screen);
+	input_destroy(view.input);
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		loop_source_destroy(sources[i]);
 	loop_destroy(view.loop);

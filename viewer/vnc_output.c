@@ -7,6 +7,7 @@
 #include "vnc_output.h"
 
 #include <arpa/inet.h>
+#include <linux/input-event-codes.h>
 #include <rfb/rfb.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "input.h"
 #include "loop/loop.h"
 #include "util/checked.h"
 #include "util/fd.h"
@@ -44,6 +46,7 @@ struct place {
 struct vnc_output {
 	struct output base;
 	struct loop *loop;
+	struct input *input;
 	struct loop_source *timer;
 	struct place places[SCREEN_HEADS];
 	uint32_t count;
@@ -87,54 +90,107 @@ static void on_time(void *data)
 			take_turn(&output->places[i]);
 }
 
-/* A client's socket is watched by a descriptor of our own: the library closes its one before it tells. */
-struct watch {
+/* --- clients ------------------------------------------------------------------------------- */
+
+struct client {
+	/* Its socket is watched by a descriptor of our own: the library closes its one before it tells. */
 	struct loop_source *source;
 	int fd;
+	struct input_source *input; /* may be NULL */
+	int buttons; /* as it said last */
 };
 
-static void watch_destroy(struct watch *watch)
+static void client_destroy(struct client *client)
 {
-	if (!watch)
+	if (!client)
 		return;
-	loop_source_destroy(watch->source);
-	fd_close(&watch->fd);
-	free(watch);
+	input_source_destroy(client->input);
+	loop_source_destroy(client->source);
+	fd_close(&client->fd);
+	free(client);
 }
 
-static struct watch *watch_create(struct place *place, int sock)
+static struct client *client_create(struct place *place, int sock)
 {
-	struct watch *watch = calloc(1, sizeof(*watch));
-	if (!watch)
+	struct client *client = calloc(1, sizeof(*client));
+	if (!client)
 		return NULL;
-	watch->fd = fd_dup(sock);
-	if (watch->fd >= 0)
-		watch->source = loop_add_fd(
-			place->output->loop, watch->fd, LOOP_READABLE, on_socket, place);
-	if (watch->source)
-		return watch;
-	watch_destroy(watch);
+	client->fd = fd_dup(sock);
+	if (client->fd >= 0)
+		client->source = loop_add_fd(
+			place->output->loop, client->fd, LOOP_READABLE, on_socket, place);
+	client->input = input_source_create(place->output->input);
+	if (client->source && (client->input || !place->output->input))
+		return client;
+	client_destroy(client);
 	return NULL;
 }
 
-static void client_gone(rfbClientPtr client)
+static void client_gone(rfbClientPtr rfb)
 {
-	struct place *place = client->screen->screenData;
-	watch_destroy(client->clientData);
-	client->clientData = NULL;
+	struct place *place = rfb->screen->screenData;
+	client_destroy(rfb->clientData);
+	rfb->clientData = NULL;
 	place->clients--;
 }
 
-static enum rfbNewClientAction new_client(rfbClientPtr client)
+static enum rfbNewClientAction new_client(rfbClientPtr rfb)
 {
-	struct place *place = client->screen->screenData;
-	client->clientData = watch_create(place, client->sock);
-	if (!client->clientData)
+	struct place *place = rfb->screen->screenData;
+	rfb->clientData = client_create(place, rfb->sock);
+	if (!rfb->clientData)
 		return RFB_CLIENT_REFUSE;
-	client->clientGoneHook = client_gone;
+	rfb->clientGoneHook = client_gone;
 	place->clients++;
-	log_info("vnc: a client of head %u: %s", place->head, client->host);
+	log_info("vnc: a client of head %u: %s", place->head, rfb->host);
 	return RFB_CLIENT_ACCEPT;
+}
+
+static void on_key(rfbBool down, rfbKeySym keysym, rfbClientPtr rfb)
+{
+	const struct client *client = rfb->clientData;
+	input_keysym(client->input, keysym, down);
+}
+
+static void on_release_all(rfbClientPtr rfb)
+{
+	const struct client *client = rfb->clientData;
+	input_release(client->input);
+}
+
+/* Bits of the mask in the order of RFC 6143, 7.5.5; each turn of a wheel is a button pressed. */
+static const struct {
+	uint16_t button; /* 0: it is a wheel */
+	int8_t up, right;
+} mask_bits[] = {
+	{ BTN_LEFT, 0, 0 },
+	{ BTN_MIDDLE, 0, 0 },
+	{ BTN_RIGHT, 0, 0 },
+	{ 0, 1, 0 },
+	{ 0, -1, 0 },
+	{ 0, 0, -1 },
+	{ 0, 0, 1 },
+	{ BTN_SIDE, 0, 0 },
+};
+
+static void on_pointer(int mask, int x, int y, rfbClientPtr rfb)
+{
+	struct client *client = rfb->clientData;
+	const struct place *place = rfb->screen->screenData;
+	int changed = mask ^ client->buttons;
+	input_point(client->input, place->head, x, y);
+	for (size_t i = 0; i < ARRAY_SIZE(mask_bits); i++) {
+		bool down = mask >> i & 1;
+		if (!(changed >> i & 1))
+			continue;
+		if (mask_bits[i].button)
+			input_key(client->input, mask_bits[i].button, down);
+		else if (down)
+			input_wheel(client->input, mask_bits[i].up, mask_bits[i].right);
+	}
+	client->buttons = mask;
+	/* the library's own: where it draws the pointer for clients that do not */
+	rfbDefaultPtrAddEvent(mask, x, y, rfb);
 }
 
 __attribute__((format(printf, 2, 0))) static void say(
@@ -296,8 +352,12 @@ static rfbScreenInfoPtr make_server(struct vnc_output *output, const struct vnc_
 	server->desktopName = "virtiogpud";
 	server->alwaysShared = TRUE;
 	server->deferUpdateTime = 0;
+	server->deferPtrUpdateTime = 0;
 	set_format(server);
 	server->newClientHook = new_client;
+	server->kbdAddEvent = on_key;
+	server->kbdReleaseAllKeys = on_release_all;
+	server->ptrAddEvent = on_pointer;
 	server->ipv6port = 0;
 	if (args->password) {
 		server->authPasswdData = output->passwords;
@@ -381,6 +441,7 @@ struct output *vnc_output_create(
 	rfbMaxClientWait = CLIENT_WAIT_MS;
 	begin_ciphers();
 	output->loop = loop;
+	output->input = args->input;
 	output->passwords[0] = output->password;
 	snprintf(output->password, sizeof(output->password), "%s",
 		args->password ? args->password : "");

@@ -4,6 +4,7 @@
 
 #include "screen.h"
 
+struct input;
 struct loop;
 
 struct vnc_args {
@@ -12,6 +13,7 @@ struct vnc_args {
 	uint32_t port; /* of head 0; head N is at port + N */
 	uint32_t heads; /* that there are ports for */
 	const char *password; /* NULL: none; the first 8 bytes count */
+	struct input *input; /* what clients type for; NULL: nothing */
 };
 
 /* Adds an output that listens until it is destroyed. NULL when it cannot (logged). */

@@ -19,7 +19,7 @@
 #include "util/fd.h"
 #include "util/log.h"
 
-/* #syscalls device: mmap:no-exec munmap madvise fstat fcntl:get-seals */
+/* #syscalls device viewer: mmap:no-exec munmap madvise fstat fcntl:get-seals */
 
 #define MAX_MAPPING_UNIT (UINT64_C(1) << 30) /* the largest huge page */
 

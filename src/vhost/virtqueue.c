@@ -162,7 +162,7 @@ bool virtqueue_ready(const struct virtqueue *queue)
 }
 
 /* An eventfd at its maximum would block, and wakes its reader without being written again. */
-/* #syscalls device: poll ppoll */
+/* #syscalls device viewer: poll ppoll */
 static void signal_event(int fd, bool may_block)
 {
 	struct pollfd writable = { .fd = fd, .events = POLLOUT };
