@@ -17,16 +17,26 @@ class Viewer:
 
     modes     the size of each head
     options   more of its command line ("--vnc", "5900")
+    input     it has a keyboard and a tablet for the VM, which gets them with ``qemu_args``
     """
 
     def __init__(self, program: Path, daemon: Daemon, *, artefacts: Path, modes: Sequence[tuple[int, int]] = ((1280, 800),),
-                 options: Sequence[str] = ()) -> None:
+                 options: Sequence[str] = (), input: bool = False) -> None:
         artefacts.mkdir(parents=True, exist_ok=True)
         self._artefacts = artefacts
         self._modes = list(modes)
         words = [word for width, height in modes for word in ("--mode", f"{width}x{height}")]
+        sockets = {name: daemon.socket_path.with_name(f"{name}.sock") for name in ("keyboard", "pointer") if input}
+        words += [word for name, path in sockets.items() for word in (f"--{name}-socket", str(path))]
+        self.qemu_args = [word for name, path in sockets.items() for word in (
+            "-chardev", f"socket,id=view-{name},path={path}", "-device", f"vhost-user-input-pci,chardev=view-{name}")]
         self.process = Process([program, "--socket", daemon.display_path, *words, "--png", artefacts, *options],
                                artefacts / "viewer.log")
+        end = time.monotonic() + 10
+        while not all(path.exists() for path in sockets.values()):
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise LabError(self.process.describe())
+            time.sleep(0.02)
 
     def picture(self, head: int = 0, timeout: float = 5) -> Picture:
         """What is shown on a head: black when that is nothing."""
