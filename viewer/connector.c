@@ -24,6 +24,7 @@ struct connector {
 	struct loop_source *source;
 	int sock; /* the other end is the process's */
 	const char *path;
+	bool asked;
 	void (*connected)(void *data, int sock);
 	void *data;
 };
@@ -88,9 +89,14 @@ static void on_answer(void *data, uint32_t events)
 	if (got == -EAGAIN || got == -EINTR)
 		return;
 	if (got != sizeof(error) || (error == 0 && sock < 0)) {
-		loop_source_watch(connector->source, 0);
+		loop_source_destroy(connector->source);
+		connector->source = NULL;
 		error = -ECONNRESET;
 	}
+	/* that it has gone matters when it is needed */
+	if (!connector->asked)
+		return;
+	connector->asked = false;
 	if (error)
 		log_error("%s: %s", connector->path, strerror(-error));
 	connector->connected(connector->data, error ? error : sock);
@@ -138,6 +144,7 @@ struct connector *connector_create(
 int connector_ask(struct connector *connector)
 {
 	int error = fd_send_packet(connector->sock, "", 1, NULL, 0);
+	connector->asked = error == 0;
 	if (error)
 		log_error("%s: %s", connector->path, strerror(-error));
 	return error;
