@@ -103,7 +103,8 @@ static bool have_memory(struct pane *pane)
 	int error = large ? -E2BIG : wayland_memory_open(&pane->memory, &layout);
 	pane->failed = error < 0;
 	if (error)
-		log_error("wayland: head %u cannot be shown: %s", pane->head, strerror(-error));
+		log_limited(LOG_ERROR, "wayland: head %u cannot be shown: %s", pane->head,
+			strerror(-error));
 	return error == 0;
 }
 
