@@ -24,8 +24,7 @@ struct sandbox_policy {
 		const struct sandbox_file *rows;
 		size_t count;
 	} files[SANDBOX_FILE_TABLES];
-	const char *
-		inspected; /* a folder to be read in builds that look into themselves; may be NULL */
+	const char *inspected; /* a folder read in builds that look into themselves; or NULL */
 	bool refuses; /* unlisted system calls fail with ENOSYS and a line in the log (refuse.c) */
 };
 
