@@ -132,6 +132,7 @@ static const struct verdict verdicts[] = {
 
 static uint32_t arch;
 static scmp_filter_ctx context;
+static uint32_t otherwise; /* what happens to a call that no rule is about */
 
 static _Noreturn void fail(const char *what, const char *which)
 {
@@ -151,6 +152,9 @@ static void add_rule(
 	uint32_t action, int number, const char *name, const struct scmp_arg_cmp *comparisons)
 {
 	unsigned count = 0;
+	/* libseccomp takes no rule that says what happens anyway */
+	if (action == otherwise)
+		return;
 	while (comparisons && count < COMPARISONS_MAX && comparisons[count].op != 0)
 		count++;
 	int ret = seccomp_rule_add_exact_array(context, action, number, count, comparisons);
@@ -199,7 +203,8 @@ static void begin(char *list)
 	char *action = last + strlen(mark);
 	action[strcspn(action, "\n")] = '\0';
 	*last = '\0';
-	context = seccomp_init(action_of(action));
+	otherwise = action_of(action);
+	context = seccomp_init(otherwise);
 	if (!context ||
 		seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) < 0)
 		fail("cannot be started", "libseccomp");
