@@ -368,7 +368,7 @@ static void null_read_back(struct renderer *renderer, const struct renderer_read
 static void null_export_image(struct renderer *renderer, uint32_t id, struct renderer_call *call)
 {
 	const struct null_resource *resource = idmap_find(&null_from(renderer)->resources, id);
-	struct renderer_reply reply = { NULL };
+	struct renderer_reply reply = { 0 };
 	int status = -ENOENT;
 	if (resource) {
 		reply.image = null_resource_export(resource);

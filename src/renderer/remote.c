@@ -396,7 +396,7 @@ static bool handle_completion(struct remote *remote, const struct wire_completio
 		call->done(call, -ECONNRESET, NULL);
 		return false;
 	}
-	struct renderer_reply reply = { NULL };
+	struct renderer_reply reply = { 0 };
 	struct renderer_memory memory;
 	int status = completion->status;
 	if (fd >= 0 && op == WIRE_RESOURCE_CREATE_BLOB) {

@@ -82,7 +82,7 @@ static void finish_op(struct fake *fake, struct fake_op *op, int status)
 		status = fake->fail_status;
 	if (status == 0 && op->type == FAKE_READ_BACK)
 		read_back(fake, &op->read_back);
-	struct renderer_reply reply = { NULL };
+	struct renderer_reply reply = { 0 };
 	if (status == 0 && op->type == FAKE_EXPORT) {
 		reply.image = export_image(fake, op->resource);
 		status = reply.image ? 0 : -ENOMEM;
