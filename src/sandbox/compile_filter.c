@@ -158,8 +158,7 @@ static void add_rule(
 	while (comparisons && count < COMPARISONS_MAX && comparisons[count].op != 0)
 		count++;
 	int ret = seccomp_rule_add_exact_array(context, action, number, count, comparisons);
-	/* -EACCES: a rule that says what happens anyway */
-	if (ret < 0 && ret != -EACCES)
+	if (ret < 0)
 		fail(strerror(-ret), name);
 }
 
