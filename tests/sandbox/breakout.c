@@ -133,9 +133,12 @@ static void become_child(struct sandbox *launcher, const struct kind_spec *kind,
 /* The viewer is started by its user, and opens everything itself. */
 static void become_viewer(const struct target *target, const struct action *action, int answer)
 {
+	const struct cage_places places = {
+		.pictures = target->pictures,
+		.sockets = { -1, -1, -1 },
+	};
 	struct sandbox sandbox;
-	if (cage_begin(&sandbox, SANDBOX_AUTO) < 0 ||
-		cage_close(&sandbox, target->pictures, -1) < 0)
+	if (cage_begin(&sandbox, SANDBOX_AUTO) < 0 || cage_close(&sandbox, &places) < 0)
 		_exit(NOT_STARTED);
 	act(target, action, answer);
 }
