@@ -205,6 +205,7 @@ int check_host_run(const struct config *config)
 		return EXIT_FAILED;
 	struct process_args start = {
 		.render_node = render_node,
+		.memo = -1,
 		.capsets = config->capset_mask,
 		.log_level = config->log_level,
 		.sandbox = &sandbox,

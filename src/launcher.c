@@ -31,6 +31,7 @@
 #include "util/fd.h"
 #include "util/listener.h"
 #include "util/log.h"
+#include "util/shm.h"
 
 struct launcher {
 	const struct config *config;
@@ -42,6 +43,7 @@ struct launcher {
 	int connection; /* owned: of a VMM, until a device process can have it; -1: none */
 	int render_node; /* owned; -1: none */
 	int udmabuf; /* owned; -1: none */
+	int memo; /* owned: see struct process_args; -1: none */
 	struct loop_source *listen_source; /* may be NULL */
 	struct loop_source *display_source; /* may be NULL */
 
@@ -72,6 +74,7 @@ static void start_renderer(struct launcher *launcher, uint32_t index)
 	const struct process_args args = {
 		.sock = spare,
 		.render_node = launcher->render_node,
+		.memo = launcher->memo,
 		.capsets = launcher->config->capset_mask,
 		.log_level = launcher->config->log_level,
 		.sandbox = &launcher->sandbox,
@@ -373,6 +376,7 @@ static int open_all(struct launcher *launcher)
 	if (ret < 0)
 		return ret;
 	open_udmabuf(launcher);
+	launcher->memo = shm_create("virtiogpud-memo", PROCESS_MEMO_BYTES);
 	launcher->loop = loop_create();
 	if (!launcher->loop)
 		return -ENOMEM;
@@ -444,6 +448,7 @@ static void finish(struct launcher *launcher)
 	fd_close(&launcher->connection);
 	fd_close(&launcher->render_node);
 	fd_close(&launcher->udmabuf);
+	fd_close(&launcher->memo);
 	loop_destroy(launcher->loop);
 }
 
@@ -456,6 +461,7 @@ int launcher_run(const struct config *config)
 		.connection = -1,
 		.render_node = -1,
 		.udmabuf = -1,
+		.memo = -1,
 		.control = -1,
 		.supplies = {
 			.control = -1,

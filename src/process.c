@@ -165,11 +165,15 @@ static pid_t start_renderer(
 static pid_t start_server(
 	const struct process_program *program, const struct process_args *args, int sock)
 {
-	const int fds[CHILD_DESCRIPTORS] = { sock, args->render_node, -1 };
+	const int fds[CHILD_DESCRIPTORS] = { sock, args->render_node, args->memo };
 	const char *argv[ARGUMENTS_MAX] = { program->type->server, "--exec", program->render_server,
 		"--debug", level_name(args->log_level), "--sandbox",
-		sandbox_mode_name(args->sandbox->mode),
-		args->render_node >= 0 ? "--render-node" : NULL };
+		sandbox_mode_name(args->sandbox->mode) };
+	size_t count = 7;
+	if (args->render_node >= 0)
+		argv[count++] = "--render-node";
+	if (args->memo >= 0)
+		argv[count++] = "--memo";
 	return start(args->sandbox, program->server_path, argv, fds);
 }
 

@@ -21,9 +21,12 @@ struct process_program {
 /* Looks for the program, as long as files can be looked for. */
 void process_find_program(struct process_program *program, const struct renderer_type *type);
 
+#define PROCESS_MEMO_BYTES 4096u
+
 struct process_args {
 	int sock; /* to speak renderer/wire.h on; kept by the caller */
 	int render_node; /* -1: none; kept by the caller */
+	int memo; /* memory in which the server keeps what it has found out for the next one; -1: none */
 	uint64_t
 		capsets; /* that may be offered: bit n, capset id n; decides whether it needs its server */
 	enum log_level log_level;
