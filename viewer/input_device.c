@@ -160,12 +160,14 @@ static void read_config(void *data, uint8_t *bytes)
 static void write_config(void *data, uint32_t offset, const uint8_t *bytes, uint32_t size)
 {
 	struct input_device *device = data;
-	uint8_t *fields[] = {
-		[offsetof(struct virtio_input_config, select)] = &device->select,
-		[offsetof(struct virtio_input_config, subsel)] = &device->subsel,
+	uint8_t fields[] = {
+		[offsetof(struct virtio_input_config, select)] = device->select,
+		[offsetof(struct virtio_input_config, subsel)] = device->subsel,
 	};
 	for (uint32_t i = 0; i < size && offset + i < ARRAY_SIZE(fields); i++)
-		*fields[offset + i] = bytes[i];
+		fields[offset + i] = bytes[i];
+	device->select = fields[offsetof(struct virtio_input_config, select)];
+	device->subsel = fields[offsetof(struct virtio_input_config, subsel)];
 }
 
 /* --- events -------------------------------------------------------------------------------- */
