@@ -348,9 +348,14 @@ uint32_t gpu_host_memory_unmap(struct gpu_resource *resource, struct gpu_command
 
 void gpu_host_memory_known(struct gpu_resource *resource)
 {
+	struct gpu_device *device = resource->device;
 	struct gpu_mapping *mapping = resource->mapping;
-	if (mapping && mapping->state == GPU_MAPPING_WAITS)
-		proceed(mapping);
+	if (!mapping || mapping->state != GPU_MAPPING_WAITS)
+		return;
+	proceed(mapping);
+	/* the queue may have been stopped meanwhile, and nothing is asked before it runs again */
+	if (!device->queues.runnable[VIRTIO_GPU_QUEUE_CONTROL])
+		gpu_host_visible_hurry(device);
 }
 
 void gpu_host_memory_drop(struct gpu_resource *resource, struct gpu_command *command)

@@ -98,6 +98,28 @@ static void a_stop_ends_waiting(void)
 	mapping_finish();
 }
 
+/* Nor is the VMM waited for with what the renderer makes meanwhile. */
+static void a_stop_while_it_is_created(void)
+{
+	mapping_start();
+	rig.manual = true;
+	rig.fakes[0]->at_once = false;
+	const struct virtio_gpu_resource_create_blob request = mapping_blob(5);
+	uint16_t created = gpu_rig_begin(&rig, &request, sizeof(request));
+	uint16_t mapped = mapping_begin_map(5, 0);
+	backend_channel_set_running(vmm.channel, false);
+	gpu_device_impl.queue_stop(rig.device, &rig.queues[VIRTIO_GPU_QUEUE_CONTROL], false);
+	CHECK_INT(mapping_answer_of(mapped), 0);
+	fake_finish(rig.fakes[0]);
+	CHECK_INT(mapping_answer_of(created), OK);
+	CHECK_INT(mapping_answer_of(mapped), OK_MAP);
+	mapping_expect_not_asked();
+	backend_channel_set_running(vmm.channel, true);
+	mapping_expect_map(0);
+	mapping_say(MAP, 0);
+	mapping_finish();
+}
+
 /* One of those VMMs that would not survive to be asked now: what a reset leaves is for later. */
 static void nothing_is_asked_while_it_is_stopped(void)
 {
@@ -145,6 +167,7 @@ int main(int argc, char **argv)
 		TEST_CASE(outlives_the_renderer),
 		TEST_CASE(is_of_one_renderer),
 		TEST_CASE(a_stop_ends_waiting),
+		TEST_CASE(a_stop_while_it_is_created),
 		TEST_CASE(nothing_is_asked_while_it_is_stopped),
 		TEST_CASE(what_has_gone_is_not_taken_back),
 	};
