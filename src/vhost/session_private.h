@@ -89,8 +89,8 @@ int vhost_queue_start(struct vhost_queue *queue, int kick);
 /* Drops all that the guest has made; no queue may be started. */
 void vhost_session_drop_guest(struct vhost_session *session);
 
-/* Tells the backend channel whether the device runs: when a queue has started, stopped, or been enabled or
- * disabled, and when there is another channel. It runs while there are queues, none of which is disabled. */
+/* Tells the backend channel whether the device runs, when there is another channel. It runs as soon as there are
+ * queues, none of which is disabled, until one is disabled or all are stopped. */
 void vhost_session_tell_channel(struct vhost_session *session);
 
 /* SET_VRING_ENABLE. */

@@ -145,15 +145,34 @@ const char *vhost_queue_prepare(struct vhost_queue *queue)
 	return virtqueue_fault(virtqueue);
 }
 
-void vhost_session_tell_channel(struct vhost_session *session)
+static bool is_running(const struct vhost_session *session)
 {
 	bool running = vhost_session_any_started(session);
 	for (uint32_t i = 0; i < session->impl->queues; i++) {
 		const struct virtqueue *virtqueue = &session->queues[i].virtqueue;
 		running = running && (!virtqueue->started || virtqueue->enabled);
 	}
+	return running;
+}
+
+void vhost_session_tell_channel(struct vhost_session *session)
+{
 	if (session->channel)
-		backend_channel_set_running(session->channel, running);
+		backend_channel_set_running(session->channel, is_running(session));
+}
+
+/* Some VMMs start and enable one queue after the other, and stop them so: meanwhile the device goes neither on nor
+ * back. */
+static void tell_of_start(struct vhost_session *session)
+{
+	if (is_running(session))
+		vhost_session_tell_channel(session);
+}
+
+static void tell_of_stop(struct vhost_session *session)
+{
+	if (!is_running(session))
+		vhost_session_tell_channel(session);
 }
 
 int vhost_queue_start(struct vhost_queue *queue, int kick)
@@ -176,16 +195,19 @@ int vhost_queue_start(struct vhost_queue *queue, int kick)
 	if (!(session->features & VHOST_BIT(VHOST_USER_F_PROTOCOL_FEATURES)))
 		virtqueue->enabled = true;
 	virtqueue_start(virtqueue, resumed);
-	vhost_session_tell_channel(session);
+	tell_of_start(session);
 	return 0;
 }
 
 void vhost_queue_enable(struct vhost_queue *queue, bool enable)
 {
 	queue->virtqueue.enabled = enable;
-	vhost_session_tell_channel(queue->session);
-	if (enable)
-		ready_soon(queue);
+	if (!enable) {
+		tell_of_stop(queue->session);
+		return;
+	}
+	tell_of_start(queue->session);
+	ready_soon(queue);
 }
 
 /* From here on nothing can be popped; completions still reach the ring. */
@@ -194,7 +216,7 @@ static void stop_queue(struct vhost_queue *queue)
 	struct vhost_session *session = queue->session;
 	unwatch_kick(queue);
 	virtqueue_stop(&queue->virtqueue);
-	vhost_session_tell_channel(session);
+	tell_of_stop(session);
 	session->impl->queue_stop(session->device, &queue->virtqueue, false);
 }
 

@@ -2,10 +2,12 @@
 /* How a queue is set up: in which orders, and what is found wrong only when it is to start. */
 #include "test.h"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "rig.h"
 #include "util/fd.h"
+#include "vhost/backend_channel.h"
 
 static void send_num(uint32_t size)
 {
@@ -164,6 +166,71 @@ static void keeps_a_running_queue_as_it_is(void)
 	rig_teardown();
 }
 
+/* Asks for memory to be unmapped, which is not done while the device is stopped. */
+static void ask_for_memory(void)
+{
+	const struct vhost_user_mmap map = { .shmid = 1, .length = 4096 };
+	const struct backend_channel_args args = {
+		.request = VHOST_USER_BACKEND_SHMEM_UNMAP,
+		.payload = &map,
+		.size = sizeof(map),
+		.fd = -1,
+		.patient = true,
+	};
+	CHECK_INT(backend_channel_request(vhost_session_backend_channel(rig.session), &args), 0);
+	rig_run();
+}
+
+/* How many bytes there are now; they are taken. */
+static ssize_t take_bytes(int sock)
+{
+	uint8_t bytes[256];
+	rig_run();
+	return recv(sock, bytes, sizeof(bytes), MSG_DONTWAIT);
+}
+
+static void start_one(uint32_t index)
+{
+	rig_set_queue(index, rig_base(index));
+	rig_kick_queue(index);
+}
+
+static void stop_one(uint32_t index)
+{
+	struct vhost_user_vring_state state;
+	rig_send_state(VHOST_USER_SET_VRING_ENABLE, index, 0);
+	rig_send_state(VHOST_USER_GET_VRING_BASE, index, 0);
+	rig_answer(VHOST_USER_GET_VRING_BASE, &state, sizeof(state));
+}
+
+/* As crosvm does it: the device is not stopped in between, nor does it go on. */
+static void starts_and_stops_one_queue_after_the_other(void)
+{
+	const ssize_t header = sizeof(struct vhost_user_header);
+	int ours, theirs;
+	rig_setup();
+	rig_negotiate();
+	rig_share_memory();
+	peer_pair(&ours, &theirs);
+	rig_send_fd(VHOST_USER_SET_BACKEND_REQ_FD, NULL, 0, ours);
+	fd_close(&ours);
+	start_one(0);
+	rig_send_state(VHOST_USER_SET_VRING_ENABLE, 0, 1);
+	ask_for_memory();
+	start_one(1); /* with the header under way */
+	CHECK_INT(take_bytes(theirs), header);
+	rig_send_state(VHOST_USER_SET_VRING_ENABLE, 1, 1);
+	CHECK_INT(take_bytes(theirs), sizeof(struct vhost_user_mmap));
+
+	stop_one(0);
+	ask_for_memory(); /* the other one runs */
+	CHECK_INT(take_bytes(theirs), -1);
+	stop_one(1);
+	CHECK_INT(take_bytes(theirs), -1);
+	fd_close(&theirs);
+	rig_teardown();
+}
+
 static void tells_the_base_that_it_was_told(void)
 {
 	struct vhost_user_vring_state state;
@@ -182,6 +249,7 @@ int main(int argc, char **argv)
 		TEST_CASE(needs_size_and_address),
 		TEST_CASE(judges_sizes_and_bases_when_it_starts),
 		TEST_CASE(keeps_a_running_queue_as_it_is),
+		TEST_CASE(starts_and_stops_one_queue_after_the_other),
 		TEST_CASE(tells_the_base_that_it_was_told),
 	};
 	return test_main(argc, argv, cases, ARRAY_SIZE(cases));
