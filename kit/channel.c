@@ -41,6 +41,9 @@ void kit_channel_finish(struct kit_channel *channel)
 	if (!channel->kit)
 		return;
 	kit_channel_close(channel);
+	for (uint32_t i = 0; i < channel->map_count; i++)
+		fd_close(&channel->maps[i].fd);
+	channel->map_count = 0;
 	for (uint32_t i = 0; i < VHOST_USER_MAX_SHMEMS; i++)
 		if (channel->shmem[i].base)
 			munmap(channel->shmem[i].base, channel->shmem[i].size);
@@ -95,18 +98,23 @@ int kit_channel_set_shmem(struct kit_channel *channel, const struct vhost_user_s
 	return 0;
 }
 
-static bool hide(struct kit_channel *channel, const struct kit_map *map)
+/* Takes a map out of the window and out of the list. */
+static void drop(struct kit_channel *channel, struct kit_map *map)
 {
 	uint8_t *at = channel->shmem[map->shmid].base + map->offset;
-	return mmap(at, map->length, PROT_NONE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
-		       0) != MAP_FAILED;
+	mmap(at, map->length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+		-1, 0);
+	fd_close(&map->fd);
+	if (map->told && channel->gone_count < KIT_MAX_MAPS)
+		channel->gone[channel->gone_count++] = *map;
+	*map = channel->maps[--channel->map_count];
 }
 
 void kit_channel_unmap_all(struct kit_channel *channel)
 {
+	channel->dropped += channel->map_count;
 	while (channel->map_count)
-		hide(channel, &channel->maps[--channel->map_count]);
+		drop(channel, &channel->maps[channel->map_count - 1]);
 }
 
 void *kit_channel_shmem(
@@ -141,6 +149,8 @@ static const char *judge_map(
 	if (fstat(fd, &info) < 0 || !checked_add(m->fd_offset, m->length, &end) ||
 		(S_ISREG(info.st_mode) && (uint64_t)info.st_size < end))
 		return "a map beyond the end of its file";
+	if ((info.st_mode & S_IFMT) && !S_ISREG(info.st_mode)) /* dma-bufs have no type */
+		return "a map of what is no memory";
 	for (uint32_t i = 0; i < channel->map_count; i++) {
 		const struct kit_map *other = &channel->maps[i];
 		if (other->shmid == m->shmid && m->shm_offset < other->offset + other->length &&
@@ -159,8 +169,12 @@ static const char *map_in(struct kit_channel *channel, const struct vhost_user_m
 	if (mmap(channel->shmem[m->shmid].base + m->shm_offset, m->length, protection,
 		    MAP_SHARED | MAP_FIXED, fd, (off_t)m->fd_offset) == MAP_FAILED)
 		return "a map that the kernel refuses";
-	channel->maps[channel->map_count++] =
-		(struct kit_map){ m->shmid, m->shm_offset, m->length };
+	channel->maps[channel->map_count++] = (struct kit_map){ .shmid = m->shmid,
+		.offset = m->shm_offset,
+		.length = m->length,
+		.fd_offset = m->fd_offset,
+		.fd = fd_dup(fd) };
+	channel->map_peak = max_u32(channel->map_peak, channel->map_count);
 	return NULL;
 }
 
@@ -171,11 +185,21 @@ static const char *map_out(struct kit_channel *channel, const struct vhost_user_
 		if (map->shmid != m->shmid || map->offset != m->shm_offset ||
 			map->length != m->length)
 			continue;
-		hide(channel, map);
-		*map = channel->maps[--channel->map_count];
+		drop(channel, map);
 		return NULL;
 	}
 	return "an unmap of what was not mapped";
+}
+
+/* A question may be answered with no, and an end of what the VMM has ended by itself is not the backend's fault. */
+static bool is_excused(struct kit_channel *channel, uint32_t request)
+{
+	if (request == VHOST_USER_BACKEND_SHARED_OBJECT_LOOKUP)
+		return true;
+	if (request != VHOST_USER_BACKEND_SHMEM_UNMAP || !channel->dropped)
+		return false;
+	channel->dropped--;
+	return true;
 }
 
 /* --- shared objects ------------------------------------------------------------------------ */
@@ -299,6 +323,8 @@ static const char *carry_out(
 		return share(channel, &request->shared, fd);
 	case VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE:
 		return unshare(channel, &request->shared);
+	case VHOST_USER_BACKEND_SHARED_OBJECT_LOOKUP:
+		return "an object that no other device of the kit's has";
 	default:
 		return "a request that a VMM does not know";
 	}
@@ -309,15 +335,19 @@ static bool is_about_memory(uint32_t request)
 	return request == VHOST_USER_BACKEND_SHMEM_MAP || request == VHOST_USER_BACKEND_SHMEM_UNMAP;
 }
 
+void kit_channel_blame(struct kit_channel *channel, const char *why)
+{
+	channel->refused++;
+	snprintf(channel->why_refused, sizeof(channel->why_refused), "%s", why);
+}
+
 static int handle(struct kit_channel *channel, const struct kit_channel_request *request, int fd)
 {
 	const char *wrong = NULL;
 	if (channel->answer != KIT_CHANNEL_REFUSE)
 		wrong = carry_out(channel, request, fd);
-	if (wrong) {
-		channel->refused++;
-		snprintf(channel->why_refused, sizeof(channel->why_refused), "%s", wrong);
-	}
+	if (wrong && !is_excused(channel, request->request))
+		kit_channel_blame(channel, wrong);
 	if (channel->count < KIT_MAX_CHANNEL_REQUESTS)
 		channel->requests[channel->count] = *request;
 	channel->count++;
@@ -340,7 +370,11 @@ static bool size_is_right(const struct vhost_user_header *header)
 	switch (header->request) {
 	case VHOST_USER_BACKEND_SHARED_OBJECT_ADD:
 	case VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE:
+	case VHOST_USER_BACKEND_SHARED_OBJECT_LOOKUP:
 		return header->size == sizeof(struct vhost_user_shared);
+	case VHOST_USER_BACKEND_SHMEM_MAP:
+	case VHOST_USER_BACKEND_SHMEM_UNMAP:
+		return header->size == sizeof(struct vhost_user_mmap);
 	default:
 		return true;
 	}
@@ -380,6 +414,12 @@ static int receive(struct kit_channel *channel)
 	return ret;
 }
 
+static void note_closed(struct kit_channel *channel)
+{
+	channel->peer_closed = true;
+	kit_channel_close(channel);
+}
+
 static int channel_ready(void *data, short events)
 {
 	struct kit_channel *channel = data;
@@ -387,9 +427,12 @@ static int channel_ready(void *data, short events)
 	if (!channel->reading && !(events & POLLHUP))
 		return 0;
 	if (recv(channel->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) {
-		channel->peer_closed = true;
-		kit_channel_close(channel);
+		note_closed(channel);
 		return 0;
 	}
-	return receive(channel);
+	int ret = receive(channel);
+	if (ret != -ECONNRESET)
+		return ret;
+	note_closed(channel); /* it thought better of it, in the middle of a request */
+	return 0;
 }

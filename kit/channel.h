@@ -35,6 +35,9 @@ struct kit_channel_request {
 struct kit_map {
 	uint8_t shmid;
 	uint64_t offset, length;
+	uint64_t fd_offset;
+	int fd; /* owned; of one that is gone: -1 */
+	bool told; /* it is in the backend's memory table, as the VMM knows (kit_vmm) */
 };
 
 struct kit_shmem {
@@ -63,7 +66,10 @@ struct kit_channel {
 
 	struct kit_shmem shmem[VHOST_USER_MAX_SHMEMS];
 	struct kit_map maps[KIT_MAX_MAPS];
-	uint32_t map_count;
+	uint32_t map_count, map_peak;
+	struct kit_map gone[KIT_MAX_MAPS]; /* were told and are mapped no more */
+	uint32_t gone_count;
+	uint32_t dropped; /* mappings that the VMM dropped by itself; the backend may unmap them */
 
 	struct vhost_user_shared shared[KIT_MAX_SHARED]; /* what was added and not removed */
 	uint32_t shared_count;
@@ -100,5 +106,9 @@ bool kit_channel_shares(const struct kit_channel *channel, const uint8_t uuid[16
 /* Waits until there are so many objects in the list. 0, -ETIMEDOUT (with `why`), … */
 int kit_channel_wait_shared(struct kit_channel *channel, uint32_t count);
 
-/* Drops every map, as a VMM does when the guest resets. */
+/* The backend has asked for something that a VMM does not survive. */
+void kit_channel_blame(struct kit_channel *channel, const char *why);
+
+/* Drops every map, as a VMM does when the guest resets. The backend may ask for that afterwards, and is told
+ * that there is nothing. */
 void kit_channel_unmap_all(struct kit_channel *channel);

@@ -70,6 +70,13 @@ static int serve(struct kit_source *source, short events)
 	return ret;
 }
 
+/* What it was called for may have been done by another source of the same round that had to wait itself. */
+static short look_again(const struct kit_source *source, short events)
+{
+	struct pollfd look = { .fd = source->fd, .events = source->events };
+	return events && poll(&look, 1, 0) > 0 ? look.revents : 0;
+}
+
 static int time_left(uint64_t until)
 {
 	uint64_t now = kit_now();
@@ -102,7 +109,8 @@ static int pump_round(struct kit *kit, int fd, short events, uint64_t deadline)
 		/* an earlier one in this round may have removed it */
 		if (!is_added(kit, sources[i]))
 			continue;
-		int error = serve(sources[i], ready > 0 ? polls[i + 1].revents : 0);
+		short happened = ready > 0 ? polls[i + 1].revents : 0;
+		int error = serve(sources[i], i > 0 ? look_again(sources[i], happened) : happened);
 		if (ret == 0)
 			ret = error;
 	}

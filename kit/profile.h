@@ -40,6 +40,9 @@ struct kit_profile {
 	uint32_t sizes[2]; /* of the queues */
 	uint32_t read_flags; /* of GET_CONFIG */
 	uint32_t write_flags; /* of SET_CONFIG */
+	/* What the backend has mapped (SHMEM_MAP) is memory of the guest like any other, and told to the backend */
+	bool counts_mappings;
+	bool drops_mappings; /* by itself, when the guest resets the device */
 	const struct kit_step *realize; /* once, after connecting */
 	const struct kit_step *start; /* the driver is ready; also when resumed */
 	const struct kit_step *stop; /* paused */

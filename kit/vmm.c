@@ -27,6 +27,7 @@ void kit_vmm_init(struct kit_vmm *vmm, struct kit *kit, int sock)
 	vmm->protocol_wanted = UINT64_MAX;
 	fd_set_nonblocking(sock);
 	kit_channel_init(&vmm->channel, kit);
+	kit_vmm_window_init(vmm);
 	vmm->hangup = (struct kit_source){ .fd = sock, .ready = hung_up, .data = vmm };
 	kit_source_add(kit, &vmm->hangup);
 }
@@ -36,6 +37,7 @@ void kit_vmm_finish(struct kit_vmm *vmm)
 	if (!vmm->kit)
 		return;
 	kit_source_remove(&vmm->hangup);
+	kit_source_remove(&vmm->echo_source);
 	fd_close(&vmm->sock);
 	kit_channel_finish(&vmm->channel);
 }
@@ -289,7 +291,22 @@ static int take_answer(struct kit_vmm *vmm, uint32_t request, uint32_t index, si
 	return ret < 0 ? ret : keep(vmm, request, index, answer.payload);
 }
 
-int kit_vmm_do(struct kit_vmm *vmm, uint32_t request, uint32_t index, uint64_t value)
+int kit_vmm_tell(struct kit_vmm *vmm, struct kit_message *message)
+{
+	uint32_t request = message->header.request;
+	bool ack = vmm->ack && kit_vmm_has(vmm, VHOST_USER_PROTOCOL_F_REPLY_ACK);
+	if (ack)
+		message->header.flags |= VHOST_USER_NEED_REPLY_MASK;
+	vmm->asking++;
+	int ret = kit_vmm_send_message(vmm, message);
+	if (ret == 0 && ack)
+		ret = take_ack(vmm, request);
+	vmm->asking--;
+	kit_vmm_window_resume(vmm);
+	return ret;
+}
+
+static int do_request(struct kit_vmm *vmm, uint32_t request, uint32_t index, uint64_t value)
 {
 	static const uint8_t no_uuid[16] = { 0 };
 	int fd = -1;
@@ -323,6 +340,17 @@ int kit_vmm_do(struct kit_vmm *vmm, uint32_t request, uint32_t index, uint64_t v
 	return ret;
 }
 
+int kit_vmm_do(struct kit_vmm *vmm, uint32_t request, uint32_t index, uint64_t value)
+{
+	if (request == VHOST_USER_SET_VRING_ENABLE && value)
+		vmm->stopped = false;
+	vmm->asking++;
+	int ret = do_request(vmm, request, index, value);
+	vmm->asking--;
+	kit_vmm_window_resume(vmm);
+	return ret;
+}
+
 int kit_vmm_set_state_fd(struct kit_vmm *vmm, uint32_t direction, int fd)
 {
 	struct kit_message message;
@@ -338,14 +366,24 @@ int kit_vmm_set_state_fd(struct kit_vmm *vmm, uint32_t direction, int fd)
 	return ret < 0 ? ret : take_answer(vmm, VHOST_USER_SET_DEVICE_STATE_FD, 0, 8);
 }
 
+static int ask_config(
+	struct kit_vmm *vmm, uint32_t offset, uint32_t size, struct kit_message *message)
+{
+	vmm->asking++;
+	int ret = kit_vmm_compose(vmm, VHOST_USER_GET_CONFIG, offset, size, message);
+	if (ret == 0)
+		ret = kit_vmm_send_message(vmm, message);
+	if (ret == 0)
+		ret = receive_any_size(vmm, VHOST_USER_GET_CONFIG, message);
+	vmm->asking--;
+	kit_vmm_window_resume(vmm);
+	return ret;
+}
+
 int kit_vmm_read_config(struct kit_vmm *vmm, uint32_t offset, void *ret_bytes, uint32_t size)
 {
 	struct kit_message message;
-	int ret = kit_vmm_compose(vmm, VHOST_USER_GET_CONFIG, offset, size, &message);
-	if (ret == 0)
-		ret = kit_vmm_send_message(vmm, &message);
-	if (ret == 0)
-		ret = receive_any_size(vmm, VHOST_USER_GET_CONFIG, &message);
+	int ret = ask_config(vmm, offset, size, &message);
 	if (ret < 0)
 		return ret;
 	if (message.header.size == 0)
@@ -363,14 +401,10 @@ int kit_vmm_read_config(struct kit_vmm *vmm, uint32_t offset, void *ret_bytes, u
 
 int kit_vmm_write_config(struct kit_vmm *vmm, uint32_t offset, const void *bytes, uint32_t size)
 {
-	bool ack = vmm->ack && kit_vmm_has(vmm, VHOST_USER_PROTOCOL_F_REPLY_ACK);
 	struct kit_message message;
 	int ret = kit_vmm_compose(vmm, VHOST_USER_SET_CONFIG, offset, size, &message);
 	if (ret < 0)
 		return ret;
 	memcpy(message.payload + sizeof(struct vhost_user_config_header), bytes, size);
-	if (ack)
-		message.header.flags |= VHOST_USER_NEED_REPLY_MASK;
-	ret = kit_vmm_send_message(vmm, &message);
-	return ret == 0 && ack ? take_ack(vmm, VHOST_USER_SET_CONFIG) : ret;
+	return kit_vmm_tell(vmm, &message);
 }

@@ -20,7 +20,17 @@
 #define KIT_MAX_PAYLOAD 4096u
 #define KIT_QUEUES      2u
 
+/* Places in the table of guest memory of a VMM without CONFIGURE_MEM_SLOTS, as QEMU has it. */
+#define KIT_MEMORY_PLACES 8u
+
 struct kit_display;
+
+/* When the backend is told of a mapping that it has asked for, by a VMM that counts_mappings. */
+enum kit_echo {
+	KIT_ECHO_AFTER, /* soon after the answer, as QEMU 11.1 */
+	KIT_ECHO_BEFORE, /* before the answer */
+	KIT_ECHO_NEVER, /* as if the table were full */
+};
 
 struct kit_message {
 	struct vhost_user_header header;
@@ -59,6 +69,13 @@ struct kit_vmm {
 	uint32_t bases[KIT_QUEUES];
 	bool has_base[KIT_QUEUES];
 	uint32_t regions_known; /* memory regions that the backend was told of */
+
+	enum kit_echo echo;
+	bool running; /* between start and stop: changes of memory are told at once */
+	bool stopped; /* between a stop and the first queue that is enabled: nothing may be asked for */
+	uint32_t asking; /* answers that are waited for; nothing else is said meanwhile */
+	bool memory_changed; /* and not yet told */
+	struct kit_source echo_source;
 };
 
 /* Takes sock (connected). The caller sets profile, memory, rings and display. */
@@ -117,6 +134,10 @@ int kit_vmm_receive_answer(struct kit_vmm *vmm, uint32_t request, void *payload,
  * caller's) that has; header and flags are checked. 0 or -errno. */
 int kit_vmm_ask(struct kit_vmm *vmm, struct kit_message *message);
 
+/* Sends a message that has no answer of its own, and takes the acknowledgement if there is to be one (one that
+ * is not 0 is -EREMOTEIO). */
+int kit_vmm_tell(struct kit_vmm *vmm, struct kit_message *message);
+
 /* Composes, sends, takes the answer or the acknowledgement (one that is not 0 is -EREMOTEIO), and
  * keeps in *vmm what was said. */
 int kit_vmm_do(struct kit_vmm *vmm, uint32_t request, uint32_t index, uint64_t value);
@@ -132,6 +153,23 @@ int kit_vmm_write_config(struct kit_vmm *vmm, uint32_t offset, const void *bytes
 /* GET_SHARED_OBJECT, with a UUID or, as QEMU asks, without (NULL). *ret_fd is the caller's, or -1:
  * there is none. 0 or -errno. */
 int kit_vmm_get_shared_object(struct kit_vmm *vmm, const uint8_t *uuid, int *ret_fd);
+
+/* --- mappings as memory -------------------------------------------------------------------- */
+
+/* For VMMs that count mappings among the guest's memory: hooks into the channel. */
+void kit_vmm_window_init(struct kit_vmm *vmm);
+
+/* The region of the guest's memory that a mapping is. */
+struct vhost_user_memory_region kit_vmm_window_region(const struct kit_map *map);
+
+/* Whether mappings have places in the table that SET_MEM_TABLE sends now. */
+bool kit_vmm_window_counts(const struct kit_vmm *vmm);
+
+/* Tells of what has changed. 0 or -errno. */
+int kit_vmm_window_tell(struct kit_vmm *vmm);
+
+/* What was put off while an answer was waited for can be said now. */
+void kit_vmm_window_resume(struct kit_vmm *vmm);
 
 /* What is known of a request. */
 struct kit_request_spec {

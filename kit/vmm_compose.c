@@ -69,7 +69,13 @@ static int compose_mem_table(struct composing *c)
 		table.regions[i] = region_of(&memory->regions[i]);
 		ret = attach(c, memory->regions[i].fd);
 	}
-	payload(c, &table, sizeof(table.header) + sizeof(table.regions[0]) * memory->count);
+	const struct kit_channel *channel = &c->vmm->channel;
+	uint32_t mappings = kit_vmm_window_counts(c->vmm) ? channel->map_count : 0;
+	for (uint32_t i = 0; i < mappings && ret == 0; i++) {
+		table.regions[table.header.nregions++] = kit_vmm_window_region(&channel->maps[i]);
+		ret = attach(c, channel->maps[i].fd);
+	}
+	payload(c, &table, sizeof(table.header) + sizeof(table.regions[0]) * table.header.nregions);
 	return ret;
 }
 

@@ -34,7 +34,7 @@ static int send_memory(struct kit_vmm *vmm)
 	int ret = 0;
 	for (uint32_t i = vmm->regions_known; i < vmm->memory->count && ret == 0; i++)
 		ret = kit_vmm_do(vmm, VHOST_USER_ADD_MEM_REG, i, 0);
-	return ret;
+	return ret < 0 ? ret : kit_vmm_window_tell(vmm);
 }
 
 static bool left_out(const struct kit_vmm *vmm, uint32_t request)
@@ -106,12 +106,23 @@ int kit_vmm_realize(struct kit_vmm *vmm)
 
 int kit_vmm_start(struct kit_vmm *vmm)
 {
-	return kit_vmm_play(vmm, vmm->profile->start);
+	int ret = kit_vmm_play(vmm, vmm->profile->start);
+	vmm->running = ret == 0;
+	kit_vmm_window_resume(vmm);
+	return ret;
 }
 
 int kit_vmm_stop(struct kit_vmm *vmm)
 {
-	int ret = kit_vmm_play(vmm, vmm->profile->stop);
+	int ret = kit_pump(vmm->kit, 0); /* what there is to be read is read first */
+	if (ret == 0 && vmm->memory_changed)
+		ret = kit_vmm_window_tell(vmm);
+	vmm->running = false;
+	if (ret == 0)
+		ret = kit_vmm_play(vmm, vmm->profile->stop);
+	if (ret == 0)
+		ret = kit_pump(vmm->kit, 0); /* what the backend asked for before it was stopped */
+	vmm->stopped = ret == 0;
 	for (uint32_t i = 0; i < KIT_QUEUES && ret == 0; i++) {
 		uint32_t base = kit_ring_base(&vmm->rings[i]);
 		if (vmm->bases[i] != base)
@@ -125,6 +136,7 @@ int kit_vmm_stop(struct kit_vmm *vmm)
 int kit_vmm_reset(struct kit_vmm *vmm)
 {
 	memset(vmm->has_base, 0, sizeof(vmm->has_base));
-	kit_channel_unmap_all(&vmm->channel);
+	if (vmm->profile->drops_mappings)
+		kit_channel_unmap_all(&vmm->channel);
 	return kit_vmm_play(vmm, vmm->profile->reset);
 }

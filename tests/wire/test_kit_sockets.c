@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /* The kit's display and backend channel, with the test on the backend's end of the socket. */
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -388,6 +389,34 @@ static void channel_refuses(void)
 	line_end(l);
 }
 
+/* What the VMM drops by itself may be asked for afterwards, once each; a file that is no memory is none. */
+static void channel_drops(void)
+{
+	const struct vhost_user_mmap map = { .shmid = 1, .length = 4096, .shm_offset = 4096 };
+	struct line *l = line();
+	for (uint32_t round = 0; round < 2; round++) {
+		ask(l, VHOST_USER_BACKEND_SHMEM_MAP, &map, true);
+		CHECK_INT(answer_of(l, VHOST_USER_BACKEND_SHMEM_MAP), 0);
+		l->channel.maps[0].told = true;
+		kit_channel_unmap_all(&l->channel);
+		CHECK_INT(l->channel.map_count, 0);
+		CHECK_INT(l->channel.gone_count, round + 1);
+		CHECK(!kit_channel_shmem(&l->channel, 1, 4096, 1));
+		ask(l, VHOST_USER_BACKEND_SHMEM_UNMAP, &map, false);
+		CHECK_INT(answer_of(l, VHOST_USER_BACKEND_SHMEM_UNMAP), 1);
+		CHECK_INT(l->channel.refused, 0);
+	}
+	ask(l, VHOST_USER_BACKEND_SHMEM_UNMAP, &map, false);
+	CHECK_INT(answer_of(l, VHOST_USER_BACKEND_SHMEM_UNMAP), 1);
+	CHECK_INT(l->channel.refused, 1);
+	close(l->memfd);
+	l->memfd = open("/dev/zero", O_RDWR | O_CLOEXEC);
+	ask(l, VHOST_USER_BACKEND_SHMEM_MAP, &map, true);
+	CHECK_INT(answer_of(l, VHOST_USER_BACKEND_SHMEM_MAP), 1);
+	CHECK_INT(l->channel.refused, 2);
+	line_end(l);
+}
+
 static void note(void *data, const struct kit_channel_request *request)
 {
 	*(uint32_t *)data = request->request;
@@ -437,6 +466,7 @@ int main(int argc, char **argv)
 		TEST_CASE(display_leaves_the_socket_full),
 		TEST_CASE(channel_maps),
 		TEST_CASE(channel_refuses),
+		TEST_CASE(channel_drops),
 		TEST_CASE(channel_answers_as_told),
 	};
 	return test_main(argc, argv, cases, ARRAY_SIZE(cases));
