@@ -20,9 +20,13 @@ extern const struct conform_area conform_area_floods;
 extern const struct conform_area conform_area_handshake;
 extern const struct conform_area conform_area_handshake_broken;
 extern const struct conform_area conform_area_handshake_messages;
+extern const struct conform_area conform_area_host_blob;
 extern const struct conform_area conform_area_lifecycle;
 extern const struct conform_area conform_area_lifecycle_ends;
 extern const struct conform_area conform_area_limits;
+extern const struct conform_area conform_area_mapping;
+extern const struct conform_area conform_area_mapping_ends;
+extern const struct conform_area conform_area_mapping_vmm;
 extern const struct conform_area conform_area_memory;
 extern const struct conform_area conform_area_numbers;
 extern const struct conform_area conform_area_races;
@@ -34,6 +38,7 @@ extern const struct conform_area conform_area_state;
 extern const struct conform_area conform_area_submit;
 extern const struct conform_area conform_area_timelines;
 extern const struct conform_area conform_area_uuid;
+extern const struct conform_area conform_area_venus;
 
 const struct conform_area *const conform_areas[] = {
 	&conform_area_handshake,
@@ -64,6 +69,11 @@ const struct conform_area *const conform_areas[] = {
 	&conform_area_submit,
 	&conform_area_shaders,
 	&conform_area_timelines,
+	&conform_area_host_blob,
+	&conform_area_mapping,
+	&conform_area_mapping_ends,
+	&conform_area_mapping_vmm,
+	&conform_area_venus,
 	&conform_area_limits,
 	&conform_area_exhaust,
 	&conform_area_files,

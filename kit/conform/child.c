@@ -270,8 +270,17 @@ static void check_leaks(struct conform *c, struct kit_machine *machine)
 			before, running.kept ? "before the connection" : "with a connection", now);
 }
 
+/* What a VMM refuses of mappings may end another one. */
+static void check_maps(const struct kit_machine *machine)
+{
+	const struct kit_channel *channel = &machine->vmm.channel;
+	if (channel->refused)
+		kit_check_failed(KIT_HERE, "the backend channel: %s", channel->why_refused);
+}
+
 void conform_close(struct conform *c, struct kit_machine *machine)
 {
+	check_maps(machine);
 	check_leaks(c, machine);
 	forget(machine);
 	/* what is wrong has been said on standard error */
@@ -431,6 +440,38 @@ static bool uses_display(struct kit_machine *machine)
 	return shown;
 }
 
+/* A blob of host memory that needs nothing but a context: venus has them, and renderers for tests. */
+static bool makes_host_memory(struct kit_machine *machine, uint32_t capset)
+{
+	const struct virtio_gpu_resource_create_blob blob = {
+		.resource_id = 2,
+		.blob_mem = VIRTIO_GPU_BLOB_MEM_HOST3D,
+		.blob_flags = VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE,
+		.size = KIT_PAGE,
+	};
+	if (!has_capset(machine, capset) ||
+		kit_gpu_ctx_create(&machine->gpu, 1, capset, "probe") != VIRTIO_GPU_RESP_OK_NODATA)
+		return false;
+	bool made =
+		kit_gpu_create_blob(&machine->gpu, blob, 1, NULL, 0) == VIRTIO_GPU_RESP_OK_NODATA;
+	kit_gpu_ctx_destroy(&machine->gpu, 1);
+	return made && kit_gpu_unref(&machine->gpu, 2) == VIRTIO_GPU_RESP_OK_NODATA;
+}
+
+static void find_host_memory(struct conform_probe *probe, struct kit_machine *machine)
+{
+	static const uint32_t capsets[] = { VIRTIO_GPU_CAPSET_VENUS, VIRTIO_GPU_CAPSET_VIRGL2 };
+	if (!kit_vmm_feature(&machine->vmm, VIRTIO_GPU_F_CONTEXT_INIT) ||
+		!kit_vmm_feature(&machine->vmm, VIRTIO_GPU_F_RESOURCE_BLOB))
+		return;
+	probe->venus = has_capset(machine, VIRTIO_GPU_CAPSET_VENUS);
+	for (uint32_t i = 0; i < ARRAY_SIZE(capsets) && !probe->maps; i++) {
+		probe->maps_capset = capsets[i];
+		probe->maps = kit_vmm_has(&machine->vmm, VHOST_USER_PROTOCOL_F_SHMEM) &&
+			makes_host_memory(machine, capsets[i]);
+	}
+}
+
 static void find_out(struct conform_probe *probe)
 {
 	struct conform c = { .probe = probe };
@@ -443,6 +484,7 @@ static void find_out(struct conform_probe *probe)
 	conform_check_alive(machine);
 	probe->virgl = kit_vmm_feature(&machine->vmm, VIRTIO_GPU_F_VIRGL) &&
 		has_capset(machine, VIRTIO_GPU_CAPSET_VIRGL);
+	find_host_memory(probe, machine);
 	probe->display = uses_display(machine);
 	probe->many = kit_machine_reconnect(machine) == 0;
 	probe->done = true;

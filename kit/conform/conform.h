@@ -32,8 +32,9 @@
 #define CONFORM_NEEDS_MANY    (1u << 0) /* a backend that serves one connection after another */
 #define CONFORM_NEEDS_DISPLAY (1u << 1) /* one that shows pictures on the VMM's display */
 #define CONFORM_NEEDS_VIRGL   (1u << 2) /* one with the capability set of virgl */
-
-#define CONFORM_NEEDS_OWN (1u << 3) /* one for this case alone, even if others share it */
+#define CONFORM_NEEDS_OWN     (1u << 3) /* one for this case alone, even if others share it */
+#define CONFORM_NEEDS_MAPPED  (1u << 4) /* one with memory of its own that it maps into the guest */
+#define CONFORM_NEEDS_VENUS   (1u << 5) /* one with the capability set of venus */
 
 #define CONFORM_MAX_WHY 400u /* bytes of a reason, with the end */
 
@@ -81,7 +82,9 @@ struct conform_probe {
 	uint64_t features, protocol;
 	bool many; /* serves another connection after the first */
 	bool display; /* uses the display socket */
-	bool virgl;
+	bool virgl, venus;
+	bool maps; /* blobs of host memory can be made in contexts of this capability set: */
+	uint32_t maps_capset;
 	char why[CONFORM_MAX_WHY]; /* it could not */
 };
 

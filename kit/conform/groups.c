@@ -46,6 +46,9 @@ static const struct group groups[] = {
 			"lifecycle.silent_connections", "floods.connections",
 			"handshake.answers_nobody_reads" } },
 	{ "states that are none, cut short, refused", { "state.*" } },
+	{ "VMMs that do not map, hang, answer late, twice, something else",
+		{ "mapping.map_answered.*", "mapping.unmap_answered.*", "mapping.hangs.*",
+			"mapping.another_channel" } },
 
 	/* The rings */
 	{ "heads that are not in the ring", { "rings.chain.head_*" } },
@@ -103,6 +106,16 @@ static const struct group groups[] = {
 		{ "edid.*", "uuid.*", "cursor.*", "numbers.cursor_*" } },
 	{ "blobs of impossible sizes, places, pictures", { "blob.*" } },
 	{ "contexts that are not there, taken, gone", { "context.*" } },
+	{ "blobs of host memory of impossible sizes, objects, contexts", { "host_blob.*" } },
+	{ "mappings where they cannot be, of what cannot be mapped, twice",
+		{ "mapping.refused.*", "mapping.overlapping.*", "mapping.twice",
+			"mapping.of_something_else.*", "mapping.anything.*",
+			"mapping.cannot_be_cut", "mapping.without.*" } },
+	{ "mappings of what goes meanwhile, at resets and pauses",
+		{ "mapping.pipelined*", "mapping.unref.*", "mapping.context_destroyed.*",
+			"mapping.reset*", "mapping.paused_in_flight.*", "mapping.disconnected.*",
+			"mapping.as_many_as_there_may_be.*" } },
+	{ "streams of Vulkan that are none, fences on any of its timelines", { "venus.*" } },
 
 	/* Resources and time */
 	{ "all there is, again and again",

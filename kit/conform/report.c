@@ -54,10 +54,12 @@ void conform_report_start(const struct conform_plan *plan)
 	}
 	print_features("features", probe->features, kit_feature_name);
 	print_features("protocol features", probe->protocol, kit_protocol_feature_name);
-	printf("# it serves %s, %s, and %s\n",
+	printf("# it serves %s, %s, %s, %s, and %s\n",
 		probe->many ? "one connection after another" : "one connection",
 		probe->display ? "shows pictures on the VMM's display" : "does not use the display",
-		probe->virgl ? "renders with virgl" : "has no virgl");
+		probe->virgl ? "renders with virgl" : "has no virgl",
+		probe->venus ? "with venus" : "has no venus",
+		probe->maps ? "maps memory of its own" : "maps no memory");
 }
 
 void conform_report_note(const char *text)

@@ -174,8 +174,10 @@ static const char *missing(const struct conform_probe *probe, const struct confo
 		{ CONFORM_NEEDS_MANY, "it serves one connection only" },
 		{ CONFORM_NEEDS_DISPLAY, "it does not use the VMM's display" },
 		{ CONFORM_NEEDS_VIRGL, "it has no capability set of virgl" },
+		{ CONFORM_NEEDS_MAPPED, "it makes no blobs of memory that it can map" },
+		{ CONFORM_NEEDS_VENUS, "it has no capability set of venus" },
 	};
-	const bool has[] = { probe->many, probe->display, probe->virgl };
+	const bool has[] = { probe->many, probe->display, probe->virgl, probe->maps, probe->venus };
 	if (attached && row->needs & CONFORM_NEEDS_OWN)
 		return "it needs a backend of its own";
 	if (!probe->done)
