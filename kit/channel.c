@@ -129,6 +129,19 @@ void *kit_channel_shmem(
 	return NULL;
 }
 
+int kit_channel_shmem_fd(
+	const struct kit_channel *channel, uint8_t shmid, uint64_t offset, uint64_t *ret_fd_offset)
+{
+	for (uint32_t i = 0; i < channel->map_count; i++) {
+		const struct kit_map *map = &channel->maps[i];
+		if (map->shmid != shmid || map->offset != offset)
+			continue;
+		*ret_fd_offset = map->fd_offset;
+		return fd_dup(map->fd);
+	}
+	return -ENOENT;
+}
+
 /* What is wrong with a map, or NULL. */
 static const char *judge_map(
 	const struct kit_channel *channel, const struct vhost_user_mmap *m, int fd)
@@ -165,15 +178,20 @@ static const char *map_in(struct kit_channel *channel, const struct vhost_user_m
 	const char *wrong = judge_map(channel, m, fd);
 	if (wrong)
 		return wrong;
+	int copy = fd_dup(fd);
+	if (copy < 0)
+		return "a map for which there is no descriptor left";
 	int protection = m->flags & VHOST_USER_FLAG_MAP_RW ? PROT_READ | PROT_WRITE : PROT_READ;
 	if (mmap(channel->shmem[m->shmid].base + m->shm_offset, m->length, protection,
-		    MAP_SHARED | MAP_FIXED, fd, (off_t)m->fd_offset) == MAP_FAILED)
+		    MAP_SHARED | MAP_FIXED, fd, (off_t)m->fd_offset) == MAP_FAILED) {
+		fd_close(&copy);
 		return "a map that the kernel refuses";
+	}
 	channel->maps[channel->map_count++] = (struct kit_map){ .shmid = m->shmid,
 		.offset = m->shm_offset,
 		.length = m->length,
 		.fd_offset = m->fd_offset,
-		.fd = fd_dup(fd) };
+		.fd = copy };
 	channel->map_peak = max_u32(channel->map_peak, channel->map_count);
 	return NULL;
 }

@@ -100,6 +100,11 @@ int kit_channel_set_shmem(
 void *kit_channel_shmem(
 	struct kit_channel *channel, uint8_t shmid, uint64_t offset, uint64_t length);
 
+/* The descriptor behind the map that begins there (the caller's), and where in its file; -ENOENT when there is
+ * none. */
+int kit_channel_shmem_fd(
+	const struct kit_channel *channel, uint8_t shmid, uint64_t offset, uint64_t *ret_fd_offset);
+
 /* True when an object with this UUID is in the list. */
 bool kit_channel_shares(const struct kit_channel *channel, const uint8_t uuid[16]);
 

@@ -78,35 +78,50 @@ static int add_to_ring(struct kit_command *command)
 	return ret;
 }
 
-struct kit_command *kit_gpu_queue(struct kit_gpu *gpu, uint32_t queue, const void *request,
-	uint32_t size, uint32_t response_size)
+static void write_request(const struct kit_command *command, const struct kit_request *request)
+{
+	uint8_t *at = kit_ptr(command->gpu->memory, command->request, command->request_size);
+	if (request->head_size)
+		memcpy(at, request->head, request->head_size);
+	if (request->tail_size)
+		memcpy(at + request->head_size, request->tail, request->tail_size);
+	if (request->head_size >= sizeof(uint32_t)) {
+		uint32_t type;
+		memcpy(&type, request->head, sizeof(type));
+		kit_seen_command(command->gpu->kit->seen, type);
+	}
+}
+
+struct kit_command *kit_gpu_queue_request(struct kit_gpu *gpu, uint32_t queue,
+	const struct kit_request *request, uint32_t response_size)
 {
 	struct kit_command *command = calloc(1, sizeof(*command));
 	if (!command)
 		return NULL;
 	*command = (struct kit_command){ .gpu = gpu,
 		.ring = &gpu->rings[queue],
-		.request_size = size,
+		.request_size = request->head_size + request->tail_size,
 		.response_size = response_size };
 	list_append(&gpu->in_flight, &command->link);
-	command->request = kit_alloc(gpu->memory, size, 8);
+	command->request = kit_alloc(gpu->memory, command->request_size, 8);
 	command->response = kit_alloc(gpu->memory, response_size, 8);
 	if (!command->request || !command->response)
 		goto fail;
-	if (size)
-		memcpy(kit_ptr(gpu->memory, command->request, size), request, size);
+	write_request(command, request);
 	command->sent_us = kit_now_us();
-	if (size >= sizeof(uint32_t)) {
-		uint32_t type;
-		memcpy(&type, request, sizeof(type));
-		kit_seen_command(gpu->kit->seen, type);
-	}
 	if (add_to_ring(command) < 0)
 		goto fail;
 	return command;
 fail:
 	command_free(command);
 	return NULL;
+}
+
+struct kit_command *kit_gpu_queue(struct kit_gpu *gpu, uint32_t queue, const void *request,
+	uint32_t size, uint32_t response_size)
+{
+	const struct kit_request parts = { .head = request, .head_size = size };
+	return kit_gpu_queue_request(gpu, queue, &parts, response_size);
 }
 
 struct kit_command *kit_gpu_submit(struct kit_gpu *gpu, uint32_t queue, const void *request,

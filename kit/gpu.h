@@ -51,7 +51,19 @@ void kit_gpu_take_over(struct kit_gpu *gpu, struct kit_gpu *from);
 struct kit_command *kit_gpu_submit(struct kit_gpu *gpu, uint32_t queue, const void *request,
 	uint32_t size, uint32_t response_size);
 
-/* The same without a kick: for batches, and for commands that a later kick covers. */
+/* A request in two parts, the second of which may be empty: so that what is large is copied once. */
+struct kit_request {
+	const void *head;
+	uint32_t head_size;
+	const void *tail;
+	uint32_t tail_size;
+};
+
+/* Such a request without a kick: for batches, and for commands that a later kick covers. */
+struct kit_command *kit_gpu_queue_request(struct kit_gpu *gpu, uint32_t queue,
+	const struct kit_request *request, uint32_t response_size);
+
+/* The same of one part. */
 struct kit_command *kit_gpu_queue(struct kit_gpu *gpu, uint32_t queue, const void *request,
 	uint32_t size, uint32_t response_size);
 

@@ -173,19 +173,35 @@ static uint64_t units_of(uint64_t size)
 	return size ? (size - 1) / KIT_ALLOC_UNIT + 1 : 1;
 }
 
+static struct run run_of(uint64_t size, uint64_t align)
+{
+	return (struct run){ .units = units_of(size),
+		.align = align > KIT_ALLOC_UNIT ? align / KIT_ALLOC_UNIT : 1 };
+}
+
+static uint64_t nothing_left(const struct kit_memory *memory, uint64_t size)
+{
+	kit_fail(memory->kit, ENOMEM, "the guest has no %llu bytes left", (unsigned long long)size);
+	return 0;
+}
+
+uint64_t kit_alloc_in(struct kit_memory *memory, uint32_t index, uint64_t size, uint64_t align)
+{
+	const struct run run = run_of(size, align);
+	uint64_t guest = alloc_in(&memory->regions[index], &run);
+	return guest ? guest : nothing_left(memory, size);
+}
+
 uint64_t kit_alloc(struct kit_memory *memory, uint64_t size, uint64_t align)
 {
-	struct run run = { .units = units_of(size),
-		.align = align > KIT_ALLOC_UNIT ? align / KIT_ALLOC_UNIT : 1 };
+	const struct run run = run_of(size, align);
 	for (uint32_t i = 0; i < memory->count; i++) {
-		if (memory->regions[i].spec.unusable)
-			continue;
-		uint64_t guest = alloc_in(&memory->regions[i], &run);
+		uint64_t guest =
+			memory->regions[i].spec.unusable ? 0 : alloc_in(&memory->regions[i], &run);
 		if (guest)
 			return guest;
 	}
-	kit_fail(memory->kit, ENOMEM, "the guest has no %llu bytes left", (unsigned long long)size);
-	return 0;
+	return nothing_left(memory, size);
 }
 
 void kit_free(struct kit_memory *memory, uint64_t guest, uint64_t size)

@@ -18,7 +18,7 @@ struct kit_region_spec {
 	uint64_t size; /* a multiple of KIT_PAGE */
 	uint64_t offset; /* where it begins in its file, a multiple of KIT_PAGE */
 	bool unsealed; /* the file may be cut short later; else F_SEAL_SHRINK | GROW | SEAL */
-	bool unusable; /* kit_alloc() keeps out of it */
+	bool unusable; /* kit_alloc() keeps out of it; kit_alloc_in() does not */
 };
 
 struct kit_region {
@@ -59,7 +59,10 @@ void kit_memory_drop(struct kit_memory *memory);
  * address or 0 when there is none left (address 0 is never given out). */
 uint64_t kit_alloc(struct kit_memory *memory, uint64_t size, uint64_t align);
 
-/* Gives back what kit_alloc() gave, with the same size. 0 is fine. */
+/* The same in one region. */
+uint64_t kit_alloc_in(struct kit_memory *memory, uint32_t index, uint64_t size, uint64_t align);
+
+/* Gives back what kit_alloc() or kit_alloc_in() gave, with the same size. 0 is fine. */
 void kit_free(struct kit_memory *memory, uint64_t guest, uint64_t size);
 
 /* How many bytes are allocated now: to show that a driver gave everything back. */

@@ -222,16 +222,21 @@ static int wait_polling(struct kit_ring *ring, int timeout_ms)
 	return 0;
 }
 
+bool kit_ring_ask(struct kit_ring *ring)
+{
+	kit_ring_interrupts(ring);
+	ring->impl->ask(ring);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return has_used(ring);
+}
+
 /* As a driver has to: ask for the interrupt, look once more, then sleep. */
 static int wait_interrupt(struct kit_ring *ring, int timeout_ms)
 {
 	uint64_t deadline =
 		kit_now() + (uint64_t)(timeout_ms < 0 ? ring->kit->timeout_ms : timeout_ms);
 	for (;;) {
-		kit_ring_interrupts(ring);
-		ring->impl->ask(ring);
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		if (has_used(ring))
+		if (kit_ring_ask(ring))
 			return 0;
 		uint64_t now = kit_now();
 		int left = now < deadline ? (int)(deadline - now) : 0;

@@ -144,6 +144,10 @@ int kit_ring_take(struct kit_ring *ring, struct kit_used *ret_used);
  * is -EPROTO, unless the ring is polling. 0, -ETIMEDOUT (with `why`) or what ended the wait. */
 int kit_ring_wait(struct kit_ring *ring, int timeout_ms);
 
+/* For whoever sleeps on call_fd himself: takes note of its interrupts and asks for the next one. True when
+ * kit_ring_take() has something to give already. */
+bool kit_ring_ask(struct kit_ring *ring);
+
 /* Reads and clears the interrupt's counter into ring->interrupts; returns what was added. */
 uint64_t kit_ring_interrupts(struct kit_ring *ring);
 

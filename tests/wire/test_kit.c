@@ -44,6 +44,30 @@ static void memory_allocates(void)
 	kit_memory_finish(&memory);
 }
 
+/* A region for one purpose is kept for it. */
+static void memory_allocates_in_a_region(void)
+{
+	static const struct kit_region_spec specs[] = {
+		{ .guest = 0, .size = 65536 },
+		{ .guest = 1 << 20, .size = 65536, .unusable = true },
+	};
+	struct kit kit;
+	struct kit_memory memory;
+	kit_init(&kit);
+	kit_memory_init(&memory, &kit);
+	for (size_t i = 0; i < ARRAY_SIZE(specs); i++)
+		CHECK_INT(kit_memory_add(&memory, &specs[i]), i);
+	CHECK(!kit_alloc(&memory, 65536, 1));
+	CHECK_INT(kit_alloc_in(&memory, 1, 65536, 4096), 1 << 20);
+	CHECK(!kit_alloc_in(&memory, 1, 1, 1));
+	uint64_t low = kit_alloc(&memory, 1000, 1);
+	CHECK(low && low < 65536);
+	kit_free(&memory, low, 1000);
+	kit_free(&memory, 1 << 20, 65536);
+	CHECK_INT(kit_memory_allocated(&memory), 0);
+	kit_memory_finish(&memory);
+}
+
 static void memory_translates(void)
 {
 	struct kit kit;
@@ -357,6 +381,42 @@ static void commands_in_any_order(void)
 }
 
 /* A backend that is gone ends every wait at once. */
+/* For who sleeps on the descriptor himself: it becomes readable for each answer that was asked for. */
+static void ring_asks_for_interrupts(void)
+{
+	struct kit_machine *m = wire_machine("none", NULL);
+	struct kit_ring *ring = &m->rings[VIRTIO_GPU_QUEUE_CONTROL];
+	struct virtio_gpu_ctrl_hdr request = kit_header(VIRTIO_GPU_CMD_GET_DISPLAY_INFO);
+	for (int i = 0; i < 100; i++) {
+		CHECK(!kit_ring_ask(ring));
+		struct kit_command *command =
+			kit_gpu_submit(&m->gpu, 0, &request, sizeof(request), 408);
+		CHECK_OK(m, kit_wait_fd(&m->kit, ring->call_fd, POLLIN, -1));
+		CHECK(kit_ring_ask(ring));
+		CHECK_OK(m, kit_gpu_collect(&m->gpu));
+		CHECK(command->done);
+		kit_command_finish(command);
+	}
+	wire_end(m);
+}
+
+/* The device sees one request, whichever part is empty. */
+static void requests_in_two_parts(void)
+{
+	struct kit_machine *m = wire_machine("none", NULL);
+	struct virtio_gpu_ctrl_hdr header = kit_header_fence(VIRTIO_GPU_CMD_GET_DISPLAY_INFO, 9);
+	for (uint32_t cut = 0; cut <= sizeof(header); cut += 4) {
+		const struct kit_request request = { &header, cut, (const uint8_t *)&header + cut,
+			(uint32_t)sizeof(header) - cut };
+		struct kit_command *command = kit_gpu_queue_request(&m->gpu, 0, &request, 408);
+		CHECK(command);
+		kit_ring_kick(command->ring);
+		CHECK_TYPE(m, kit_gpu_complete(&m->gpu, command, NULL, 0),
+			VIRTIO_GPU_RESP_OK_DISPLAY_INFO);
+	}
+	wire_end(m);
+}
+
 static void waits_end_with_the_backend(void)
 {
 	struct kit_machine *m = wire_machine("none", NULL);
@@ -388,6 +448,7 @@ int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
 		TEST_CASE(memory_allocates),
+		TEST_CASE(memory_allocates_in_a_region),
 		TEST_CASE(memory_translates),
 		TEST_CASE(unsealed_memory_shrinks),
 		TEST_CASE(ring_judges_the_device),
@@ -402,6 +463,8 @@ int main(int argc, char **argv)
 		TEST_CASE(machine_leaves_nothing),
 		TEST_CASE(machine_counts_leaks),
 		TEST_CASE(commands_in_any_order),
+		TEST_CASE(ring_asks_for_interrupts),
+		TEST_CASE(requests_in_two_parts),
 		TEST_CASE(waits_end_with_the_backend),
 		TEST_CASE(waits_end_in_time),
 	};

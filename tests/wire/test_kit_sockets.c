@@ -349,9 +349,14 @@ static void channel_maps(void)
 	CHECK(pread(l->memfd, &byte, 1, 4096 + 100) == 1 && byte == 'j');
 	CHECK(!kit_channel_shmem(&l->channel, 1, 8191, 2));
 	CHECK(!kit_channel_shmem(&l->channel, 1, 16384, 1));
+	uint64_t offset;
+	_cleanup_fd_ int fd = kit_channel_shmem_fd(&l->channel, 1, 8192, &offset);
+	CHECK(fd >= 0 && pread(fd, &byte, 1, (off_t)offset + 101) == 1 && byte == 'e');
+	CHECK_INT(kit_channel_shmem_fd(&l->channel, 1, 0, &offset), -ENOENT);
 	ask(l, VHOST_USER_BACKEND_SHMEM_UNMAP, &map, false);
 	CHECK_INT(answer_of(l, VHOST_USER_BACKEND_SHMEM_UNMAP), 0);
 	CHECK(!kit_channel_shmem(&l->channel, 1, 8192, 1));
+	CHECK_INT(kit_channel_shmem_fd(&l->channel, 1, 8192, &offset), -ENOENT);
 	CHECK_INT(l->channel.count, 2);
 	CHECK_INT(l->channel.refused, 0);
 	line_end(l);
