@@ -15,6 +15,7 @@ help:
 	@echo 'make breakout     tries to get out of the sandbox of each process, in every way we know'
 	@echo 'make proofs       proves with CBMC what must hold for all input; ARGS=--bugs: that seeded bugs are found'
 	@echo 'make bench        measures against QEMU'"'"'s own GPU'
+	@echo 'make bench-vtest  measures without a virtual machine, against virglrenderer'"'"'s test server'
 	@echo 'make overhead     measures what the sandbox costs a guest that draws (no virtual machine needed)'
 	@echo 'make bench-memory measures memory of Vulkan that guests map'
 	@echo 'make conformance  judges our backend case by case; BACKEND="CMD {socket}": another one;'
@@ -56,6 +57,10 @@ bench-memory:
 	$(LAB) run --guest -- tools/check build
 	$(LAB) run --guest -- tools/bench-memory $(ARGS)
 
+bench-vtest:
+	$(LAB) run -- tools/check build
+	$(LAB) run -- tools/bench-vtest $(ARGS)
+
 overhead:
 	$(LAB) run -- tools/check build
 	$(LAB) run -- env 'BACKEND=$(BUILD)/virtiogpud --socket-path {socket} --renderer virgl' \
@@ -91,4 +96,4 @@ shell:
 clean:
 	rm -rf build-lab* build-native*
 
-.PHONY: help build demo check check-fast breakout proofs bench bench-memory overhead conformance hostile kills soak conformance-rust fuzz shell clean
+.PHONY: help build demo check check-fast breakout proofs bench bench-memory bench-vtest overhead conformance hostile kills soak conformance-rust fuzz shell clean
