@@ -78,9 +78,8 @@ static int dead_end(void)
 
 static int get_server_fd(void *cookie, uint32_t version)
 {
-	const struct library *library = cookie;
-	int fd = library->args.take_server(library->args.data);
-	return fd >= 0 ? fd : dead_end();
+	struct library *library = cookie;
+	return library->args.server >= 0 ? fd_steal(&library->args.server) : dead_end();
 }
 
 static void log_message(enum virgl_log_level_flags level, const char *message, void *data)
@@ -93,6 +92,15 @@ static void log_message(enum virgl_log_level_flags level, const char *message, v
 		log_debug("virglrenderer: %.*s", length, message);
 }
 
+static bool starts(struct library *library, const struct way_spec *way, int flags)
+{
+	int result = virgl_renderer_init(library, way->flags | flags, &library->callbacks);
+	if (result != 0)
+		log_debug("virgl: %s does not start (%d)", way->name, result);
+	return result == 0;
+}
+
+/* Each with Vulkan first, and the next way only then: where OpenGL ES was tried OpenGL does not start any more. */
 static const struct way_spec *try_ways(struct library *library, int flags)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(way_specs); i++) {
@@ -100,10 +108,10 @@ static const struct way_spec *try_ways(struct library *library, int flags)
 		if (way->node && library->args.render_node < 0)
 			continue;
 		library->with_node = way->node;
-		int result = virgl_renderer_init(library, way->flags | flags, &library->callbacks);
-		if (result == 0)
+		library->with_vulkan =
+			library->args.server >= 0 && starts(library, way, flags | FLAGS_VULKAN);
+		if (library->with_vulkan || starts(library, way, flags))
 			return way;
-		log_debug("virgl: %s does not start (%d)", way->name, result);
 	}
 	return NULL;
 }
@@ -124,21 +132,19 @@ static int native_flags(struct library *library)
 
 static const struct way_spec *start(struct library *library)
 {
-	const int flags = FLAGS_ALWAYS | native_flags(library);
-	const struct way_spec *way = NULL;
-	if (library->args.take_server)
-		way = try_ways(library, flags | FLAGS_VULKAN);
-	library->with_vulkan = way != NULL;
-	if (!way)
-		way = try_ways(library, flags);
-	return way ? way : try_ways(library, FLAGS_ALWAYS);
+	int native = native_flags(library);
+	const struct way_spec *way = try_ways(library, FLAGS_ALWAYS | native);
+	return way || !native ? way : try_ways(library, FLAGS_ALWAYS);
 }
 
 struct library *library_create(const struct library_args *args)
 {
 	struct library *library = calloc(1, sizeof(*library));
-	if (!library)
+	if (!library) {
+		int server = args->server;
+		fd_close(&server);
 		return NULL;
+	}
 	library->args = *args;
 	library->callbacks = (struct virgl_renderer_callbacks){
 		.version = VIRGL_RENDERER_CALLBACKS_VERSION,
@@ -155,6 +161,7 @@ struct library *library_create(const struct library_args *args)
 		log_error("virgl: neither OpenGL nor OpenGL ES can be started through EGL on this "
 			  "machine (are the EGL libraries and a driver for them installed?)");
 		virgl_set_log_callback(NULL, NULL, NULL);
+		fd_close(&library->args.server);
 		free(library);
 		return NULL;
 	}

@@ -20,9 +20,7 @@ struct library_args {
 	 * back) is done, and all before it on that timeline. On any thread, with locks of the library
 	 * held: must neither call anything here nor block. */
 	void (*fence_done)(void *data, uint32_t context, uint32_t ring, uint64_t id);
-	/* The socket to the server of Vulkan, which is the library's then; -1: there is none after all.
-	 * NULL: there is none. */
-	int (*take_server)(void *data);
+	int server; /* taken: the socket to the server of Vulkan; -1: there is none */
 	void *data;
 };
 

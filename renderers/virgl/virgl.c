@@ -81,18 +81,13 @@ static void fence_done(void *data, uint32_t handle, uint32_t ring, uint64_t id)
 	virgl_fence_done(&virgl->inbox, handle, ring, id);
 }
 
-static int take_server(void *data)
-{
-	struct virgl *virgl = data;
-	return server_take(&virgl->server);
-}
-
+/* Whether there is Vulkan is known first: the library does not start well a second time in other ways. */
 static int start_library(struct virgl *virgl, int render_node)
 {
 	const struct library_args args = {
 		.render_node = render_node,
 		.fence_done = fence_done,
-		.take_server = virgl->server.sock >= 0 ? take_server : NULL,
+		.server = server_take(&virgl->server),
 		.data = virgl,
 	};
 	virgl->library = library_create(&args);
