@@ -108,13 +108,19 @@ static int ask(struct gpu_mapping *mapping, enum vhost_user_backend_request requ
 	return status;
 }
 
-/* Whatever the answer is, there is nothing more to be done. */
+/* One answer, whatever it is. False: that was the last of one that is taken back, and it is gone. */
+static bool is_left(struct gpu_mapping *mapping)
+{
+	mapping->asked--;
+	if (mapping->state != GPU_MAPPING_TAKEN || mapping->asked > 0)
+		return true;
+	destroy(mapping, 0);
+	return false;
+}
+
 static void unmap_done(void *data, int status)
 {
-	struct gpu_mapping *mapping = data;
-	mapping->asked--;
-	if (mapping->state == GPU_MAPPING_TAKEN && mapping->asked == 0)
-		destroy(mapping, 0);
+	is_left(data);
 }
 
 /* gone: the VMM has dropped it by itself. */
@@ -167,11 +173,8 @@ void gpu_host_visible_table_changed(struct gpu_device *device)
 static void confirmed(void *data, int status)
 {
 	struct gpu_mapping *mapping = data;
-	mapping->asked--;
-	if (mapping->state == GPU_MAPPING_DOUBTED)
+	if (is_left(mapping) && mapping->state == GPU_MAPPING_DOUBTED)
 		is_there(mapping);
-	else if (mapping->state == GPU_MAPPING_TAKEN && mapping->asked == 0)
-		destroy(mapping, 0);
 }
 
 /* QEMU answers SHMEM_MAP before the guest sees the memory, and looks at the next request afterwards: this one, for
@@ -212,10 +215,9 @@ static void no_echo(void *data)
 static void map_done(void *data, int status)
 {
 	struct gpu_mapping *mapping = data;
+	if (!is_left(mapping) || mapping->state != GPU_MAPPING_ASKED)
+		return; /* it was taken back since */
 	struct gpu_host_visible *all = &mapping->device->host_visible;
-	mapping->asked--;
-	if (mapping->state != GPU_MAPPING_ASKED || mapping->asked > 0)
-		return; /* it was taken back since, as is answered next */
 	if (status < 0) {
 		log_limited(LOG_WARN, "the VMM does not map memory of %" PRIu64 " bytes: %s",
 			mapping->size, strerror(-status));

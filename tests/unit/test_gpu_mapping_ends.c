@@ -146,6 +146,25 @@ static void nothing_is_asked_while_it_is_stopped(void)
 	mapping_finish();
 }
 
+/* The VMM can be asked nothing more, as happens when it goes; what it was asked is answered all the same. */
+static void cannot_be_taken_back(void)
+{
+	mapping_start();
+	CHECK_INT(mapping_create_blob(5), OK);
+	uint16_t mapped = mapping_begin_map(5, 0);
+	mapping_expect_map(0);
+	struct backend_channel *channel = vmm.channel;
+	vmm.channel = NULL;
+	uint16_t unmapped = mapping_begin_unmap(5);
+	CHECK_INT(mapping_answer_of(mapped), UNSPEC);
+	CHECK_INT(mapping_answer_of(unmapped), 0);
+	vmm.channel = channel;
+	mapping_say(MAP, 0);
+	CHECK_INT(mapping_answer_of(unmapped), OK);
+	CHECK_INT(rig.device->host_visible.count, 0);
+	mapping_finish();
+}
+
 /* What it shows no more it has dropped by itself. */
 static void what_has_gone_is_not_taken_back(void)
 {
@@ -168,6 +187,7 @@ int main(int argc, char **argv)
 		TEST_CASE(is_of_one_renderer),
 		TEST_CASE(a_stop_ends_waiting),
 		TEST_CASE(a_stop_while_it_is_created),
+		TEST_CASE(cannot_be_taken_back),
 		TEST_CASE(nothing_is_asked_while_it_is_stopped),
 		TEST_CASE(what_has_gone_is_not_taken_back),
 	};
