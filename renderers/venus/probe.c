@@ -12,19 +12,14 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <vulkan/vulkan.h>
 
-#include "util/checked.h"
+#include "pattern.h"
 #include "util/fd.h"
 #include "util/log.h"
 
 #define DEVICES_MAX    8u
 #define EXTENSIONS_MAX 512u
-#define TRIAL_SIZE     65536u
-#define SEARCH_SIZE    (1u << 20) /* in which the bytes must begin */
-#define PAGE           4096u
 
 struct trial {
 	VkPhysicalDevice physical;
@@ -129,7 +124,7 @@ static VkDeviceMemory allocate(const struct trial *trial, VkExternalMemoryHandle
 	const VkMemoryAllocateInfo info = {
 		.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
 		.pNext = &export,
-		.allocationSize = TRIAL_SIZE,
+		.allocationSize = PATTERN_SIZE,
 		.memoryTypeIndex = trial->memory_type,
 	};
 	VkDeviceMemory memory;
@@ -150,51 +145,14 @@ static int descriptor_of(
 	return get && get(trial->device, &info, &fd) == VK_SUCCESS ? fd : -1;
 }
 
-static uint32_t pattern_word(uint32_t index)
-{
-	return 0x9e3779b9u * (index + 1);
-}
-
 static bool write_pattern(const struct trial *trial, VkDeviceMemory memory)
 {
 	void *mapped;
 	if (vkMapMemory(trial->device, memory, 0, VK_WHOLE_SIZE, 0, &mapped) != VK_SUCCESS)
 		return false;
-	uint32_t *words = mapped;
-	for (uint32_t i = 0; i < TRIAL_SIZE / sizeof(*words); i++)
-		words[i] = pattern_word(i);
+	pattern_write(mapped);
 	vkUnmapMemory(trial->device, memory);
 	return true;
-}
-
-static bool pattern_at(const uint8_t *bytes)
-{
-	for (uint32_t i = 0; i < TRIAL_SIZE / sizeof(uint32_t); i++) {
-		uint32_t word;
-		memcpy(&word, bytes + i * sizeof(word), sizeof(word));
-		if (word != pattern_word(i))
-			return false;
-	}
-	return true;
-}
-
-/* Where in the file the pattern is, or -1. */
-static int64_t search(int fd)
-{
-	struct stat file;
-	/* Those that have no size are dma-bufs. */
-	uint64_t size = TRIAL_SIZE;
-	if (fd_stat(fd, &file) == 0 && S_ISREG(file.st_mode))
-		size = min_u64((uint64_t)file.st_size, SEARCH_SIZE + TRIAL_SIZE);
-	uint8_t *bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
-	if (bytes == MAP_FAILED)
-		return -1;
-	int64_t found = -1;
-	for (uint64_t at = 0; found < 0 && at + TRIAL_SIZE <= size; at += PAGE)
-		if (pattern_at(bytes + at))
-			found = (int64_t)at;
-	munmap(bytes, size);
-	return found;
 }
 
 static int64_t try_type(const struct trial *trial, VkExternalMemoryHandleTypeFlagBits type)
@@ -205,7 +163,7 @@ static int64_t try_type(const struct trial *trial, VkExternalMemoryHandleTypeFla
 	_cleanup_fd_ int fd = -1;
 	if (write_pattern(trial, memory))
 		fd = descriptor_of(trial, memory, type);
-	int64_t found = fd >= 0 ? search(fd) : -1;
+	int64_t found = fd >= 0 ? pattern_find(fd) : -1;
 	vkFreeMemory(trial->device, memory, NULL);
 	return found;
 }
