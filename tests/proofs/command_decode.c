@@ -26,6 +26,8 @@
 #define gpu_handle_detach_backing   handle
 #define gpu_handle_assign_uuid      handle
 #define gpu_handle_create_blob      handle
+#define gpu_handle_map_blob         handle
+#define gpu_handle_unmap_blob       handle
 #define gpu_handle_get_capset_info  handle
 #define gpu_handle_get_capset       handle
 #define gpu_handle_ctx_create       handle

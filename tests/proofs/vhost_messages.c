@@ -11,7 +11,7 @@
  * another proof (vhost_config.c).
  *
  * #proof src/util/fd.c tests/proofs/stubs/descriptors.c tests/proofs/stubs/log.c
- * #cbmc --unwind 9
+ * #cbmc --unwind 9 --unwindset get_shmem_config.0:257
  * #bug src/vhost/messages.c: if (index < session->impl->queues) => if (index <= session->impl->queues)
  * #bug src/vhost/messages.c: if (size < spec->min_size || size > spec->max_size) => if (size > spec->max_size)
  * #bug src/vhost/messages.c: if (message->fd_count < spec->min_fds || => if (
@@ -25,6 +25,7 @@
  * #bug src/vhost/messages.c: if (enable > 1) => if (enable > 2)
  * #bug src/vhost/messages.c: uint64_t extra = features & ~offered_protocol_features(session);
  *	=> uint64_t extra = 0;
+ * #bug src/vhost/messages.c: config.nregions += config.sizes[i] > 0; => config.nregions++;
  * #bug src/vhost/messages.c: if (header->request >= ARRAY_SIZE(specs) || => if (header->request > ARRAY_SIZE(specs) ||
  */
 #include "short_queue.h"
@@ -49,6 +50,8 @@ static struct {
 } before;
 static int answers, violations, deeds;
 static uint64_t offered, offered_protocol;
+static uint64_t first_region,
+	last_region; /* sizes of two regions of shared memory, all that there are */
 
 /* Something is done because of the message: what must hold then. */
 static void deed(uint32_t request, size_t size)
@@ -94,6 +97,12 @@ void vhost_session_reply(
 	answers++;
 	prove(request == message.header.request);
 	prove(readable(payload, size) && size <= VHOST_USER_MAX_PAYLOAD);
+	if (request != VHOST_USER_GET_SHMEM_CONFIG)
+		return;
+	const struct vhost_user_shmem_config *config = payload;
+	prove(size == sizeof(*config) && config->padding == 0);
+	prove(config->nregions == (first_region > 0) + (last_region > 0));
+	prove(config->sizes[0] == first_region && config->sizes[255] == last_region);
 }
 
 void vhost_session_reply_fd(struct vhost_session *of, enum vhost_user_request request, int fd)
@@ -105,6 +114,11 @@ void vhost_session_reply_fd(struct vhost_session *of, enum vhost_user_request re
 bool vhost_session_any_started(const struct vhost_session *of)
 {
 	return session.queues[0].virtqueue.started || session.queues[1].virtqueue.started;
+}
+
+void vhost_session_tell_channel(struct vhost_session *of)
+{
+	prove(of == &session && session.channel);
 }
 
 int virtqueue_set_size(struct virtqueue *queue, uint32_t size)
@@ -242,6 +256,15 @@ static int device_shared_object(void *device, const uint8_t uuid[16])
 	return nondet_int();
 }
 
+static void device_shared_memory(void *device, uint64_t sizes[VHOST_USER_MAX_SHMEMS])
+{
+	deed(VHOST_USER_GET_SHMEM_CONFIG, 0);
+	prove(negotiated(VHOST_USER_PROTOCOL_F_SHMEM));
+	prove(writable(sizes, VHOST_USER_MAX_SHMEMS * sizeof(*sizes)));
+	sizes[0] = first_region = nondet_u64();
+	sizes[VHOST_USER_MAX_SHMEMS - 1] = last_region = nondet_u64();
+}
+
 static const struct vhost_state_impl state_impl;
 static struct vhost_device_impl impl = {
 	.features = device_features,
@@ -249,6 +272,7 @@ static struct vhost_device_impl impl = {
 	.set_features = device_set_features,
 	.set_gpu_socket = device_set_gpu_socket,
 	.shared_object = device_shared_object,
+	.shared_memory = device_shared_memory,
 };
 
 static void any_session(void)
@@ -290,6 +314,7 @@ static bool has_own_answer(uint32_t request)
 	case VHOST_USER_GET_QUEUE_NUM:
 	case VHOST_USER_GET_MAX_MEM_SLOTS:
 	case VHOST_USER_GET_SHARED_OBJECT:
+	case VHOST_USER_GET_SHMEM_CONFIG:
 	case VHOST_USER_SET_DEVICE_STATE_FD:
 	case VHOST_USER_CHECK_DEVICE_STATE:
 		return true;
