@@ -15,7 +15,9 @@
 #define MEMORY      0x10000u
 #define MOST_NUMBER 0xf0u
 #define MOST_SPANS  9u
+#define RINGS       64u
 #define CAPSET      2u /* of all renderers that are fuzzed */
+#define VULKAN      4u
 
 static struct {
 	struct fuzz_input input;
@@ -67,7 +69,7 @@ static void fill_region(struct wire_submission *record)
 static void fill_context(struct wire_submission *record)
 {
 	record->context.id = some_id();
-	record->context.capset = usually(CAPSET);
+	record->context.capset = usually(fuzz_bit(&device.input) ? CAPSET : VULKAN);
 	memset(record->context.name, 'x', sizeof(record->context.name));
 }
 
@@ -75,7 +77,8 @@ static void fill_ids(struct wire_submission *record)
 {
 	record->ids.context = some_id();
 	record->ids.resource = some_id();
-	record->ids.ring = (int32_t)(usually(0) - fuzz_bit(&device.input));
+	uint32_t ring = fuzz_bit(&device.input) ? fuzz_below(&device.input, RINGS) : 0;
+	record->ids.ring = (int32_t)(usually(ring) - fuzz_bit(&device.input));
 }
 
 /* Gallium's numbers. */
@@ -111,6 +114,12 @@ static void fill_resource(struct wire_submission *record)
 static void fill_blob(struct wire_submission *record)
 {
 	record->blob = (struct renderer_blob_args){ .id = some_id(), .size = usually(4096) };
+	if (fuzz_bit(&device.input))
+		return;
+	record->blob.host = true;
+	record->blob.flags = usually(1);
+	record->blob.context = some_id();
+	record->blob.blob_id = usually(0);
 }
 
 static void fill_transfer(struct wire_submission *record)
@@ -389,6 +398,8 @@ void device_side_run(const uint8_t *bytes, size_t size, const struct device_side
 	fuzz_memory_short(&device.input);
 	host_serve(&options, &program);
 	fuzz_memory_back();
+	if (side->end)
+		side->end();
 	munmap(device.shared, sizeof(*device.shared));
 	ring_destroy(device.ring);
 	fd_close(&device.sock);

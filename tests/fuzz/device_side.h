@@ -15,6 +15,7 @@ struct device_side {
 	/* A command stream in the renderer's language, of fewer than most_words (at most 256). */
 	void (*fill_stream)(struct fuzz_input *input, uint32_t *words, uint32_t count);
 	uint32_t most_words;
+	void (*end)(void); /* the renderer is gone; may be NULL */
 };
 
 void device_side_run(const uint8_t *bytes, size_t size, const struct device_side *side);

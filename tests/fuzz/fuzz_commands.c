@@ -2,8 +2,8 @@
 /*
  * A guest's commands in any order towards a device: 2D only (rendered in software), with the null
  * renderer, or with renderers that finish what they like and when, fail, hang and die. Displays come and
- * go and answer anything, memory changes, the VMM is told of shared objects, and the device is reset, or
- * saved and loaded. Every request is answered in the end and nothing is left (tests/unit/gpu_rig.h).
+ * go and answer anything, memory changes, the VMM is told of shared objects and asked to map memory of
+ * renderers, and the device is reset, or saved and loaded. Every request is answered in the end and nothing is left (tests/unit/gpu_rig.h).
  */
 #include <errno.h>
 #include <linux/udmabuf.h>
@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "display_answers.h"
 #include "fuzz.h"
@@ -25,6 +26,8 @@
 #include "vhost/backend_channel.h"
 
 #define MOST_STEPS 256u
+#define PAGE       4096u
+#define MOST_SHOWN 8u /* mappings in the memory table */
 #define FEATURES_ALL                                                                               \
 	(FEATURES_3D | FEATURES_BLOB | FEATURE_BIT(VIRTIO_GPU_F_RESOURCE_UUID) |                   \
 		FEATURE_BIT(VIRTIO_GPU_F_BLOB_ALIGNMENT))
@@ -34,9 +37,11 @@ static struct {
 	struct fuzz_input input;
 	uint32_t sent[VIRTIO_GPU_QUEUES];
 	struct vhost_memory *other_memory;
+	struct renderer_memory memory; /* of renderers */
+	struct renderer_memory no_memory; /* a descriptor that is of none */
+	uint64_t features; /* of the VMM */
 	struct backend_channel *channel;
 	int channel_sock; /* the VMM's end */
-	bool shares;
 	bool no_udmabuf;
 } test;
 
@@ -63,7 +68,7 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 
 uint64_t __wrap_vhost_session_protocol_features(const struct vhost_session *session)
 {
-	return test.shares ? VHOST_BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT) : 0;
+	return test.features;
 }
 
 struct backend_channel *__wrap_vhost_session_backend_channel(struct vhost_session *session)
@@ -154,7 +159,7 @@ static void meddle_with_renderer(void)
 	struct fake *fake = some_fake();
 	if (!fake)
 		return;
-	switch (fuzz_below(&test.input, 8)) {
+	switch (fuzz_below(&test.input, 9)) {
 	case 0:
 		fake->at_once = !fake->at_once;
 		break;
@@ -176,6 +181,10 @@ static void meddle_with_renderer(void)
 		break;
 	case 5:
 		fake->silent_ms = fuzz_number(&test.input);
+		break;
+	case 6:
+		fake->memory = fuzz_below(&test.input, 4) == 3 ? &test.no_memory : &test.memory;
+		test.memory.map_info = fuzz_below(&test.input, 4);
 		break;
 	default:
 		fake_finish_one(fake, some_error());
@@ -294,6 +303,25 @@ static void save_and_load(void)
 	wake_queues();
 }
 
+/* A VMM may have mappings in its memory table, those that it was asked for or others. */
+static void show_mappings(void)
+{
+	struct vhost_memory *table = vhost_memory_clone(rig.memory);
+	for (uint32_t i = fuzz_below(&test.input, MOST_SHOWN); i > 0; i--) {
+		const struct vhost_region_info info = {
+			.guest_address = (UINT64_C(1) << 40) + i * PAGE,
+			.size = PAGE,
+			.user_address = (UINT64_C(3) << 40) + i * PAGE,
+			.mmap_offset = test.memory.offset,
+		};
+		int fd = fd_dup(test.memory.fd);
+		if (fd < 0 || vhost_memory_add(table, &info, &fd, NULL) < 0)
+			fd_close(&fd);
+	}
+	gpu_device_impl.memory_changed(rig.device, table);
+	vhost_memory_unref(table);
+}
+
 static void change_memory(void)
 {
 	struct vhost_memory *memory = fuzz_bit(&test.input) ? test.other_memory : rig.memory;
@@ -330,10 +358,25 @@ static void open_channel(void)
 	backend_channel_destroy(old);
 	fd_close(&test.channel_sock);
 	test.channel_sock = pair[1];
-	test.shares = true;
+	test.features = VHOST_BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT) |
+		VHOST_BIT(VHOST_USER_PROTOCOL_F_SHMEM);
+	if (fuzz_bit(&test.input))
+		test.features |= VHOST_BIT(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS);
 }
 
-/* Answers what was asked for last, without reading it. */
+/* What is asked for next; a descriptor that comes along is closed by the kernel. */
+static uint32_t read_question(void)
+{
+	struct vhost_user_header header;
+	uint8_t payload[128];
+	if (recv(test.channel_sock, &header, sizeof(header), MSG_DONTWAIT) != sizeof(header))
+		return VHOST_USER_BACKEND_SHARED_OBJECT_ADD;
+	CHECK(header.size <= sizeof(payload));
+	CHECK_INT(recv(test.channel_sock, payload, header.size, MSG_DONTWAIT), header.size);
+	return header.request;
+}
+
+/* Answers what was asked, mostly. */
 static void play_channel(void)
 {
 	struct {
@@ -351,8 +394,8 @@ static void play_channel(void)
 		open_channel();
 		return;
 	}
-	answer.header.request += bits & 1;
-	answer.value = bits & 2;
+	answer.header.request = read_question() + ((bits & 0xf1) == 0xf1);
+	answer.value = (bits & 0x12) == 0x12;
 	if (send(test.channel_sock, &answer, sizeof(answer), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		fd_close(&test.channel_sock);
 }
@@ -396,10 +439,32 @@ static void (*const steps[])(void) = {
 	play_display,
 	read_display,
 	play_channel,
+	play_channel,
+	show_mappings,
 	rarely,
 };
 
 /* --- the whole ------------------------------------------------------------------------------------------ */
+
+/* The third is memory of the renderer, for which the VMM is asked. */
+static void make_mapped_blob(void)
+{
+	const struct virtio_gpu_resource_create_blob create = {
+		.hdr = { .type = VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, .ctx_id = 1 },
+		.resource_id = 3,
+		.blob_mem = VIRTIO_GPU_BLOB_MEM_HOST3D,
+		.blob_flags = VIRTIO_GPU_BLOB_FLAG_USE_MAPPABLE,
+		.size = PAGE,
+	};
+	const struct virtio_gpu_resource_map_blob map = {
+		.hdr.type = VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB,
+		.resource_id = 3,
+	};
+	open_channel();
+	gpu_rig_unref(&rig, 3);
+	gpu_rig_do(&rig, &create, sizeof(create));
+	gpu_rig_begin(&rig, &map, sizeof(map));
+}
 
 /* What a guest has after a while. */
 static void make_world(void)
@@ -419,8 +484,23 @@ static void make_world(void)
 	else if (shown > 0)
 		gpu_rig_set_scanout(&rig, 0, shown, &all);
 	gpu_rig_flush(&rig, shown, &all);
+	if (fuzz_bit(&test.input))
+		make_mapped_blob();
 	for (uint32_t i = 0; i < VIRTIO_GPU_QUEUES; i++)
 		test.sent[i] = rig.rings[i].next_available;
+}
+
+static void make_memory(void)
+{
+	test.memory = (struct renderer_memory){
+		.fd = memfd_create("memory", MFD_CLOEXEC | MFD_ALLOW_SEALING), .offset = PAGE
+	};
+	CHECK_INT(ftruncate(test.memory.fd, 2 * PAGE), 0);
+	test.no_memory.fd = fd_eventfd();
+	for (uint32_t i = 0; i < 2 && rig.fakes[i]; i++) {
+		rig.fakes[i]->memory = &test.memory;
+		rig.device->renderers.slots[1 + i].can_map = true;
+	}
 }
 
 static void begin(void)
@@ -433,6 +513,7 @@ static void begin(void)
 	rig.args.factory.start = with_null ? start_null : start_watched;
 	if (bits & 4) {
 		rig.args.limits.resources = 3;
+		rig.args.limits.mappings = 2;
 		rig.args.limits.contexts = 2;
 		rig.args.limits.fences = 2;
 		rig.args.limits.attachments = 2;
@@ -443,9 +524,11 @@ static void begin(void)
 	}
 	if (bits & 8)
 		rig.udmabuf = fd_eventfd();
+	rig.args.host_visible_bytes = GUEST_WINDOW;
 	rig.args.scanouts = bits & 16 ? 4 : 1;
 	rig.args.headless = (bits & 0xe0) == 0xe0;
 	gpu_rig_start(&rig, FEATURES_ALL);
+	make_memory();
 	test.other_memory = gpu_rig_other_memory(&rig, 0);
 	gpu_device_set_session(rig.device, (struct vhost_session *)&test);
 	if (bits & 32)
@@ -503,11 +586,14 @@ static void finish(void)
 	check_all_answered();
 	test.channel = NULL;
 	backend_channel_destroy(channel);
+	CHECK_INT(rig.device->host_visible.count, 0);
 	gpu_device_impl.memory_changed(rig.device, rig.memory);
 	run_all();
 	CHECK_INT(test.other_memory->refs, 1);
 	vhost_memory_unref(test.other_memory);
 	fd_close(&test.channel_sock);
+	fd_close(&test.memory.fd);
+	fd_close(&test.no_memory.fd);
 	loop_source_destroy(null.ready);
 	gpu_rig_finish(&rig);
 }

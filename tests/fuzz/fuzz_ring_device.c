@@ -4,6 +4,7 @@
  * in the shared memory, at any time, while the device asks for things. Each call ends exactly once
  * (tests/unit/fake_renderer.h).
  */
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -45,7 +46,9 @@ static void on_done(struct renderer_call *base, int status, const struct rendere
 {
 	struct open_call *call = container_of(base, struct open_call, base);
 	CHECK(!call->done);
-	CHECK(status <= 0 && (!reply || reply->image));
+	CHECK(status <= 0 && (!reply || reply->image || reply->memory));
+	if (reply && reply->memory)
+		CHECK(reply->memory->offset % 4096 == 0 && fcntl(reply->memory->fd, F_GETFD) >= 0);
 	call->done = true;
 	if (test.when_called & 1 && fake.renderer && test.depth++ < 4)
 		ask();
@@ -101,7 +104,7 @@ static void ask_region(struct renderer *renderer)
 static void ask_resource(struct renderer *renderer, uint32_t which)
 {
 	const struct renderer_resource_args resource = { .id = 1, .width = 4, .height = 4 };
-	const struct renderer_blob_args blob = { .id = 2, .size = 4096 };
+	const struct renderer_blob_args blob = { .id = 2, .size = 4096, .host = which == 6 };
 	const struct renderer_transfer_args transfer = { .resource = 1 };
 	const struct renderer_read_back_args read_back = { .resource = 1 };
 	struct renderer_call *call = some_call();
@@ -110,6 +113,7 @@ static void ask_resource(struct renderer *renderer, uint32_t which)
 		renderer_resource_create(renderer, &resource, call);
 		break;
 	case 1:
+	case 6:
 		renderer_resource_create_blob(renderer, &blob, call);
 		break;
 	case 2:
@@ -166,7 +170,7 @@ static void ask(void)
 	else if (bits < 72)
 		ask_region(renderer);
 	else if (bits & 1)
-		ask_resource(renderer, fuzz_below(&test.input, 6));
+		ask_resource(renderer, fuzz_below(&test.input, 7));
 	else
 		ask_context(renderer, fuzz_below(&test.input, 7));
 }
@@ -231,6 +235,13 @@ static void complete(void)
 			completion.image.strides[i] = 16;
 		completion.image.strides[fuzz_below(&test.input, 4)] = fuzz_number(&test.input);
 	}
+	if (odd & 16) {
+		bool is_page = fuzz_bit(&test.input);
+		completion.memory = (struct wire_memory){
+			.offset = fuzz_number64(&test.input) << (is_page ? 12 : 0),
+			.map_info = fuzz_below(&test.input, 6),
+		};
+	}
 	if (odd >= 0xf0) {
 		completion.flags = fuzz_number(&test.input);
 		completion.status = (int)fuzz_number(&test.input);
@@ -281,6 +292,7 @@ static void send_packet(void)
 	header.size = odd < 0xf0 ? size : fuzz_number(&test.input);
 	header.version ^= odd >= 0xe0 && odd < 0xf0;
 	header.can_export = odd & 1;
+	header.can_map = odd & 2;
 	if (fake.sock >= 0 &&
 		fake_send(&fake, &header, zeroes, header.type == WIRE_CAPSET ? size : odd / 0xe0,
 			odd == 0xff ? test.memory : -1) < 0)

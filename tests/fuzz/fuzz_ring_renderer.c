@@ -26,7 +26,7 @@ static struct renderer *create(struct loop *loop, struct host_options *options,
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-	static const struct device_side side = { create, fill_stream, 9 };
+	static const struct device_side side = { create, fill_stream, 9, NULL };
 	device_side_run(bytes, size, &side);
 	return 0;
 }

@@ -354,6 +354,7 @@ static void ask_vmm(void)
 		.payload = uuid,
 		.size = sizeof(uuid) - 1,
 		.fd = fuzz_bit(&vmm.input) ? rig.memory_fd : -1,
+		.patient = rig.shares && fuzz_bit(&vmm.input),
 		.done = request_done,
 		.data = &open_requests,
 	};

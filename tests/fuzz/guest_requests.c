@@ -114,11 +114,19 @@ static void make_capset(struct fuzz_input *input, union gpu_request *request)
 static void make_create_blob(struct fuzz_input *input, union gpu_request *request)
 {
 	request->create_blob.resource_id = guest_id(input);
-	request->create_blob.blob_mem = usually(input, VIRTIO_GPU_BLOB_MEM_GUEST);
+	bool host = fuzz_bit(input);
+	request->create_blob.blob_mem =
+		usually(input, host ? VIRTIO_GPU_BLOB_MEM_HOST3D : VIRTIO_GPU_BLOB_MEM_GUEST);
 	request->create_blob.blob_flags = fuzz_u8(input) & 7;
-	request->create_blob.nr_entries = usually(input, fuzz_below(input, 4));
+	request->create_blob.nr_entries = host ? 0 : usually(input, fuzz_below(input, 4));
 	request->create_blob.size = usually(input, PAGE);
 	request->create_blob.blob_id = usually(input, 0);
+}
+
+static void make_map_blob(struct fuzz_input *input, union gpu_request *request)
+{
+	request->map_blob.resource_id = guest_id(input);
+	request->map_blob.offset = usually(input, PAGE * fuzz_below(input, GUEST_WINDOW / PAGE));
 }
 
 static void make_scanout_blob(struct fuzz_input *input, union gpu_request *request)
@@ -209,6 +217,9 @@ static const struct {
 	{ VIRTIO_GPU_CMD_RESOURCE_ASSIGN_UUID, make_resource },
 	{ VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB, make_create_blob },
 	{ VIRTIO_GPU_CMD_SET_SCANOUT_BLOB, make_scanout_blob },
+	{ VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB, make_map_blob },
+	{ VIRTIO_GPU_CMD_RESOURCE_MAP_BLOB, make_map_blob },
+	{ VIRTIO_GPU_CMD_RESOURCE_UNMAP_BLOB, make_resource },
 	{ VIRTIO_GPU_CMD_GET_CAPSET_INFO, make_capset_info },
 	{ VIRTIO_GPU_CMD_GET_CAPSET, make_capset },
 	{ VIRTIO_GPU_CMD_CTX_CREATE, make_ctx_create },

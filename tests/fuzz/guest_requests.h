@@ -5,6 +5,7 @@
 #include "fuzz.h"
 
 #define GUEST_REQUEST_MAX 1024u
+#define GUEST_WINDOW      0x10000u /* for memory of renderers */
 
 /* How many types there are. */
 extern const uint32_t guest_request_count;

@@ -42,6 +42,7 @@ static void compose_protocol_features(struct fuzz_input *input, struct vmm_messa
 		VHOST_BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE) |
 		VHOST_BIT(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS) |
 		VHOST_BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT) |
+		VHOST_BIT(VHOST_USER_PROTOCOL_F_SHMEM) |
 		VHOST_BIT(VHOST_USER_PROTOCOL_F_DEVICE_STATE);
 	all &= ~(uint64_t)fuzz_u32(input);
 	if (fuzz_below(input, 16) == 15)
@@ -189,6 +190,7 @@ const struct vmm_request vmm_requests[] = {
 	{ VHOST_USER_SET_DEVICE_STATE_FD, compose_state_fd },
 	{ VHOST_USER_CHECK_DEVICE_STATE, compose_nothing },
 	{ VHOST_USER_GET_SHARED_OBJECT, compose_uuid },
+	{ VHOST_USER_GET_SHMEM_CONFIG, compose_nothing },
 	{ VHOST_USER_GET_INFLIGHT_FD, compose_nothing },
 };
 const uint32_t vmm_request_count = ARRAY_SIZE(vmm_requests);
