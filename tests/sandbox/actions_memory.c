@@ -74,11 +74,11 @@ static const struct action actions[] = {
 		{ GUEST_MEMORY, GUEST_MEMORY, 0, 1 } },
 	{ "have writable code", 0, NULL, SYS_mmap, { 0, PAGE, ALL, PRIVATE, -1, 0 } },
 	{ "make memory writable code", 0, .run = make_writable_code },
-	{ "make memory code", LAUNCHER | VIRGL, .run = make_code },
+	{ "make memory code", LAUNCHER | VIRGL | VENUS, .run = make_code },
 	{ "make memory code with a key", 0, .run = make_code_with_key },
 	{ "lock memory", LAUNCHER, NULL, SYS_mlockall, { MCL_CURRENT } },
 	{ "have secret memory", LAUNCHER, NULL, SYS_memfd_secret, { 0 } },
-	{ "have a memory file", LAUNCHER | RENDERERS | VIEWER, NULL, SYS_memfd_create,
+	{ "have a memory file", LAUNCHER | RENDERERS | VENUS | VIEWER, NULL, SYS_memfd_create,
 		{ POINTER("a"), 0 } },
 	{ "have the VMM signalled by readiness", LAUNCHER, .run = signal_by_readiness },
 };

@@ -173,7 +173,7 @@ static const struct action actions[] = {
 	{ "raise one's own limits", 0, NULL, SYS_prlimit64,
 		{ 0, RLIMIT_CORE, POINTER(no_limit), 0 } },
 	{ "get into real time", 0, NULL, SYS_setpriority, { PRIO_PROCESS, 0, -20 } },
-	{ "fork", LAUNCHER, .run = fork_once },
+	{ "fork", LAUNCHER | VENUS, .run = fork_once },
 	{ "fork into namespaces", LAUNCHER, .run = fork_into_namespaces },
 	{ "fork by a structure", LAUNCHER, .run = fork_by_structure },
 	{ "run a shell", 0, NULL, SYS_execve,

@@ -7,6 +7,7 @@
  *	breakout			what the test runs
  *	breakout --control		the same actions without a sandbox: which of them are possible here
  *	breakout [--control] KIND WORDS	only actions with these words in their name
+ *	breakout --inside …		what the server of Vulkan becomes another program with
  *
  * An action fails when the process is killed for it, or it gets an error, and guest memory is as it was.
  */
@@ -21,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -58,6 +60,7 @@ static const struct kind_spec kinds[] = {
 	{ "device", DEVICE, &sandbox_device },
 	{ "null", NULL_RENDERER, &sandbox_null },
 	{ "virgl", VIRGL, &sandbox_virgl },
+	{ "venus", VENUS, &sandbox_venus },
 	{ "viewer", VIEWER, &sandbox_viewer },
 };
 
@@ -68,6 +71,8 @@ static const struct action_table *const tables[] = {
 	&memory_actions,
 	&kernel_actions,
 };
+
+static struct process_program self; /* this program */
 
 static long argument(const struct target *target, long value)
 {
@@ -111,6 +116,70 @@ static int status_of(pid_t pid)
 	return status;
 }
 
+/* The number of an action among all of the tables, and the other way round. */
+static unsigned number_of(const struct action *action)
+{
+	unsigned number = 0;
+	for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
+		for (size_t i = 0; i < tables[t]->count; i++, number++)
+			if (&tables[t]->actions[i] == action)
+				return number;
+	return number;
+}
+
+static const struct action *action_of(unsigned number)
+{
+	for (size_t t = 0; t < ARRAY_SIZE(tables); t++) {
+		if (number < tables[t]->count)
+			return &tables[t]->actions[number];
+		number -= (unsigned)tables[t]->count;
+	}
+	return NULL;
+}
+
+/* After it is sealed it becomes another program: here this one. It is given no guest memory. */
+static void become_venus(const struct kind_spec *kind, const struct target *target,
+	const struct action *action, int answer)
+{
+	const struct sandbox_place places[] = {
+		{ SANDBOX_EXECUTE, self.path, -1 },
+		{ SANDBOX_EXECUTE, sandbox_interpreter(), -1 },
+	};
+	struct sandbox sandbox;
+	char words[3][16];
+	char name[] = "breakout", option[] = "--inside";
+	char *const argv[] = { name, option, words[0], words[1], words[2], NULL };
+	int memory = memfd_create("target", 0);
+	if (write(memory, target, sizeof(*target)) != (ssize_t)sizeof(*target) ||
+		fcntl(answer, F_SETFD, 0) < 0)
+		_exit(NOT_STARTED);
+	snprintf(words[0], sizeof(words[0]), "%u", number_of(action));
+	snprintf(words[1], sizeof(words[1]), "%d", memory);
+	snprintf(words[2], sizeof(words[2]), "%d", answer);
+	close(target->guest_memory);
+	sandbox_init(&sandbox, kind->policy, SANDBOX_AUTO);
+	if (sandbox_early(&sandbox, NULL) < 0 ||
+		sandbox_files(&sandbox, places, ARRAY_SIZE(places)) < 0 ||
+		sandbox_seal(&sandbox) < 0)
+		_exit(NOT_STARTED);
+	execv(self.path, argv);
+	_exit(NOT_STARTED);
+}
+
+static int run_inside(char **words)
+{
+	static struct target target;
+	const struct action *action = action_of((unsigned)strtoul(words[0], NULL, 10));
+	int memory = atoi(words[1]);
+	int answer = atoi(words[2]);
+	if (!action || pread(memory, &target, sizeof(target), 0) != (ssize_t)sizeof(target))
+		return NOT_STARTED;
+	close(memory);
+	fcntl(answer, F_SETFD, FD_CLOEXEC);
+	act(&target, action, answer);
+	return NOT_STARTED;
+}
+
 /* A renderer or a device process below a launcher, as in life; it passes on how that ended. */
 static void become_child(struct sandbox *launcher, const struct kind_spec *kind,
 	const struct target *target, const struct action *action, int answer)
@@ -123,6 +192,8 @@ static void become_child(struct sandbox *launcher, const struct kind_spec *kind,
 			raise(WTERMSIG(status));
 		_exit(WEXITSTATUS(status));
 	}
+	if (pid == 0 && kind->kind == VENUS)
+		become_venus(kind, target, action, answer);
 	sandbox_init(&sandbox, kind->policy, SANDBOX_AUTO);
 	if (pid < 0 || sandbox_early(&sandbox, NULL) < 0 || sandbox_files(&sandbox, NULL, 0) < 0 ||
 		sandbox_seal(&sandbox) < 0)
@@ -147,7 +218,12 @@ static void become_viewer(const struct target *target, const struct action *acti
 static void become(const struct kind_spec *kind, const struct target *target,
 	const struct action *action, int answer)
 {
-	const struct containment_args args = { .render_node = -1, .folders = { -1, -1 } };
+	const struct containment_args args = {
+		.programs = &self,
+		.program_count = kind && kind->kind == VENUS,
+		.render_node = -1,
+		.folders = { -1, -1 },
+	};
 	struct sandbox launcher;
 	log_init("breakout", LOG_ERROR);
 	/* Each refused call would be a line. */
@@ -268,6 +344,10 @@ static int run_kinds(struct target *target, const char *name, const char *words)
 int main(int argc, char **argv)
 {
 	struct target target;
+	if (argc == 5 && strcmp(argv[1], "--inside") == 0)
+		return run_inside(argv + 2);
+	if (readlink("/proc/self/exe", self.path, sizeof(self.path) - 1) < 0)
+		return EXIT_FAILURE;
 	bool control = argc > 1 && strcmp(argv[1], "--control") == 0;
 	argc -= control;
 	argv += control;

@@ -17,6 +17,7 @@ enum kind {
 	NULL_RENDERER = 4,
 	VIRGL = 8,
 	VIEWER = 16,
+	VENUS = 32,
 	RENDERERS = NULL_RENDERER | VIRGL,
 };
 

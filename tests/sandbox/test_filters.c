@@ -8,6 +8,7 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <signal.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -120,6 +121,33 @@ static void renderers_are_refused(void)
 	}
 }
 
+/* What it becomes cannot turn a trap into an error, so it gets the error. */
+static void server_of_vulkan_is_denied(void)
+{
+	const uint64_t thread = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
+		CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+	static const long denied[] = { 999, SYS_clone3, SYS_openat2, SYS_unlink, SYS_sendfile,
+		SYS_tgkill, SYS_shmget, SYS_inotify_init1 };
+	static const long killed[] = { SYS_ptrace, SYS_connect, SYS_listen, SYS_bpf, SYS_fork,
+		SYS_vfork, SYS_seccomp, SYS_mount, SYS_setns, SYS_process_vm_readv };
+	for (size_t i = 0; i < ARRAY_SIZE(denied); i++)
+		CHECK_INT(call(&sandbox_venus, denied[i], 0, 0, 0), ABSENT);
+	CHECK_INT(call(&sandbox_venus, SYS_execve, 0, 0, 0), ALLOW);
+	CHECK_INT(call(&sandbox_venus, SYS_clone, SIGCHLD, 0, 0), ALLOW);
+	CHECK_INT(call(&sandbox_venus, SYS_clone, thread, 0, 0), ALLOW);
+	CHECK_INT(call(&sandbox_venus, SYS_clone, SIGCHLD | CLONE_NEWUSER, 0, 0), ABSENT);
+	CHECK_INT(call(&sandbox_venus, SYS_clone, SIGCHLD | CLONE_VM, 0, 0), ABSENT);
+	CHECK_INT(call(&sandbox_venus, SYS_mmap, 0, 1, PROT_WRITE | PROT_EXEC), ABSENT);
+	CHECK_INT(call(&sandbox_venus, SYS_openat, 0, 0, O_RDWR | O_CREAT), ABSENT);
+	CHECK_INT(call(&sandbox_venus, SYS_fcntl, 3, F_SETOWN, 1), ABSENT);
+	CHECK_INT(call(&sandbox_venus, SYS_ioctl, 3, DRM_CALL, 0), ALLOW);
+	CHECK_INT(call(&sandbox_venus, SYS_ioctl, 3, DRM_CALL ^ 0x0100, 0), ABSENT);
+	/* The launcher's filter holds as well. */
+	for (size_t i = 0; i < ARRAY_SIZE(killed); i++)
+		CHECK(call(&sandbox_venus, killed[i], 0, 0, 0) == KILL ||
+			call(&sandbox_launcher, killed[i], 0, 0, 0) == KILL);
+}
+
 static void launcher_keeps_what_starts_programs(void)
 {
 	static const long kept[] = { SYS_execve, SYS_clone, SYS_socketpair, SYS_accept4,
@@ -135,7 +163,7 @@ static void launcher_keeps_what_starts_programs(void)
 static void other_machines_are_killed(void)
 {
 	const struct sandbox_policy *const all[] = { &sandbox_launcher, &sandbox_device,
-		&sandbox_null, &sandbox_virgl };
+		&sandbox_null, &sandbox_virgl, &sandbox_venus };
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
 		struct seccomp_data data = { .nr = (int)SYS_read, .arch = machine() };
 		CHECK_INT(run(all[i], &data), ALLOW);
@@ -228,6 +256,7 @@ int main(int argc, char **argv)
 	static const struct test_case cases[] = {
 		TEST_CASE(device_has_few),
 		TEST_CASE(renderers_are_refused),
+		TEST_CASE(server_of_vulkan_is_denied),
 		TEST_CASE(launcher_keeps_what_starts_programs),
 		TEST_CASE(other_machines_are_killed),
 		TEST_CASE(code_is_not_written),

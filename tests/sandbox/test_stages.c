@@ -234,6 +234,48 @@ static void files_may_grow_but_not_shrink(void)
 	in_child(grow_files);
 }
 
+static void seal_sizes(void)
+{
+	struct stat status;
+	int file = memfd_create("file", MFD_ALLOW_SEALING), other = memfd_create("other", 0);
+	const int sizes = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW;
+	EXPECT(pwrite(file, "abc", 3, 0) == 3);
+	seal_as(&sandbox_virgl);
+	EXPECT(fcntl(file, F_ADD_SEALS, sizes) == 0);
+	EXPECT(fcntl(file, F_GET_SEALS) == F_SEAL_SHRINK);
+	EXPECT(ftruncate(file, PAGE) == 0 && fd_stat(file, &status) == 0);
+	EXPECT(status.st_size == PAGE);
+	EXPECT(fcntl(other, F_ADD_SEALS, sizes) < 0 && errno == EPERM);
+	EXPECT(fcntl(99, F_ADD_SEALS, sizes) < 0 && errno == EBADF);
+	EXPECT(fcntl(file, F_ADD_SEALS, sizes | F_SEAL_WRITE) < 0 && errno == ENOSYS);
+	EXPECT(fcntl(file, F_ADD_SEALS, F_SEAL_GROW) < 0 && errno == ENOSYS);
+	EXPECT(fcntl(file, F_GET_SEALS) == F_SEAL_SHRINK);
+}
+
+/* Of the seals that drivers want for their memory files one does no harm to a VMM that has them, too. */
+static void files_are_sealed_against_shrinking_only(void)
+{
+	in_child(seal_sizes);
+}
+
+static void be_denied(void)
+{
+	seal_as(&sandbox_venus);
+	EXPECT(syscall(SYS_tgkill, getpid(), gettid(), 0) < 0 && errno == ENOSYS);
+	EXPECT(syscall(SYS_openat2, 0, "", NULL, 0) < 0 && errno == ENOSYS);
+	EXPECT(openat(AT_FDCWD, "/tmp/new", O_CREAT | O_RDWR, 0600) < 0 && errno == ENOSYS);
+	EXPECT(mmap(NULL, PAGE, PROT_WRITE | PROT_EXEC, MAP_ANONYMOUS | MAP_PRIVATE, -1, 0) ==
+			MAP_FAILED &&
+		errno == ENOSYS);
+}
+
+/* Without a handler, and so without a line. */
+static void what_is_denied_is_not_told(void)
+{
+	in_child(be_denied);
+	CHECK_INT(lines_with("the sandbox refuses"), 0);
+}
+
 static void kill_device(void)
 {
 	struct rlimit limit;
@@ -264,6 +306,8 @@ int main(int argc, char **argv)
 		TEST_CASE(each_refusal_is_told_once),
 		TEST_CASE(all_threads_are_sealed),
 		TEST_CASE(files_may_grow_but_not_shrink),
+		TEST_CASE(files_are_sealed_against_shrinking_only),
+		TEST_CASE(what_is_denied_is_not_told),
 		TEST_CASE(the_device_process_is_killed),
 	};
 	return test_main(argc, argv, cases, ARRAY_SIZE(cases));
