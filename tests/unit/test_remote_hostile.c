@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /* The device's end of a renderer process that lies, dies, or was taken over by its guest. */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -265,6 +266,93 @@ static void impossible_images_are_errors(void)
 	CHECK_INT(test_open_fds(), before);
 }
 
+struct memory_call {
+	struct renderer_call base;
+	int status;
+	bool done, has_memory, open;
+	uint64_t offset;
+};
+
+static void on_memory(struct renderer_call *base, int status, const struct renderer_reply *reply)
+{
+	struct memory_call *call = container_of(base, struct memory_call, base);
+	CHECK(!call->done);
+	call->done = true;
+	call->status = status;
+	call->has_memory = reply && reply->memory;
+	CHECK(!reply || !reply->image);
+	if (!call->has_memory)
+		return;
+	call->open = fcntl(reply->memory->fd, F_GETFD) == FD_CLOEXEC;
+	call->offset = reply->memory->offset;
+}
+
+/* The peer says this of a blob's memory. */
+static struct memory_call say_memory(
+	struct fake *fake, const struct wire_memory *memory, int32_t status, uint32_t flags)
+{
+	const struct renderer_blob_args blob = { .id = 1, .size = 4096, .host = true };
+	struct memory_call call = { .base.done = on_memory };
+	renderer_resource_create_blob(fake->renderer, &blob, &call.base);
+	const struct wire_completion completion = {
+		.cookie = fake_pop(fake).cookie,
+		.status = status,
+		.flags = flags,
+		.memory = *memory,
+	};
+	if (flags & WIRE_FLAG_FD)
+		fake_send_fd(fake);
+	fake_complete(fake, &completion);
+	fake_settle(fake);
+	CHECK(call.done);
+	return call;
+}
+
+static void impossible_memory_is_an_error(void)
+{
+	static const struct wire_memory rows[] = {
+		{ .offset = 1 },
+		{ .offset = 2048 },
+		{ .offset = UINT64_C(1) << 63 },
+		{ .offset = UINT64_MAX - 4095 },
+		{ .map_info = 4 },
+		{ .map_info = UINT32_MAX },
+	};
+	const struct wire_memory good = { .offset = INT64_MAX - 4095, .map_info = 3 };
+	int before = test_open_fds();
+	struct fake fake;
+	fake_start_ready(&fake);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct memory_call bad = say_memory(&fake, &rows[i], 0, WIRE_FLAG_FD);
+		CHECK_INT(bad.status, -EIO);
+		CHECK(!bad.has_memory);
+	}
+	CHECK_INT(remote_renderer_dropped(fake.renderer), ARRAY_SIZE(rows));
+	/* Without a descriptor nothing is said of memory, and a good one is only lent. */
+	CHECK(!say_memory(&fake, &good, 0, 0).has_memory);
+	CHECK_INT(say_memory(&fake, &good, -ENOMEM, 0).status, -ENOMEM);
+	const struct memory_call call = say_memory(&fake, &good, 0, WIRE_FLAG_FD);
+	CHECK(call.has_memory && call.open);
+	CHECK_INT(call.offset, good.offset);
+	CHECK_INT(fake.lost, 0);
+	fake_stop(&fake);
+	CHECK_INT(test_open_fds(), before);
+}
+
+static void memory_of_a_failure_is_the_end(void)
+{
+	const struct wire_memory memory = { .offset = 0 };
+	int before = test_open_fds();
+	struct fake fake;
+	fake_start_ready(&fake);
+	const struct memory_call call = say_memory(&fake, &memory, -EIO, WIRE_FLAG_FD);
+	CHECK_INT(call.status, -ECONNRESET);
+	CHECK(!call.has_memory);
+	CHECK_INT(fake.lost, 1);
+	fake_stop(&fake);
+	CHECK_INT(test_open_fds(), before);
+}
+
 static void impossible_indices_are_the_end(void)
 {
 	for (int consumed = 0; consumed < 2; consumed++) {
@@ -442,6 +530,8 @@ int main(int argc, char **argv)
 		TEST_CASE(unknown_cookies_are_dropped),
 		TEST_CASE(malformed_completions_are_the_end),
 		TEST_CASE(impossible_images_are_errors),
+		TEST_CASE(impossible_memory_is_an_error),
+		TEST_CASE(memory_of_a_failure_is_the_end),
 		TEST_CASE(impossible_indices_are_the_end),
 		TEST_CASE(asking_for_room_finds_a_broken_ring),
 		TEST_CASE(death_finishes_open_calls),
