@@ -118,7 +118,8 @@ static bool send_whole(struct backend_channel *channel, struct request *request)
 /* Sends what can be sent: up to and with the next request that has to be answered. */
 static void send_waiting(struct backend_channel *channel)
 {
-	while (channel->connection && !channel->awaiting && !list_empty(&channel->waiting)) {
+	while (channel->connection && !channel->awaiting && !channel->owed &&
+		!list_empty(&channel->waiting)) {
 		struct request *request = first_waiting(channel);
 		bool sent = request->patient ? send_in_halves(channel, request)
 					     : send_whole(channel, request);
@@ -157,6 +158,7 @@ static int on_message(void *data, struct vhost_message *message)
 	}
 	if (channel->owed) {
 		channel->owed = 0;
+		loop_defer_arm(channel->deferred);
 		return 0;
 	}
 	uint64_t answer;
@@ -188,7 +190,8 @@ static void on_deferred(void *data)
 		free(channel);
 }
 
-/* Whoever waits goes on. Nothing else is sent before the answer has come after all. */
+/* Whoever waits goes on, but for the patient: what those ask must not get lost. Nothing else is sent before the
+ * answer has come after all. */
 static void on_overdue(void *data)
 {
 	struct backend_channel *channel = data;
@@ -196,7 +199,12 @@ static void on_overdue(void *data)
 		return;
 	log_limited(LOG_WARN, "vhost-user: backend channel: the VMM does not answer");
 	channel->owed = first_waiting(channel)->header.request;
-	finish_all(channel, -ETIMEDOUT);
+	channel->awaiting = false;
+	list_for_each_safe (link, after, &channel->waiting) {
+		struct request *request = container_of(link, struct request, link);
+		if (!request->patient)
+			request_finish(channel, request, -ETIMEDOUT);
+	}
 }
 
 static void on_look(void *data)
@@ -291,7 +299,7 @@ int backend_channel_request(
 	assert(args->size <= VHOST_USER_MAX_PAYLOAD);
 	if (!channel->connection)
 		return -ENOTCONN;
-	if (channel->owed)
+	if (channel->owed && !args->patient)
 		return -EBUSY;
 	bool answered = channel->reply_ack && args->done;
 	const struct vhost_user_header header = {

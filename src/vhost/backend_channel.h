@@ -37,14 +37,15 @@ struct backend_channel_args {
 	const void *payload; /* size bytes */
 	size_t size;
 	int fd; /* -1: none; stays the caller's, it is duplicated */
-	/* Its answer may take as long as the VMM likes. It is not sent while the device is stopped, nor is
-	 * what is asked after it: some VMMs do not survive a SHMEM_… then. */
+	/* Its answer may take as long as the VMM likes, and so may that to what is asked before it. It is not
+	 * sent while the device is stopped, nor is what is asked after it: some VMMs do not survive a SHMEM_…
+	 * then. */
 	bool patient;
 	backend_channel_fn done; /* may be NULL: nobody wants to know */
 	void *data;
 };
 
 /* Sends a request. done is called exactly once, never inside this call. Returns 0, -ENOTCONN after the
- * channel closed, -EBUSY while an answer is overdue, -ENOMEM. */
+ * channel closed, -EBUSY while an answer is overdue (not to the patient), -ENOMEM. */
 int backend_channel_request(
 	struct backend_channel *channel, const struct backend_channel_args *args);

@@ -338,6 +338,41 @@ static void does_not_ask_a_vmm_that_stops(void)
 	teardown();
 }
 
+/* The VMM is slow to answer another request: what is patient is sent when it has. */
+static void a_slow_vmm_is_asked_later(void)
+{
+	struct vhost_user_header header;
+	struct vhost_user_mmap map;
+	struct outcome slow = { 0 }, before = { 0 }, after = { 0 }, refused = { 0 };
+	setup(true);
+	backend_channel_set_running(at.channel, true);
+	CHECK_INT(map_blob(&slow, 1, -1), 0);
+	CHECK_INT(ask_patiently(&before, -1), 0);
+	expect_map(1, false);
+	while (slow.calls == 0)
+		CHECK_INT(loop_round(at.loop, BACKEND_CHANNEL_REPLY_MS), 0);
+	CHECK_INT(slow.status, -ETIMEDOUT);
+	CHECK_INT(map_blob(&refused, 1, -1), -EBUSY);
+	CHECK_INT(ask_patiently(&after, -1), 0);
+	rounds(3);
+	CHECK_INT(before.calls, 0);
+	CHECK(!receive_bytes(&header, sizeof(header)));
+	answer(VHOST_USER_BACKEND_SHMEM_MAP, 0);
+	struct outcome *const outcomes[] = { &before, &after };
+	for (size_t i = 0; i < ARRAY_SIZE(outcomes); i++) {
+		rounds(3);
+		CHECK(receive_bytes(&header, sizeof(header)));
+		rounds(3);
+		CHECK(receive_bytes(&map, sizeof(map)));
+		answer(VHOST_USER_BACKEND_SHMEM_MAP, 0);
+		rounds(3);
+		CHECK_INT(outcomes[i]->calls, 1);
+		CHECK_INT(outcomes[i]->status, 0);
+	}
+	CHECK_INT(slow.calls, 1);
+	teardown();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
@@ -351,6 +386,7 @@ int main(int argc, char **argv)
 		TEST_CASE(may_be_destroyed_from_an_outcome),
 		TEST_CASE(asks_in_halves),
 		TEST_CASE(does_not_ask_a_vmm_that_stops),
+		TEST_CASE(a_slow_vmm_is_asked_later),
 	};
 	return test_main(argc, argv, cases, ARRAY_SIZE(cases));
 }
