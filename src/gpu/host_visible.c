@@ -389,12 +389,12 @@ static bool may_be_memory(
 void gpu_host_memory_set(struct gpu_resource *resource, const struct renderer_memory *memory)
 {
 	struct stat file;
+	seal(memory->fd); /* before its size is looked at, which may change until then */
 	if (fd_stat(memory->fd, &file) < 0 || !may_be_memory(&file, memory, resource->blob.size)) {
 		log_limited(LOG_WARN, "blob %u: what the renderer has for it cannot be mapped",
 			resource->args.id);
 		return;
 	}
-	seal(memory->fd);
 	resource->host_memory = (struct gpu_host_memory){
 		.fd = fd_dup(memory->fd),
 		.map_info = memory->map_info,

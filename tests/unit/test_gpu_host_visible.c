@@ -4,11 +4,26 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "gpu/resource.h"
 #include "gpu/state.h"
 #include "util/fd.h"
+
+/* Whoever made the memory tries to cut it off when its size has been looked at. */
+static bool cuts;
+
+int __real_fd_stat(int fd, struct stat *file);
+int __wrap_fd_stat(int fd, struct stat *file);
+
+int __wrap_fd_stat(int fd, struct stat *file)
+{
+	int status = __real_fd_stat(fd, file);
+	if (cuts)
+		CHECK(ftruncate(memory.fd, PAGE) < 0);
+	return status;
+}
 
 static void creates_in_the_contexts_renderer(void)
 {
@@ -196,6 +211,16 @@ static void seals_memory(void)
 	mapping_finish();
 }
 
+static void seals_it_in_time(void)
+{
+	mapping_start();
+	cuts = true;
+	CHECK_INT(mapping_create_blob(5), OK);
+	cuts = false;
+	mapping_map(5, 0, 1);
+	mapping_finish();
+}
+
 static void a_vmm_may_refuse(void)
 {
 	mapping_start();
@@ -314,6 +339,7 @@ int main(int argc, char **argv)
 		TEST_CASE(has_limits),
 		TEST_CASE(needs_memory_that_can_be_mapped),
 		TEST_CASE(seals_memory),
+		TEST_CASE(seals_it_in_time),
 		TEST_CASE(a_vmm_may_refuse),
 		TEST_CASE(maps_what_is_being_created),
 	};
