@@ -360,6 +360,11 @@ void gpu_host_memory_known(struct gpu_resource *resource)
 		gpu_host_visible_hurry(device);
 }
 
+void gpu_host_memory_lost(struct gpu_resource *resource)
+{
+	fd_close(&resource->host_memory.fd);
+}
+
 void gpu_host_memory_drop(struct gpu_resource *resource, struct gpu_command *command)
 {
 	fd_close(&resource->host_memory.fd);

@@ -87,6 +87,9 @@ void gpu_host_memory_set(struct gpu_resource *resource, const struct renderer_me
 /* It has created it, with memory or without: goes on with a mapping that waits for that. */
 void gpu_host_memory_known(struct gpu_resource *resource);
 
+/* Its renderer is lost, and nobody counts its memory any more: forgets it. What is mapped stays. */
+void gpu_host_memory_lost(struct gpu_resource *resource);
+
 /* The resource goes: forgets its memory, and takes back what is mapped of it. The command (may be NULL) is held
  * until that is done. */
 void gpu_host_memory_drop(struct gpu_resource *resource, struct gpu_command *command);

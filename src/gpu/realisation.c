@@ -213,6 +213,8 @@ void gpu_realisation_lost(struct gpu_realisation *realisation)
 	struct gpu_resource *resource = realisation->resource;
 	bool was_home = resource->home == realisation;
 	gpu_realisation_drop(realisation);
+	if (resource->kind == GPU_RESOURCE_HOST)
+		gpu_host_memory_lost(resource);
 	if (!was_home || resource->kind != GPU_RESOURCE_2D)
 		return;
 	gpu_realisation_upload(resource->home);

@@ -68,6 +68,25 @@ static void outlives_the_renderer(void)
 	mapping_finish();
 }
 
+/* Nobody counts its memory any more: what is not mapped is not kept. */
+static void memory_goes_with_the_renderer(void)
+{
+	mapping_start();
+	int before = test_open_fds();
+	CHECK_INT(mapping_create_blob(5), OK);
+	CHECK_INT(mapping_create_blob(6), OK);
+	rig.device->host_visible.no_echo = true;
+	mapping_map(6, 0, 0);
+	CHECK_INT(test_open_fds(), before + 2);
+	gpu_rig_lose(&rig, rig.fakes[0]);
+	gpu_rig_run(&rig);
+	CHECK_INT(rig.device->renderer_bytes, 0);
+	CHECK_INT(test_open_fds(), before);
+	CHECK_INT(mapping_answer_of(mapping_begin_map(5, SIZE)), UNSPEC);
+	CHECK_INT(rig.device->host_visible.count, 1);
+	mapping_finish();
+}
+
 static void is_of_one_renderer(void)
 {
 	mapping_start();
@@ -184,6 +203,7 @@ int main(int argc, char **argv)
 		TEST_CASE(does_things_in_order),
 		TEST_CASE(unmaps_what_goes),
 		TEST_CASE(outlives_the_renderer),
+		TEST_CASE(memory_goes_with_the_renderer),
 		TEST_CASE(is_of_one_renderer),
 		TEST_CASE(a_stop_ends_waiting),
 		TEST_CASE(a_stop_while_it_is_created),
