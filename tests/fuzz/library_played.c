@@ -58,9 +58,8 @@ struct library *library_create(const struct library_args *args)
 	memset(&played, 0, sizeof(played));
 	played.args = *args;
 	played.poll_fd = fuzz_bit(device_side_input()) ? fd_eventfd() : -1;
-	int server = args->take_server ? args->take_server(args->data) : -1;
-	played.has_vulkan = server >= 0;
-	fd_close(&server);
+	played.has_vulkan = args->server >= 0;
+	fd_close(&played.args.server);
 	return (struct library *)(void *)&played;
 }
 
