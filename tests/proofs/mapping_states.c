@@ -209,6 +209,7 @@ static void any_world(void)
 	ANY_VALUE(region);
 	device.memory = &table;
 	device.host_visible.no_echo = nondet_bool();
+	device.queues.runnable[VIRTIO_GPU_QUEUE_CONTROL] = nondet_bool() ? any_memory(1) : NULL;
 	timer = nondet_bool();
 	list_init(&device.host_visible.mappings);
 	for (uint32_t i = 0; i < ALL; i++)
