@@ -372,30 +372,36 @@ void gpu_host_memory_drop(struct gpu_resource *resource, struct gpu_command *com
 		end(resource->mapping, command);
 }
 
-/* A file that gets shorter later ends whoever looks behind its end, and that would be the VMM.
+/* A file that gets shorter later ends whoever looks behind its end, and that would be the VMM. What has been sealed
+ * against everything before is as good.
  *
- * #syscalls device: fcntl:seal-shrink */
-static void seal(int fd)
+ * #syscalls device: fcntl:seal-shrink fcntl:get-seals */
+static bool seal(int fd)
 {
-	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0)
-		log_debug("memory of a renderer cannot be sealed: %s", strerror(errno));
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0)
+		return true;
+	int seals = fcntl(fd, F_GET_SEALS);
+	return seals >= 0 && (seals & F_SEAL_SHRINK);
 }
 
-/* Files of memory and dma-bufs (which say nothing of their size), never devices or the like. */
+/* Files of memory and dma-bufs (which say nothing of their size), never devices or the like. A file is sealed before
+ * its size is looked at, which may change until then. */
 static bool may_be_memory(
-	const struct stat *file, const struct renderer_memory *memory, uint64_t size)
+	const struct renderer_memory *memory, uint64_t size, struct stat *ret_file)
 {
-	if (S_ISREG(file->st_mode))
-		return file->st_size >= 0 &&
-			range_inside(memory->offset, size, (uint64_t)file->st_size);
-	return (file->st_mode & S_IFMT) == 0 && memory->offset == 0;
+	bool sealed = seal(memory->fd);
+	if (fd_stat(memory->fd, ret_file) < 0)
+		return false;
+	if (S_ISREG(ret_file->st_mode))
+		return sealed && ret_file->st_size >= 0 &&
+			range_inside(memory->offset, size, (uint64_t)ret_file->st_size);
+	return (ret_file->st_mode & S_IFMT) == 0 && memory->offset == 0;
 }
 
 void gpu_host_memory_set(struct gpu_resource *resource, const struct renderer_memory *memory)
 {
 	struct stat file;
-	seal(memory->fd); /* before its size is looked at, which may change until then */
-	if (fd_stat(memory->fd, &file) < 0 || !may_be_memory(&file, memory, resource->blob.size)) {
+	if (!may_be_memory(memory, resource->blob.size, &file)) {
 		log_limited(LOG_WARN, "blob %u: what the renderer has for it cannot be mapped",
 			resource->args.id);
 		return;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -194,6 +195,11 @@ static void needs_memory_that_can_be_mapped(void)
 	memory = (struct renderer_memory){ .fd = ends[0] };
 	CHECK_INT(mapping_create_blob(7), OK);
 	CHECK_INT(mapping_answer_of(mapping_begin_map(7, 0)), UNSPEC);
+	memory.fd = memfd_create("cannot be sealed", MFD_CLOEXEC);
+	CHECK_INT(ftruncate(memory.fd, SIZE), 0);
+	CHECK_INT(mapping_create_blob(8), OK);
+	CHECK_INT(mapping_answer_of(mapping_begin_map(8, 0)), UNSPEC);
+	fd_close(&memory.fd);
 	memory.fd = file;
 	fd_close(&ends[0]);
 	fd_close(&ends[1]);
@@ -208,6 +214,16 @@ static void seals_memory(void)
 	CHECK_INT(mapping_create_blob(5), OK);
 	CHECK(fcntl(memory.fd, F_GET_SEALS) & F_SEAL_SHRINK);
 	CHECK(ftruncate(memory.fd, PAGE) < 0);
+	mapping_finish();
+}
+
+/* As drivers do it themselves. */
+static void takes_what_is_sealed_for_good(void)
+{
+	mapping_start();
+	CHECK_INT(fcntl(memory.fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW), 0);
+	CHECK_INT(mapping_create_blob(5), OK);
+	mapping_map(5, 0, 1);
 	mapping_finish();
 }
 
@@ -339,6 +355,7 @@ int main(int argc, char **argv)
 		TEST_CASE(has_limits),
 		TEST_CASE(needs_memory_that_can_be_mapped),
 		TEST_CASE(seals_memory),
+		TEST_CASE(takes_what_is_sealed_for_good),
 		TEST_CASE(seals_it_in_time),
 		TEST_CASE(a_vmm_may_refuse),
 		TEST_CASE(maps_what_is_being_created),
