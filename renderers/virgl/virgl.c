@@ -91,7 +91,12 @@ static int start_library(struct virgl *virgl, int render_node)
 		.data = virgl,
 	};
 	virgl->library = library_create(&args);
-	return virgl->library ? 0 : -ENODEV;
+	if (!virgl->library)
+		return -ENODEV;
+	/* one that Vulkan did not start with is not missed when it ends */
+	if (!library_has_vulkan(virgl->library))
+		server_finish(&virgl->server);
+	return 0;
 }
 
 /* Contexts of Vulkan are gone with it, and no more can be had: all begins anew. */
