@@ -426,13 +426,17 @@ static struct gpu_mapping *find_awaited(const struct gpu_device *device)
 	return NULL;
 }
 
-/* The VMM does in any case what it was asked before the guest runs again. */
+/* The VMM does in any case what it was asked before the guest runs again, as long as it can be asked. */
 void gpu_host_visible_hurry(struct gpu_device *device)
 {
+	const struct backend_channel *channel = find_channel(device);
+	bool is_open = channel && backend_channel_is_open(channel);
 	struct gpu_mapping *mapping;
 	while ((mapping = find_awaited(device))) {
 		if (mapping->state == GPU_MAPPING_TAKEN)
 			let_waiter_go(mapping, 0);
+		else if (!is_open)
+			let_waiter_go(mapping, -ECONNRESET);
 		else
 			answer_map(mapping);
 	}

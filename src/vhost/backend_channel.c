@@ -262,6 +262,11 @@ void backend_channel_destroy(struct backend_channel *channel)
 		free(channel);
 }
 
+bool backend_channel_is_open(const struct backend_channel *channel)
+{
+	return channel->connection != NULL;
+}
+
 void backend_channel_set_running(struct backend_channel *channel, bool running)
 {
 	bool goes_on = running && !channel->running;

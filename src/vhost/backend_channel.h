@@ -45,6 +45,9 @@ struct backend_channel_args {
 	void *data;
 };
 
+/* False once it is closed: nothing that was asked is carried out any more. */
+bool backend_channel_is_open(const struct backend_channel *channel);
+
 /* Sends a request. done is called exactly once, never inside this call. Returns 0, -ENOTCONN after the
  * channel closed, -EBUSY while an answer is overdue (not to the patient), -ENOMEM. */
 int backend_channel_request(
