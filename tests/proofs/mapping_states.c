@@ -87,6 +87,11 @@ static uint32_t number_of(const struct gpu_mapping *mapping)
 	return MAPPINGS;
 }
 
+bool backend_channel_is_open(const struct backend_channel *channel)
+{
+	return nondet_bool();
+}
+
 int backend_channel_request(
 	struct backend_channel *channel, const struct backend_channel_args *args)
 {
