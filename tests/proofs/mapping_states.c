@@ -21,14 +21,12 @@
  *	if (is_left(mapping))
  * #bug src/gpu/host_visible.c: loop_timer_arm(all->echo, GPU_ECHO_MS); => (void)0;
  * #bug src/gpu/host_visible.c: let_waiter_go(mapping, -ECANCELED); =>
- * #bug src/gpu/host_visible.c: if (mapping->state == GPU_MAPPING_WAITS) destroy(mapping, 0); else =>
  * #bug src/gpu/host_visible.c: else take_back(mapping, gone); => else destroy(mapping, 0);
  * #bug src/gpu/host_visible.c: mapping->asked += status == 0; => mapping->asked++;
  * #bug src/gpu/host_visible.c: mapping->device->host_visible.count--; detach(mapping); =>
  *	mapping->device->host_visible.count--;
  * #bug src/gpu/host_visible.c: if (mapping->waiter && mapping->state != GPU_MAPPING_WAITS) => if (mapping->waiter)
  * #bug src/gpu/host_visible.c: if (mapping->state == GPU_MAPPING_TAKEN) let_waiter_go(mapping, 0); else =>
- * #bug src/gpu/host_visible.c: if (!is_being_created(resource)) proceed(mapping); => proceed(mapping);
  * #bug src/gpu/host_visible.c: if (mapping->asked == 0) destroy(mapping, 0); => destroy(mapping, 0);
  */
 #include "gpu/host_visible.c"
