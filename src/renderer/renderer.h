@@ -107,7 +107,7 @@ struct renderer_blob_args {
 	uint32_t id;
 	uint32_t flags; /* VIRTIO_GPU_BLOB_FLAG_…: what it is to be used for */
 	uint64_t size; /* not 0 */
-	bool host; /* the renderer's; else neither of the following counts */
+	uint32_t host; /* not 0: the renderer's; else neither of the following counts */
 	uint32_t context; /* whose memory it is, or is made for */
 	uint64_t blob_id; /* what the context calls that memory */
 };
