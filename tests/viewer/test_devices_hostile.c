@@ -243,6 +243,7 @@ static void vmm_goes(void)
 		kit_machine_disconnect(guest->machine);
 	}
 	rig_check_alive(rig);
+	rig_vnc_settle(vnc);
 	struct rig_guest *guest = rig_start(rig, RIG_KEYBOARD);
 	rig_vnc_type(vnc, "b");
 	rig_expect_key(guest, KEY_B, true);
