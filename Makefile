@@ -16,6 +16,7 @@ help:
 	@echo 'make proofs       proves with CBMC what must hold for all input; ARGS=--bugs: that seeded bugs are found'
 	@echo 'make bench        measures against QEMU'"'"'s own GPU'
 	@echo 'make bench-vtest  measures without a virtual machine, against virglrenderer'"'"'s test server'
+	@echo 'make bench-scanout measures pictures in shared memory against pixels by a socket'
 	@echo 'make overhead     measures what the sandbox costs a guest that draws (no virtual machine needed)'
 	@echo 'make bench-memory measures memory of Vulkan that guests map'
 	@echo 'make conformance  judges our backend case by case; BACKEND="CMD {socket}": another one;'
@@ -66,6 +67,11 @@ overhead:
 	$(LAB) run -- env 'BACKEND=$(BUILD)/virtiogpud --socket-path {socket} --renderer virgl' \
 		$(BUILD)/tests/bench/overhead $(ARGS)
 
+bench-scanout:
+	$(LAB) run -- tools/check build
+	$(LAB) run -- env 'BACKEND=$(BUILD)/virtiogpud --socket-path {socket} --renderer none' \
+		$(BUILD)/tests/bench/scanout $(ARGS)
+
 conformance:
 	$(LAB) run -- tools/check build $(if $(SANITIZED),build-sanitizers)
 	$(LAB) run -- tools/conformance $(if $(SANITIZED),--sanitized) $(ARGS)
@@ -96,4 +102,4 @@ shell:
 clean:
 	rm -rf build-lab* build-native*
 
-.PHONY: help build demo check check-fast breakout proofs bench bench-memory bench-vtest overhead conformance hostile kills soak conformance-rust fuzz shell clean
+.PHONY: help build demo check check-fast breakout proofs bench bench-memory bench-vtest bench-scanout overhead conformance hostile kills soak conformance-rust fuzz shell clean

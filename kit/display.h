@@ -48,6 +48,8 @@ struct kit_scanout {
 	struct virtio_gpu_rect last; /* of the last update */
 	bool dmabuf;
 	int fd; /* of the dma-buf; -1: none */
+	const uint8_t *
+		map; /* of all of it, once it was looked at; NULL: not yet, or it cannot be mapped */
 	struct vhost_user_gpu_dmabuf_scanout dmabuf_info;
 	uint64_t modifier;
 	bool has_modifier; /* it came by DMABUF_SCANOUT2 */
@@ -128,6 +130,9 @@ int kit_display_send(struct kit_display *display, const void *data, size_t size,
 
 /* Answers a DMABUF_UPDATE that was answered KIT_DISPLAY_SILENT. */
 int kit_display_acknowledge(struct kit_display *display);
+
+/* Looks at all of what a scanout shows from a dma-buf or shared memory once more. 0, or -EINVAL: there is none. */
+int kit_display_redraw(struct kit_display *display, uint32_t scanout);
 
 /* Waits until so many messages of a request have come in all. 0, -ETIMEDOUT (with `why`), … */
 int kit_display_wait(struct kit_display *display, uint32_t request, uint32_t count);

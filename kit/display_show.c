@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /* What the messages of the display protocol mean, and what is wrong with them. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +17,15 @@
 #define PATIENCE_MS   1000u
 #define UNKNOWN_PIXEL 0x00bad1deu
 
+static size_t buffer_size(const struct vhost_user_gpu_dmabuf_scanout *info)
+{
+	return (size_t)info->fd_stride * info->fd_height;
+}
+
 static void scanout_off(struct kit_scanout *scanout)
 {
+	if (scanout->map)
+		munmap((void *)(uintptr_t)scanout->map, buffer_size(&scanout->dmabuf_info));
 	kit_picture_destroy(scanout->picture);
 	fd_close(&scanout->fd);
 	*scanout = (struct kit_scanout){ .fd = -1 };
@@ -162,17 +170,27 @@ static uint32_t format_of(uint32_t fourcc)
 	}
 }
 
-static void draw_mapped(struct kit_scanout *scanout, const uint8_t *base, uint32_t format,
-	struct virtio_gpu_rect rect)
+static void draw_row(uint32_t *to, const uint8_t *from, uint32_t format, uint32_t count)
+{
+	if (format == VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM) {
+		memcpy(to, from, (size_t)count * 4);
+		return;
+	}
+	for (uint32_t x = 0; x < count; x++)
+		to[x] = kit_pixel_decode(format, from + (size_t)x * 4);
+}
+
+static void draw_mapped(struct kit_scanout *scanout, uint32_t format, struct virtio_gpu_rect rect)
 {
 	const struct vhost_user_gpu_dmabuf_scanout *info = &scanout->dmabuf_info;
 	bool flipped = info->fd_flags & VHOST_USER_GPU_DMABUF_Y_0_TOP;
 	for (uint32_t y = rect.y; y < rect.y + rect.height; y++) {
 		uint32_t from_y = flipped ? info->fd_height - 1 - (info->y + y) : info->y + y;
-		const uint8_t *from = base + (size_t)from_y * info->fd_stride + (size_t)info->x * 4;
-		uint32_t *to = scanout->picture->pixels + (size_t)y * scanout->picture->width;
-		for (uint32_t x = rect.x; x < rect.x + rect.width; x++)
-			to[x] = kit_pixel_decode(format, from + (size_t)x * 4);
+		const uint8_t *from = scanout->map + (size_t)from_y * info->fd_stride +
+			(size_t)(info->x + rect.x) * 4;
+		uint32_t *to =
+			scanout->picture->pixels + (size_t)y * scanout->picture->width + rect.x;
+		draw_row(to, from, format, rect.width);
 	}
 }
 
@@ -181,12 +199,25 @@ static void draw_dmabuf(struct kit_scanout *scanout, struct virtio_gpu_rect rect
 {
 	const struct vhost_user_gpu_dmabuf_scanout *info = &scanout->dmabuf_info;
 	uint32_t format = format_of((uint32_t)info->fd_drm_fourcc);
-	size_t size = (size_t)info->fd_stride * info->fd_height;
-	void *base = format ? mmap(NULL, size, PROT_READ, MAP_SHARED, scanout->fd, 0) : MAP_FAILED;
-	if (base == MAP_FAILED)
+	if (!format)
 		return;
-	draw_mapped(scanout, base, format, rect);
-	munmap(base, size);
+	if (!scanout->map) {
+		void *map = mmap(NULL, buffer_size(info), PROT_READ, MAP_SHARED, scanout->fd, 0);
+		if (map == MAP_FAILED)
+			return;
+		scanout->map = map;
+	}
+	draw_mapped(scanout, format, rect);
+}
+
+static void check_shared_memory(
+	struct kit_display *display, const struct kit_display_message *message)
+{
+	if (!(display->features_set >> VHOST_USER_GPU_PROTOCOL_F_SHARED_MEMORY & 1))
+		kit_display_violation(display, "shared memory without the feature");
+	int seals = message->fd_count ? fcntl(message->fds[0], F_GET_SEALS) : -1;
+	if (seals < 0 || !(seals & F_SEAL_SHRINK))
+		kit_display_violation(display, "shared memory that can be cut off");
 }
 
 static void dmabuf_scanout(struct kit_display *display, const struct kit_display_message *message)
@@ -201,6 +232,8 @@ static void dmabuf_scanout(struct kit_display *display, const struct kit_display
 	scanout_off(scanout);
 	if (second && !(display->features_set & 1u << VHOST_USER_GPU_PROTOCOL_F_DMABUF2))
 		kit_display_violation(display, "DMABUF_SCANOUT2 without the feature");
+	if (info->fd_flags & VHOST_USER_GPU_DMABUF_SHARED_MEMORY)
+		check_shared_memory(display, message);
 	if (message->fd_count == 0) {
 		if (info->width && info->height)
 			kit_display_violation(display, "DMABUF_SCANOUT without a descriptor");
@@ -245,6 +278,15 @@ static void dmabuf_update(struct kit_display *display, const struct kit_display_
 	scanout->acknowledging_since = kit_now();
 	scanout->acknowledging = display->answers[message->request] == KIT_DISPLAY_SILENT;
 	kit_display_post(display, message->request, NULL, 0);
+}
+
+int kit_display_redraw(struct kit_display *display, uint32_t scanout)
+{
+	struct kit_scanout *shown = &display->scanouts[scanout];
+	if (!shown->dmabuf)
+		return kit_fail(display->kit, EINVAL, "scanout %u shows no buffer", scanout);
+	draw_dmabuf(shown, kit_rect(0, 0, shown->picture->width, shown->picture->height));
+	return 0;
 }
 
 int kit_display_acknowledge(struct kit_display *display)

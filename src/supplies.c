@@ -62,9 +62,7 @@ static int send_memory(struct supplies *supplies)
 
 static void fill_memory(struct supplies *supplies)
 {
-	/* Without renderers nothing is read back. */
-	uint32_t wanted = supplies->renderer_count > 0 ? CONTROL_MEMORY_STOCK : 0;
-	while (supplies->control >= 0 && supplies->memory_count < wanted)
+	while (supplies->control >= 0 && supplies->memory_count < CONTROL_MEMORY_STOCK)
 		if (send_memory(supplies) < 0) {
 			loop_timer_arm(supplies->timer, RETRY_MS);
 			break;

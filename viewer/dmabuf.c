@@ -2,6 +2,7 @@
 #include "dmabuf.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -40,19 +41,30 @@ static int swapped_of(uint32_t fourcc)
 	}
 }
 
+/* #syscalls viewer: fcntl:get-seals */
+static bool may_shrink(int fd)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	return seals < 0 || !(seals & F_SEAL_SHRINK);
+}
+
+static int judge(const struct dmabuf_args *args, uint64_t needed)
+{
+	off_t size = lseek(args->fd, 0, SEEK_END);
+	if (swapped_of(args->fourcc) < 0)
+		return swapped_of(args->fourcc);
+	if (size < 0 || args->stride % 4 || args->stride / 4 < args->width ||
+		needed > (uint64_t)size)
+		return -EINVAL;
+	return args->shared_memory && may_shrink(args->fd) ? -EPERM : 0;
+}
+
 int dmabuf_open(struct dmabuf *dmabuf, const struct dmabuf_args *args)
 {
 	dmabuf_finish(dmabuf);
 	dmabuf->fd = args->fd;
-	int swapped = swapped_of(args->fourcc);
-	off_t size = lseek(args->fd, 0, SEEK_END);
 	uint64_t needed = (uint64_t)args->stride * args->height;
-	int error = 0;
-	if (swapped < 0)
-		error = swapped;
-	else if (size < 0 || args->stride % 4 || args->stride / 4 < args->width ||
-		needed > (uint64_t)size)
-		error = -EINVAL;
+	int error = judge(args, needed);
 	void *map = error || needed == 0 ? MAP_FAILED
 					 : mmap(NULL, needed, PROT_READ, MAP_SHARED, args->fd, 0);
 	if (!error && map == MAP_FAILED)
@@ -69,8 +81,9 @@ int dmabuf_open(struct dmabuf *dmabuf, const struct dmabuf_args *args)
 	dmabuf->x = args->x;
 	dmabuf->y = args->y;
 	dmabuf->bottom_up = args->bottom_up;
-	dmabuf->swapped = swapped;
+	dmabuf->swapped = swapped_of(args->fourcc);
 	dmabuf->fourcc = args->fourcc;
+	dmabuf->shared_memory = args->shared_memory;
 	return 0;
 }
 
@@ -79,7 +92,8 @@ static void sync_reads(const struct dmabuf *dmabuf, uint64_t when)
 {
 	struct dma_buf_sync sync = { .flags = DMA_BUF_SYNC_READ | when };
 	/* memory that is no dma-buf is coherent anyway */
-	while (ioctl(dmabuf->fd, DMA_BUF_IOCTL_SYNC, &sync) < 0 && errno == EINTR)
+	while (!dmabuf->shared_memory && ioctl(dmabuf->fd, DMA_BUF_IOCTL_SYNC, &sync) < 0 &&
+		errno == EINTR)
 		continue;
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* A dma-buf that a head shows, read by the processor: rows of 32-bit pixels, without a modifier. */
+/*
+ * A dma-buf that a head shows, or shared memory in place of one, read by the processor: rows of 32-bit pixels,
+ * without a modifier.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -17,6 +20,7 @@ struct dmabuf {
 	bool bottom_up;
 	bool swapped; /* x8b8g8r8 */
 	uint32_t fourcc;
+	bool shared_memory; /* nothing that others could show: it has to be read */
 };
 
 /* Nothing. */
@@ -26,12 +30,13 @@ void dmabuf_init(struct dmabuf *dmabuf);
 void dmabuf_finish(struct dmabuf *dmabuf);
 
 /* Takes fd, whatever comes of it; geometry, and `fourcc` of DRM. 0; -ENOTSUP: another format; -EINVAL: it is too
- * small for that; -errno of mmap. */
+ * small for that; -EPERM: it is shared memory that could be cut off; -errno of mmap. */
 struct dmabuf_args {
 	int fd;
 	uint32_t width, height, stride;
 	uint32_t x, y;
 	bool bottom_up;
+	bool shared_memory;
 	uint32_t fourcc;
 };
 int dmabuf_open(struct dmabuf *dmabuf, const struct dmabuf_args *args);

@@ -85,7 +85,8 @@ static int answer(struct peer *peer, const void *payload, uint32_t size)
 static int get_protocol_features(struct peer *peer, const void *payload)
 {
 	/* no DMABUF2: a backend then gives no buffers whose pixels lie in a GPU's own order */
-	const uint64_t features = UINT64_C(1) << VHOST_USER_GPU_PROTOCOL_F_EDID;
+	const uint64_t features = UINT64_C(1) << VHOST_USER_GPU_PROTOCOL_F_EDID |
+		UINT64_C(1) << VHOST_USER_GPU_PROTOCOL_F_SHARED_MEMORY;
 	return answer(peer, &features, sizeof(features));
 }
 
@@ -228,6 +229,7 @@ static int dmabuf_scanout(struct peer *peer, const void *payload)
 		.x = request.x,
 		.y = request.y,
 		.bottom_up = request.fd_flags & VHOST_USER_GPU_DMABUF_Y_0_TOP,
+		.shared_memory = request.fd_flags & VHOST_USER_GPU_DMABUF_SHARED_MEMORY,
 		.fourcc = (uint32_t)request.fd_drm_fourcc,
 	};
 	int error = dmabuf_open(&peer->dmabufs[head], &args);

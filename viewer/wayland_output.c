@@ -218,8 +218,8 @@ static void ask_for_import(struct pane *pane)
 	const struct head *head = head_of(pane);
 	const struct dmabuf *dmabuf = head->dmabuf;
 	wayland_dmabuf_finish(&pane->import);
-	if (!dmabuf || !head->width || dmabuf->width > MAX_SIDE || dmabuf->height > MAX_SIDE ||
-		!wayland_dmabuf_ask(&pane->import, dmabuf))
+	if (!dmabuf || dmabuf->shared_memory || !head->width || dmabuf->width > MAX_SIDE ||
+		dmabuf->height > MAX_SIDE || !wayland_dmabuf_ask(&pane->import, dmabuf))
 		return;
 	pane->view = (struct wayland_view){
 		.part = { dmabuf->x, dmabuf->y, head->width, head->height },

@@ -17,6 +17,11 @@
 #define SEND_BUFFER_SIZE (4 * 1024 * 1024)
 #define BAND_SIZE        (256u * 1024)
 
+#define FEATURES                                                                                   \
+	(UINT64_C(1) << VHOST_USER_GPU_PROTOCOL_F_EDID |                                           \
+		UINT64_C(1) << VHOST_USER_GPU_PROTOCOL_F_DMABUF2 |                                 \
+		UINT64_C(1) << VHOST_USER_GPU_PROTOCOL_F_SHARED_MEMORY)
+
 static struct display_scanout *find_scanout(struct display *display, uint32_t scanout)
 {
 	assert(scanout < DISPLAY_MAX_SCANOUTS);
@@ -374,9 +379,16 @@ void display_release_memory(struct display *display, const void *owner)
 	}
 }
 
-/* Without DMABUF2 the peer hears of no modifier and takes the buffer to be linear. */
-static bool modifier_allowed(const struct display *display, uint64_t modifier)
+bool display_takes_memory(const struct display *display)
 {
+	return has_feature(display, VHOST_USER_GPU_PROTOCOL_F_SHARED_MEMORY);
+}
+
+/* Without DMABUF2 the peer hears of no modifier and takes the buffer to be linear. */
+static bool dmabuf_allowed(const struct display *display, uint64_t modifier, bool shared_memory)
+{
+	if (shared_memory && !display_takes_memory(display))
+		return false;
 	return has_feature(display, VHOST_USER_GPU_PROTOCOL_F_DMABUF2) ||
 		modifier == FOURCC_MOD_INVALID || modifier == FOURCC_MOD_LINEAR;
 }
@@ -385,12 +397,17 @@ void display_set_features(struct display *display, uint64_t features)
 {
 	display->features_known = true;
 	display->features_due = true;
-	display->features = features &
-		(1u << VHOST_USER_GPU_PROTOCOL_F_EDID | 1u << VHOST_USER_GPU_PROTOCOL_F_DMABUF2);
+	display->features = features & FEATURES;
 	for (uint32_t i = 0; i < DISPLAY_MAX_SCANOUTS; i++)
 		if (display->scanouts[i].wanted == SHOWN_DMABUF)
 			display->ready_due |= 1u << i;
 	display_want_flush(display);
+}
+
+static uint32_t flags_of(const struct image *image)
+{
+	return (image->y_0_top ? VHOST_USER_GPU_DMABUF_Y_0_TOP : 0u) |
+		(image->shared_memory ? VHOST_USER_GPU_DMABUF_SHARED_MEMORY : 0u);
 }
 
 int display_set_dmabuf(struct display *display, uint32_t scanout, const struct image *image,
@@ -404,7 +421,8 @@ int display_set_dmabuf(struct display *display, uint32_t scanout, const struct i
 	 * begins. */
 	if (image->planes != 1 || image->offsets[0] != 0 || view->x != 0 || view->y != 0)
 		return -EOPNOTSUPP;
-	if (display->features_known && !modifier_allowed(display, image->modifier))
+	if (display->features_known &&
+		!dmabuf_allowed(display, image->modifier, image->shared_memory))
 		return -EOPNOTSUPP;
 	int fd = fd_dup(image->fds[0]);
 	if (fd < 0)
@@ -423,7 +441,7 @@ int display_set_dmabuf(struct display *display, uint32_t scanout, const struct i
 			.fd_width = image->width,
 			.fd_height = image->height,
 			.fd_stride = image->strides[0],
-			.fd_flags = image->y_0_top ? VHOST_USER_GPU_DMABUF_Y_0_TOP : 0,
+			.fd_flags = flags_of(image),
 			.fd_drm_fourcc = (int32_t)image->fourcc,
 		},
 		.modifier = image->modifier,
@@ -437,7 +455,8 @@ int display_update_dmabuf(struct display *display, uint32_t scanout, const struc
 	struct display_scanout *s = find_scanout(display, scanout);
 	assert(display_scanout_ready(display, scanout) && s->wanted == SHOWN_DMABUF);
 	assert(rect_inside(rect, s->width, s->height));
-	if (!modifier_allowed(display, s->dmabuf.modifier))
+	bool shared_memory = s->dmabuf.scanout.fd_flags & VHOST_USER_GPU_DMABUF_SHARED_MEMORY;
+	if (!dmabuf_allowed(display, s->dmabuf.modifier, shared_memory))
 		return -EOPNOTSUPP;
 	s->rect = *rect;
 	s->update = UPDATE_QUEUED;

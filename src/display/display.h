@@ -91,10 +91,13 @@ int display_update(struct display *display, uint32_t scanout, const struct rect 
  * written from there; where it is larger than DISPLAY_KEEP_MAX, or there is no memory, it becomes black. */
 void display_release_memory(struct display *display, const void *owner);
 
-/* Shows `view` of a dma-buf image on a scanout (DMABUF_SCANOUT2 when the peer knows it), from the
+/* True when the peer is known to take shared memory in place of a dma-buf. */
+bool display_takes_memory(const struct display *display);
+
+/* Shows `view` of a dma-buf image, or of shared memory, on a scanout (DMABUF_SCANOUT2 when the peer knows it), from the
  * next display_update_dmabuf() on, which should be of all of the view. Returns -EOPNOTSUPP when the
- * peer cannot show this one (planes, offset, modifier, a view that is not at (0, 0)): use updates
- * instead. The descriptor is duplicated: -EMFILE. An update that has not begun to be written is
+ * peer cannot show this one (planes, offset, modifier, shared memory, a view that is not at (0, 0)): use
+ * updates instead. The descriptor is duplicated: -EMFILE. An update that has not begun to be written is
  * dropped. */
 int display_set_dmabuf(struct display *display, uint32_t scanout, const struct image *image,
 	const struct rect *view);
@@ -102,7 +105,7 @@ int display_set_dmabuf(struct display *display, uint32_t scanout, const struct i
 /* Says that rect of the view has changed. Only when ready (asserted). -EOPNOTSUPP: the peer's
  * features, which were not known to display_set_dmabuf() yet, do not allow this one; use updates
  * instead. The scanout is ready again when the peer answers, and after DISPLAY_ACK_MS if it does
- * not. */
+ * not: shared memory must hold still until then. */
 int display_update_dmabuf(struct display *display, uint32_t scanout, const struct rect *rect);
 
 /* Cursor. Pixels are a8r8g8b8, VHOST_USER_GPU_CURSOR_SIDE squared, and copied. Positions and images

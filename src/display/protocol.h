@@ -29,6 +29,11 @@ enum vhost_user_gpu_request {
 #define VHOST_USER_GPU_PROTOCOL_F_EDID    0
 #define VHOST_USER_GPU_PROTOCOL_F_DMABUF2 1
 
+/* Not in the specification, for a backend and a viewer that both know it: what DMABUF_SCANOUT brings may be
+ * shared memory instead of a dma-buf. fd_flags says so. It is a file that cannot shrink (F_SEAL_SHRINK), is
+ * mapped by whoever reads it, and holds still from each DMABUF_UPDATE until that is answered. */
+#define VHOST_USER_GPU_PROTOCOL_F_SHARED_MEMORY 48
+
 struct vhost_user_gpu_header {
 	uint32_t request;
 	uint32_t flags;
@@ -81,7 +86,8 @@ struct vhost_user_gpu_dmabuf_scanout {
 };
 static_assert(sizeof(struct vhost_user_gpu_dmabuf_scanout) == 40, "wire size");
 
-#define VHOST_USER_GPU_DMABUF_Y_0_TOP 1u
+#define VHOST_USER_GPU_DMABUF_Y_0_TOP       1u
+#define VHOST_USER_GPU_DMABUF_SHARED_MEMORY 0x80000000u
 
 struct vhost_user_gpu_dmabuf_scanout2 {
 	struct vhost_user_gpu_dmabuf_scanout scanout;

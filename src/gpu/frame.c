@@ -80,6 +80,35 @@ fail_fd:
 	return NULL;
 }
 
+struct image *gpu_frame_memory(struct gpu_frame *frame)
+{
+	if (frame->memory)
+		return frame->memory;
+	struct image like = *frame->image;
+	like.kind = IMAGE_DMABUF;
+	like.fourcc = FOURCC_XRGB8888;
+	like.fds[0] = fd_dup(frame->fd);
+	if (like.fds[0] < 0)
+		return NULL;
+	like.strides[0] = (uint32_t)frame->image->stride;
+	like.offsets[0] = 0;
+	like.planes = 1;
+	like.modifier = FOURCC_MOD_LINEAR;
+	like.shared_memory = true;
+	frame->memory = image_create_foreign(&like, NULL, NULL);
+	if (!frame->memory)
+		fd_close(&like.fds[0]);
+	return frame->memory;
+}
+
+bool gpu_frame_given(const struct gpu_frame *frame)
+{
+	for (uint32_t i = 0; i < GPU_MAX_SLOTS; i++)
+		if (frame->given[i])
+			return true;
+	return false;
+}
+
 struct gpu_frame *gpu_frame_ref(struct gpu_frame *frame)
 {
 	frame->refs++;
@@ -97,6 +126,7 @@ void gpu_frame_unref(struct gpu_frame *frame)
 			renderer_region_remove(slot->renderer, frame->region);
 	}
 	device->frame_bytes -= frame->size;
+	image_unref(frame->memory);
 	image_unref(frame->image);
 	fd_close(&frame->fd);
 	free(frame);

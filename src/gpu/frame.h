@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Shared memory that a renderer reads pixels back into: for scanouts and cursors whose resource
- * lives in a renderer that shares no image with us.
+ * Shared memory for pictures. A renderer reads pixels back into it, for scanouts and cursors whose
+ * resource lives in a renderer that shares no image with us; and a display that takes shared memory looks at
+ * it.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "gpu/renderers.h"
@@ -14,6 +16,8 @@ struct gpu_frame {
 	uint32_t refs;
 	struct gpu_device *device;
 	struct image *image; /* a reference: the pixels, rows without gaps */
+	struct image
+		*memory; /* a reference: the same for displays; NULL until gpu_frame_memory() */
 	uint32_t region;
 	int fd; /* owned */
 	uint64_t size;
@@ -29,6 +33,13 @@ struct gpu_frame *gpu_frame_ref(struct gpu_frame *frame);
 /* NULL is fine. The last one takes the region away from the renderers; the pixels stay for whoever
  * has a reference to the image. */
 void gpu_frame_unref(struct gpu_frame *frame);
+
+/* The frame as displays take it, an IMAGE_DMABUF of shared memory; it lives as long as the frame. NULL: no
+ * memory, or no descriptor. */
+struct image *gpu_frame_memory(struct gpu_frame *frame);
+
+/* True when a renderer has or had the frame, and may still write to it. */
+bool gpu_frame_given(const struct gpu_frame *frame);
 
 /* Reads rect of a resource back to (x, y) of the frame, which must have room for it. The frame and
  * what it is for must be kept until the call is finished. */

@@ -12,7 +12,10 @@
 #include "loop/loop.h"
 #include "renderer/software.h"
 #include "util/checked.h"
+#include "util/fourcc.h"
 #include "util/log.h"
+
+#define COPY_MAX (64u << 20) /* bytes of a picture that is copied in one go */
 
 struct gpu_scanout_read {
 	struct renderer_call call;
@@ -67,48 +70,110 @@ static bool same_rect(const struct rect *a, const struct rect *b)
 }
 
 /* False when the display does not take it. */
-static bool tell_dmabuf(
-	struct gpu_scanout *scanout, struct display *display, uint32_t id, struct image *image)
+static bool tell_dmabuf(struct gpu_scanout *scanout, struct display *display, uint32_t id,
+	struct image *image, const struct rect *view)
 {
 	if (scanout->told == GPU_TOLD_DMABUF && scanout->told_image == image &&
-		same_rect(&scanout->told_view, &scanout->rect))
+		same_rect(&scanout->told_view, view))
 		return true;
-	if (display_set_dmabuf(display, id, image, &scanout->rect) < 0) {
-		scanout->no_dmabuf = true;
+	if (display_set_dmabuf(display, id, image, view) < 0)
 		return false;
-	}
 	set_told(scanout, GPU_TOLD_DMABUF);
 	scanout->told_image = image_ref(image);
-	scanout->told_view = scanout->rect;
+	scanout->told_view = *view;
 	damage_all(scanout);
 	return true;
+}
+
+/* False when it turns out now that the display does not take it. */
+static bool update_dmabuf(struct gpu_scanout *scanout, struct display *display, uint32_t id)
+{
+	const struct rect damage = scanout->damage;
+	int ret = display_update_dmabuf(display, id, &damage);
+	if (ret == 0)
+		scanout->damage = (struct rect){ 0 };
+	return ret != -EOPNOTSUPP;
 }
 
 /* True when the damage has gone this way, or will when the display is ready. */
 static bool push_dmabuf(
 	struct gpu_scanout *scanout, struct display *display, uint32_t id, struct image *image)
 {
-	if (!image || !tell_dmabuf(scanout, display, id, image))
+	if (!image)
 		return false;
-	if (!display_scanout_ready(display, id))
-		return true;
-	const struct rect damage = scanout->damage;
-	int ret = display_update_dmabuf(display, id, &damage);
-	if (ret == 0)
-		scanout->damage = (struct rect){ 0 };
-	/* What the display takes may only be known now. */
-	scanout->no_dmabuf = ret == -EOPNOTSUPP;
+	scanout->no_dmabuf = !tell_dmabuf(scanout, display, id, image, &scanout->rect) ||
+		(display_scanout_ready(display, id) && !update_dmabuf(scanout, display, id));
 	return !scanout->no_dmabuf;
 }
 
-static void show_read(struct gpu_scanout *scanout, const struct gpu_scanout_read *read)
+static void drop_frame(struct gpu_scanout *scanout)
+{
+	gpu_frame_unref(scanout->frame);
+	scanout->frame = NULL;
+}
+
+static bool ensure_frame(struct gpu_scanout *scanout, struct gpu_device *device)
+{
+	if (!scanout->frame)
+		scanout->frame = gpu_frame_create(device, scanout->rect.w, scanout->rect.h);
+	return scanout->frame;
+}
+
+/* Makes the display look at the frame itself; false: it cannot. */
+static bool tell_frame(struct gpu_scanout *scanout, struct display *display, uint32_t id)
+{
+	const struct rect view = { .w = scanout->rect.w, .h = scanout->rect.h };
+	if (!display_takes_memory(display))
+		return false;
+	struct image *memory = gpu_frame_memory(scanout->frame);
+	return memory && tell_dmabuf(scanout, display, id, memory, &view);
+}
+
+/* The same as push_dmabuf() with a copy of the damage in a frame, which no renderer may write to. */
+static bool push_copy(
+	struct gpu_scanout *scanout, struct display *display, uint32_t id, struct image *image)
+{
+	uint64_t size = (uint64_t)scanout->rect.w * scanout->rect.h * sizeof(uint32_t);
+	if (!display_takes_memory(display) || size > COPY_MAX)
+		return false;
+	/* a frame is made when the display gets to it: a guest that only changes sizes makes none */
+	if (scanout->told != GPU_TOLD_NOTHING && !display_scanout_ready(display, id))
+		return true;
+	if (scanout->frame && gpu_frame_given(scanout->frame))
+		drop_frame(scanout);
+	if (!ensure_frame(scanout, scanout->resource->device) || !tell_frame(scanout, display, id))
+		return false;
+	if (!display_scanout_ready(display, id))
+		return true;
+	const struct rect *damage = &scanout->damage;
+	const struct rect from = { scanout->rect.x + damage->x, scanout->rect.y + damage->y,
+		damage->w, damage->h };
+	struct image to = *scanout->frame->image;
+	to.fourcc = FOURCC_XRGB8888; /* as the display takes it: no alpha has to be made */
+	image_copy(&to, damage->x, damage->y, image, &from);
+	return update_dmabuf(scanout, display, id);
+}
+
+static void push_image(
+	struct gpu_scanout *scanout, struct display *display, uint32_t id, struct image *image)
+{
+	if (!push_copy(scanout, display, id, image))
+		push_pixels(scanout, display, id, image);
+}
+
+/* What was read back goes to the display; false: not now. */
+static bool show_read(struct gpu_scanout *scanout, const struct gpu_scanout_read *read)
 {
 	struct display *display = read->device->outputs.active;
+	struct gpu_frame *frame = read->frame;
 	const struct rect *rect = &read->rect;
-	if (scanout->told == GPU_TOLD_SIZE && display && display_scanout_ready(display, read->id) &&
-		display_update(display, read->id, rect, read->frame->image, rect->x, rect->y) == 0)
-		return;
-	scanout->damage = rect_union(&scanout->damage, rect);
+	if (!display || !display_scanout_ready(display, read->id))
+		return false;
+	if (scanout->told == GPU_TOLD_DMABUF)
+		return scanout->told_image == frame->memory &&
+			display_update_dmabuf(display, read->id, rect) == 0;
+	return scanout->told == GPU_TOLD_SIZE &&
+		display_update(display, read->id, rect, frame->image, rect->x, rect->y) == 0;
 }
 
 static void read_done(struct renderer_call *call, int status, const struct renderer_reply *reply)
@@ -120,30 +185,26 @@ static void read_done(struct renderer_call *call, int status, const struct rende
 	/* On failure it is left at the last picture: trying again would not end. */
 	if (status < 0)
 		log_limited(LOG_DEBUG, "scanout %u cannot be read back: %d", read->id, status);
-	else if (!read->stale)
-		show_read(scanout, read);
+	else if (!read->stale && !show_read(scanout, read))
+		scanout->damage = rect_union(&scanout->damage, &read->rect);
 	gpu_frame_unref(read->frame);
 	free(read);
 	gpu_scanouts_push(device);
 }
 
-static bool ensure_frame(struct gpu_scanout *scanout, struct gpu_device *device)
-{
-	if (scanout->frame)
-		return true;
-	scanout->frame = gpu_frame_create(device, scanout->rect.w, scanout->rect.h);
-	if (!scanout->frame && errno != EAGAIN)
-		log_limited(LOG_WARN, "no memory for a frame of %u x %u pixels: not shown",
-			scanout->rect.w, scanout->rect.h);
-	return scanout->frame;
-}
-
 static void push_read_back(struct gpu_scanout *scanout, struct display *display, uint32_t id)
 {
 	struct gpu_resource *resource = scanout->resource;
-	if (scanout->read || !ensure_frame(scanout, resource->device))
+	if (scanout->read)
 		return;
-	tell_size(scanout, display, id);
+	if (!ensure_frame(scanout, resource->device)) {
+		if (errno != EAGAIN)
+			log_limited(LOG_WARN, "no memory for a frame of %u x %u pixels: not shown",
+				scanout->rect.w, scanout->rect.h);
+		return;
+	}
+	if (!tell_frame(scanout, display, id))
+		tell_size(scanout, display, id);
 	if (!display_scanout_ready(display, id))
 		return;
 	struct gpu_scanout_read *read = calloc(1, sizeof(*read));
@@ -188,7 +249,7 @@ static void push_blob(struct gpu_scanout *scanout, struct display *display, uint
 	if (!scanout->view)
 		scanout->view = gpu_blob_view(scanout->resource, &scanout->layout);
 	if (scanout->view)
-		push_pixels(scanout, display, id, scanout->view);
+		push_image(scanout, display, id, scanout->view);
 }
 
 static void push_realised(struct gpu_scanout *scanout, struct display *display, uint32_t id)
@@ -198,7 +259,7 @@ static void push_realised(struct gpu_scanout *scanout, struct display *display, 
 		return;
 	struct image *image = renderer_image(home->slot->renderer, scanout->resource->args.id);
 	if (image)
-		push_pixels(scanout, display, id, image);
+		push_image(scanout, display, id, image);
 	else if (!push_exported(scanout, display, id))
 		push_read_back(scanout, display, id);
 }
@@ -267,12 +328,6 @@ static void forget(struct gpu_scanout *scanout)
 	scanout->resource = NULL;
 	scanout->no_dmabuf = false;
 	scanout->damage = (struct rect){ 0 };
-}
-
-static void drop_frame(struct gpu_scanout *scanout)
-{
-	gpu_frame_unref(scanout->frame);
-	scanout->frame = NULL;
 }
 
 static bool same_layout(const struct gpu_blob_layout *a, const struct gpu_blob_layout *b)

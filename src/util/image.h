@@ -73,6 +73,7 @@ struct image {
 	uint32_t planes;
 	uint64_t modifier;
 	bool y_0_top; /* row 0 is the bottom one, as GL draws */
+	bool shared_memory; /* no dma-buf but a sealed file, for who maps it */
 
 	void (*release)(struct image *image); /* frees memory and owner; may be NULL */
 	void *owner; /* for release; images of the same memory have the same */

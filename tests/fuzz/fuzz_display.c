@@ -134,6 +134,7 @@ static void set_dmabuf(void)
 		.planes = bits & 2 ? 2 : 1,
 		.modifier = bits & 4 ? fuzz_u64(&test.input) : 0,
 		.y_0_top = bits & 8,
+		.shared_memory = bits & 32,
 	};
 	struct rect view = { 0, 0, SIDE, SIDE };
 	if (bits & 16)

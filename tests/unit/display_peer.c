@@ -49,7 +49,7 @@ void peer_open_with(struct peer *peer, uint64_t features)
 	peer_answer(peer, VHOST_USER_GPU_GET_PROTOCOL_FEATURES, &features, sizeof(features));
 	peer_expect(peer, VHOST_USER_GPU_SET_PROTOCOL_FEATURES, sizeof(taken));
 	memcpy(&taken, peer->payload, sizeof(taken));
-	CHECK_INT(taken, features & PEER_FEATURES_ALL);
+	CHECK_INT(taken, features & (PEER_FEATURES_ALL | PEER_FEATURES_MEMORY));
 	peer_expect_nothing(peer);
 }
 

@@ -13,7 +13,8 @@
 #include "loop/loop.h"
 #include "test.h"
 
-#define PEER_FEATURES_ALL 3u
+#define PEER_FEATURES_ALL    3u /* of the specification */
+#define PEER_FEATURES_MEMORY (UINT64_C(1) << VHOST_USER_GPU_PROTOCOL_F_SHARED_MEMORY)
 
 struct peer {
 	struct loop *loop;

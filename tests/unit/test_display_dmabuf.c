@@ -202,6 +202,54 @@ static void refuses_after_features(void)
 	peer_finish(&peer);
 }
 
+/* Shared memory is for peers that know it. */
+static void passes_shared_memory_on(void)
+{
+	struct peer peer;
+	struct image *image = create_dmabuf(DRM_FORMAT_MOD_LINEAR);
+	image->shared_memory = true;
+	image->y_0_top = false;
+	peer_open_with(&peer, PEER_FEATURES_ALL);
+	CHECK(!display_takes_memory(peer.display));
+	CHECK_INT(display_set_dmabuf(peer.display, 0, image, &view), -EOPNOTSUPP);
+	peer_finish(&peer);
+
+	peer_open_with(&peer, PEER_FEATURES_MEMORY);
+	CHECK(display_takes_memory(peer.display));
+	CHECK_INT(display_set_dmabuf(peer.display, 0, image, &view), 0);
+	CHECK_INT(display_update_dmabuf(peer.display, 0, &view), 0);
+	const uint32_t expected[] = { 0, 0, 0, view.w, view.h, 640, 512, 2816,
+		VHOST_USER_GPU_DMABUF_SHARED_MEMORY, DRM_FORMAT_ARGB8888 };
+	peer_expect(&peer, VHOST_USER_GPU_DMABUF_SCANOUT, sizeof(expected));
+	CHECK_MEM(peer.payload, expected, sizeof(expected));
+	CHECK_INT(inode_of(peer.fd), inode_of(image->fds[0]));
+	expect_update(&peer, 0, &view);
+	CHECK(!display_scanout_ready(peer.display, 0));
+	peer_ack(&peer);
+	CHECK(display_scanout_ready(peer.display, 0));
+	peer_finish(&peer);
+	image_unref(image);
+}
+
+/* It was not known what the peer takes. */
+static void refuses_shared_memory_after_features(void)
+{
+	const uint64_t features = PEER_FEATURES_ALL;
+	struct peer peer;
+	peer_open(&peer);
+	struct image *image = create_dmabuf(DRM_FORMAT_MOD_LINEAR);
+	image->shared_memory = true;
+	CHECK(!display_takes_memory(peer.display));
+	CHECK_INT(display_set_dmabuf(peer.display, 0, image, &view), 0);
+	peer_expect(&peer, VHOST_USER_GPU_GET_PROTOCOL_FEATURES, 0);
+	peer_answer(&peer, VHOST_USER_GPU_GET_PROTOCOL_FEATURES, &features, sizeof(features));
+	peer_expect(&peer, VHOST_USER_GPU_SET_PROTOCOL_FEATURES, 8);
+	CHECK_INT(display_update_dmabuf(peer.display, 0, &view), -EOPNOTSUPP);
+	peer_expect_nothing(&peer);
+	image_unref(image);
+	peer_finish(&peer);
+}
+
 static void goes_back_to_pixels(void)
 {
 	struct peer peer;
@@ -326,6 +374,8 @@ int main(int argc, char **argv)
 		TEST_CASE(refuses_what_the_protocol_lacks),
 		TEST_CASE(waits_for_features),
 		TEST_CASE(refuses_after_features),
+		TEST_CASE(passes_shared_memory_on),
+		TEST_CASE(refuses_shared_memory_after_features),
 		TEST_CASE(goes_back_to_pixels),
 		TEST_CASE(switches_off),
 		TEST_CASE(replaces_unsent_dmabufs),

@@ -3,6 +3,7 @@
 first word of the test's command line."""
 
 import array
+import fcntl
 import os
 import random
 import signal
@@ -29,6 +30,8 @@ TIMEOUT = 60 if os.environ.get("KIT_SANITIZED") else 20
 REPLY = 4
 HEADER = struct.Struct("=III")
 XRGB8888 = int.from_bytes(b"XR24", "little")
+SHARED_MEMORY = 1 << 31         # in the flags of DMABUF_SCANOUT
+SHARED_MEMORY_FEATURE = 1 << 48
 
 
 class Skip(Exception):
@@ -136,6 +139,14 @@ def png_viewer(*options: str) -> Iterator[Viewer]:
         with Viewer("--png", folder, *options) as viewer:
             viewer.folder = Path(folder)
             yield viewer
+
+
+def shared_memory(content: bytes, seals: int = fcntl.F_SEAL_SHRINK) -> int:
+    """A descriptor, the caller's."""
+    fd = os.memfd_create("shared", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.write(fd, content)
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
+    return fd
 
 
 def noise(width: int, height: int, seed: int) -> bytes:
