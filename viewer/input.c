@@ -210,6 +210,25 @@ void input_key(struct input_source *source, uint32_t code, bool down)
 	}
 }
 
+static bool is_modifier(uint16_t code)
+{
+	static const uint16_t others[] = { KEY_LEFTCTRL, KEY_RIGHTCTRL, KEY_LEFTALT, KEY_LEFTMETA,
+		KEY_RIGHTMETA };
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (others[i] == code)
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(modifiers); i++)
+		if (modifiers[i].code == code)
+			return true;
+	return false;
+}
+
+void input_hold(struct input_source *source, uint32_t code)
+{
+	if (code <= KEY_MAX && is_modifier((uint16_t)code))
+		input_key(source, code, true);
+}
+
 /* --- symbols ------------------------------------------------------------------------------- */
 
 static uint32_t locks(const struct input *input)
@@ -236,19 +255,6 @@ static void press_keysym(struct input_source *source, uint32_t keysym)
 	else
 		restore_modifiers(input);
 	hold(source, keysym, stroke.code);
-}
-
-static bool is_modifier(uint16_t code)
-{
-	static const uint16_t others[] = { KEY_LEFTCTRL, KEY_RIGHTCTRL, KEY_LEFTALT, KEY_LEFTMETA,
-		KEY_RIGHTMETA };
-	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		if (others[i] == code)
-			return true;
-	for (size_t i = 0; i < ARRAY_SIZE(modifiers); i++)
-		if (modifiers[i].code == code)
-			return true;
-	return false;
 }
 
 /* What goes up was never down: the modifiers changed in between, and on the keyboard of who types the

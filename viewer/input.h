@@ -52,6 +52,10 @@ void input_release(struct input_source *source);
  * down. That it goes down again, as when it is held, does not matter: guests repeat by themselves. */
 void input_key(struct input_source *source, uint32_t code, bool down);
 
+/* A key was down before the source could type, as when a window gets the keyboard: modifiers are down from now
+ * on. Whatever else is held was meant for somebody else, and is not typed. */
+void input_hold(struct input_source *source, uint32_t code);
+
 /* A symbol (X11's keysym) is typed: the key that has it in the layout is pressed, Shift and AltGr being
  * pressed or released for it as long as it is down. */
 void input_keysym(struct input_source *source, uint32_t keysym, bool down);

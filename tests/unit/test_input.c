@@ -311,6 +311,26 @@ static void keys(void)
 	end(source);
 }
 
+/* What was held before is not typed, but for modifiers, which go up like any other key. */
+static void keys_that_were_held(void)
+{
+	static const uint32_t held[] = { KEY_A, KEY_LEFTCTRL, KEY_ENTER, KEY_RIGHTSHIFT,
+		KEY_CAPSLOCK, BTN_LEFT, 0, KEY_CNT, 0x10000 + KEY_LEFTCTRL, UINT32_MAX,
+		KEY_LEFTCTRL };
+	struct input_source *source = begin("us");
+	for (size_t i = 0; i < ARRAY_SIZE(held); i++)
+		input_hold(source, held[i]);
+	expect("29+ 54+");
+	for (size_t i = 0; i < ARRAY_SIZE(held); i++)
+		input_key(source, held[i], false);
+	expect("29- 54-");
+	input_hold(source, KEY_LEFTALT);
+	input_release(source);
+	expect("56+ 56-");
+	input_hold(NULL, KEY_LEFTALT);
+	end(source);
+}
+
 static void sources(void)
 {
 	struct input_source *one = begin("us");
@@ -552,6 +572,7 @@ int main(int argc, char **argv)
 		TEST_CASE(symbols_without_a_key),
 		TEST_CASE(locks),
 		TEST_CASE(keys),
+		TEST_CASE(keys_that_were_held),
 		TEST_CASE(sources),
 		TEST_CASE(source_goes),
 		TEST_CASE(more_keys_than_fingers),
