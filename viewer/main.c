@@ -45,6 +45,7 @@ struct options {
 	char vnc_password[64];
 	struct input_args input;
 	bool wayland;
+	bool all_keys;
 	enum sandbox_mode sandbox;
 };
 
@@ -73,6 +74,7 @@ static const struct option long_options[] = {
 	{ "vnc", required_argument, NULL, 'v' },
 	{ "vnc-password-file", required_argument, NULL, 'w' },
 	{ "wayland", no_argument, NULL, 'y' },
+	{ "all-keys", no_argument, NULL, 'a' },
 	{ "keyboard-socket", required_argument, NULL, 'k' },
 	{ "pointer-socket", required_argument, NULL, 't' },
 	{ "keymap", required_argument, NULL, 'l' },
@@ -98,8 +100,11 @@ static void print_help(void)
 	       "PATH.N\n"
 	       "      --vnc-password-file FILE  its first line is asked for\n"
 	       "      --wayland                 opens a window for each head\n"
+	       "      --all-keys                and asks the compositor for keys that it keeps to "
+	       "itself\n"
 	       "      --keyboard-socket PATH    is a keyboard of the VM (vhost-user-input), typed "
 	       "on by VNC\n"
+	       "                                clients and in windows\n"
 	       "      --pointer-socket PATH     is a tablet, for its pointer\n"
 	       "      --keymap LAYOUT           that the guest takes the keyboard for, as in XKB "
 	       "(us)\n"
@@ -199,6 +204,9 @@ static int take_option(struct options *options, int letter)
 		return sandbox_mode_parse(optarg, &options->sandbox);
 	case 'y':
 		options->wayland = true;
+		return 0;
+	case 'a':
+		options->all_keys = true;
 		return 0;
 	default:
 		return -EINVAL;
@@ -303,10 +311,12 @@ static void on_compositor_gone(void *data)
 		loop_stop(view->loop, -ECONNRESET);
 }
 
-static int add_windows(struct view *view)
+static int add_windows(struct view *view, const struct options *options)
 {
 	const struct wayland_args args = {
 		.modes = view->modes,
+		.input = view->input,
+		.all_keys = options->all_keys,
 		.resized = on_window_resized,
 		.closed = on_window_closed,
 		.gone = on_compositor_gone,
@@ -352,7 +362,7 @@ static int add_outputs(struct view *view, const struct options *options)
 			return -EADDRINUSE;
 	}
 	view->only_windows = !view->png && !view->vnc;
-	return options->wayland ? add_windows(view) : 0;
+	return options->wayland ? add_windows(view, options) : 0;
 }
 
 /* The process that connects is started first: it has nothing of what is opened then. */

@@ -12,6 +12,7 @@
 #include "util/checked.h"
 #include "util/log.h"
 #include "wayland_dmabuf.h"
+#include "wayland_seat.h"
 
 /* --- what the compositor offers ------------------------------------------------------------ */
 
@@ -48,6 +49,7 @@ static void each_global(struct wayland *wayland, global_fn fn, void *data)
 	for (size_t i = 0; i < wayland_window_global_count; i++)
 		fn(wayland, &wayland_window_globals[i], data);
 	fn(wayland, &wayland_dmabuf_global, data);
+	fn(wayland, &wayland_seat_global, data);
 }
 
 static void **place_of(struct wayland *wayland, const struct wayland_global *global)
@@ -78,11 +80,14 @@ static void on_global(void *data, struct wl_registry *registry, uint32_t name,
 {
 	struct offer offer = { name, version, interface };
 	each_global(data, consider, &offer);
+	if (strcmp(interface, wl_seat_interface.name) == 0)
+		wayland_seat_offered(data, name, version);
 }
 
-/* Of what is used here nothing goes before the compositor does. */
+/* Of what else is used here nothing goes before the compositor does. */
 static void on_global_remove(void *data, struct wl_registry *registry, uint32_t name)
 {
+	wayland_seat_withdrawn(data, name);
 }
 
 static const struct wl_registry_listener registry_listener = { on_global, on_global_remove };
@@ -236,7 +241,8 @@ static bool begin(struct wayland *wayland, struct loop *loop)
 	return true;
 }
 
-struct wayland *wayland_connect(struct loop *loop, const struct wayland_events *events, void *data)
+struct wayland *wayland_connect(struct loop *loop, const struct wayland_typing *typing,
+	const struct wayland_events *events, void *data)
 {
 	struct wayland *wayland = calloc(1, sizeof(*wayland));
 	if (!wayland)
@@ -244,6 +250,8 @@ struct wayland *wayland_connect(struct loop *loop, const struct wayland_events *
 	wl_log_set_handler_client(library_says);
 	wayland->events = events;
 	wayland->data = data;
+	wayland->typing = *typing;
+	list_init(&wayland->seats);
 	wayland->display = wl_display_connect(NULL);
 	if (!wayland->display) {
 		log_error("wayland: no compositor can be reached: %s", strerror(errno));
@@ -268,6 +276,7 @@ void wayland_destroy(struct wayland *wayland)
 		return;
 	loop_source_destroy(wayland->source);
 	loop_source_destroy(wayland->flush);
+	wayland_seats_destroy(wayland);
 	each_global(wayland, unbind, NULL);
 	if (wayland->sync)
 		wl_callback_destroy(wayland->sync);

@@ -11,6 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "util/list.h"
+
+struct input;
 struct loop;
 struct loop_source;
 struct wl_buffer;
@@ -24,6 +27,12 @@ struct wayland_events {
 	void (*gone)(void *data);
 };
 
+/* What people do in windows. */
+struct wayland_typing {
+	struct input *devices; /* whose it is; stays. NULL: nobody's */
+	bool all_keys; /* also what the compositor would keep for itself, if it lets us */
+};
+
 enum wayland_format { WAYLAND_XRGB, WAYLAND_XBGR, WAYLAND_FORMATS };
 
 struct wayland {
@@ -35,6 +44,9 @@ struct wayland {
 	struct loop_source *source;
 	struct loop_source *flush; /* deferred */
 	bool lacking; /* something that is needed */
+	struct wayland_typing typing;
+	struct list seats; /* of wayland_seat.c */
+	uint32_t seat_count;
 
 	/* What it offers; NULL: does not. */
 	struct wl_compositor *compositor;
@@ -44,6 +56,7 @@ struct wayland {
 	struct xdg_wm_base *shell;
 	struct zxdg_decoration_manager_v1 *decorations; /* these need not be there */
 	struct zwp_linux_dmabuf_v1 *dmabufs;
+	struct zwp_keyboard_shortcuts_inhibit_manager_v1 *shortcuts;
 	struct wayland_takes {
 		bool linear,
 			unsaid; /* dma-bufs whose rows follow each other, or of which nothing is said */
@@ -64,8 +77,12 @@ struct wayland_global {
 extern const struct wayland_global wayland_window_globals[];
 extern const size_t wayland_window_global_count;
 
+/* wayland_seat.c */
+extern const struct wayland_global wayland_seat_global;
+
 /* Connects to the compositor of $WAYLAND_DISPLAY. NULL: there is none, or no memory (logged). */
-struct wayland *wayland_connect(struct loop *loop, const struct wayland_events *events, void *data);
+struct wayland *wayland_connect(struct loop *loop, const struct wayland_typing *typing,
+	const struct wayland_events *events, void *data);
 
 /* All windows and pictures have been destroyed. NULL is fine. */
 void wayland_destroy(struct wayland *wayland);

@@ -29,6 +29,7 @@ struct pane {
 	struct wayland_output *output;
 	uint32_t head;
 	struct wayland_window *window; /* NULL: there is none (any more) */
+	bool closed; /* it is to go */
 	struct wayland_memory memory;
 	struct wayland_dmabuf import;
 	struct wayland_view view; /* of the dma-buf */
@@ -180,14 +181,6 @@ static void draw_pane(struct pane *pane)
 	}
 }
 
-static void on_draw(void *data)
-{
-	struct wayland_output *output = data;
-	for (uint32_t i = 0; output->wayland && i < output->count; i++)
-		if (output->panes[i].window)
-			draw_pane(&output->panes[i]);
-}
-
 static void draw_soon(void *data)
 {
 	struct pane *pane = data;
@@ -308,11 +301,26 @@ static void close_pane(struct pane *pane)
 	pane->window = NULL;
 }
 
+/* Not at once: what goes while the library still has events that name it is never given back. */
 static void window_closed(void *data)
 {
 	struct pane *pane = data;
-	close_pane(pane);
-	pane->output->args.closed(pane->output->args.data, pane->head);
+	pane->closed = true;
+	draw_soon(pane);
+}
+
+static void on_draw(void *data)
+{
+	struct wayland_output *output = data;
+	for (uint32_t i = 0; output->wayland && i < output->count; i++) {
+		struct pane *pane = &output->panes[i];
+		if (pane->window && !pane->closed) {
+			draw_pane(pane);
+		} else if (pane->window) {
+			close_pane(pane);
+			output->args.closed(output->args.data, i);
+		}
+	}
 }
 
 static void open_pane(struct pane *pane)
@@ -333,6 +341,7 @@ static void open_pane(struct pane *pane)
 		.name = name,
 		.width = output->args.modes->heads[pane->head].width,
 		.height = output->args.modes->heads[pane->head].height,
+		.head = pane->head,
 		.black = &output->black.pictures[0].buffer,
 	};
 	wayland_memory_init(&pane->memory, output->wayland, draw_soon, pane);
@@ -411,7 +420,8 @@ struct output *wayland_output_create(
 		output->panes[i].head = i;
 	}
 	output->draw = loop_add_deferred(loop, on_draw, output);
-	output->wayland = wayland_connect(loop, &events, output);
+	const struct wayland_typing typing = { args->input, args->all_keys };
+	output->wayland = wayland_connect(loop, &typing, &events, output);
 	if (!output->draw || !output->wayland) {
 		destroy(&output->base);
 		return NULL;

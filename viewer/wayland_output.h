@@ -5,10 +5,13 @@
 #include "modes.h"
 #include "screen.h"
 
+struct input;
 struct loop;
 
 struct wayland_args {
 	const struct modes *modes; /* stay; a window has the size of its head's mode at first */
+	struct input *input; /* where what is done in windows goes; stays. NULL: nowhere */
+	bool all_keys; /* also what the compositor would keep for itself */
 	/* The window of a head has another size than its mode. */
 	void (*resized)(void *data, uint32_t head, uint32_t width, uint32_t height);
 	/* It was closed. */

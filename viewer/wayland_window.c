@@ -12,10 +12,12 @@
 #include "util/checked.h"
 #include "viewporter-client-protocol.h"
 #include "wayland.h"
+#include "wayland_seat.h"
 #include "xdg-decoration-unstable-v1-client-protocol.h"
 #include "xdg-shell-client-protocol.h"
 
 #define LARGEST INT32_C(65536) /* window, in a compositor's units */
+#define UNIT    256 /* parts in which places are told */
 
 struct surface {
 	struct wl_surface *surface;
@@ -26,6 +28,7 @@ struct wayland_window {
 	struct wayland *wayland;
 	const struct wayland_window_events *events;
 	void *data;
+	uint32_t head;
 
 	const struct wayland_buffer *black;
 	struct surface back; /* the window's */
@@ -164,6 +167,9 @@ static void on_size(void *data, struct xdg_toplevel *toplevel, int32_t width, in
 static void on_close(void *data, struct xdg_toplevel *toplevel)
 {
 	struct wayland_window *window = data;
+	/* whatever is still said of it, nobody types in it */
+	wl_surface_set_user_data(window->back.surface, NULL);
+	wayland_seats_leave(window->wayland, window);
 	window->events->closed(window->data);
 }
 
@@ -269,6 +275,7 @@ static bool hide_pointer(struct wayland_window *window)
 	window->pointer = (struct rect){ 0 };
 	wl_surface_attach(window->above.surface, NULL, 0, 0);
 	wl_surface_commit(window->above.surface);
+	wayland_seats_show_pointers(window->wayland, window);
 	return true;
 }
 
@@ -279,7 +286,8 @@ bool wayland_window_point(struct wayland_window *window, const struct wayland_po
 	assert(wayland_window_ready(window) && window->picture_width);
 	if (rect_empty(&part))
 		return hide_pointer(window);
-	if (rect_empty(&window->pointer) || pointer->fresh) {
+	bool appears = rect_empty(&window->pointer);
+	if (appears || pointer->fresh) {
 		pointer->image->busy = true;
 		wl_surface_attach(surface, pointer->image->handle, 0, 0);
 		wl_surface_damage_buffer(surface, 0, 0, INT32_MAX, INT32_MAX);
@@ -288,7 +296,14 @@ bool wayland_window_point(struct wayland_window *window, const struct wayland_po
 	set_part(&window->above, &part);
 	place_pointer(window);
 	wl_surface_commit(surface);
+	if (appears)
+		wayland_seats_show_pointers(window->wayland, window);
 	return true;
+}
+
+bool wayland_window_has_pointer(const struct wayland_window *window)
+{
+	return !rect_empty(&window->pointer);
 }
 
 void wayland_window_commit(struct wayland_window *window)
@@ -311,6 +326,40 @@ void wayland_window_clear(struct wayland_window *window)
 	wl_surface_attach(window->front.surface, NULL, 0, 0);
 	wl_surface_commit(window->front.surface);
 	wayland_want_flush(window->wayland);
+}
+
+/* --- input --------------------------------------------------------------------------------- */
+
+struct wl_surface *wayland_window_surface(const struct wayland_window *window)
+{
+	return window->back.surface;
+}
+
+uint32_t wayland_window_head(const struct wayland_window *window)
+{
+	return window->head;
+}
+
+/* On a line of so many pixels, which is `shown` units long and begins at `first`. */
+static int32_t find_pixel(int32_t place, uint32_t first, uint32_t shown, uint32_t pixels)
+{
+	int64_t from = place - (int64_t)first * UNIT, length = (int64_t)shown * UNIT;
+	if (from < 0)
+		return 0;
+	return (int32_t)(from < length ? from * pixels / length : pixels - 1);
+}
+
+bool wayland_window_find(const struct wayland_window *window, const struct wayland_spot *place,
+	struct wayland_spot *ret_pixel)
+{
+	const struct rect *shown = &window->shown;
+	if (!window->picture_width)
+		return false;
+	*ret_pixel = (struct wayland_spot){
+		find_pixel(place->x, shown->x, shown->w, window->picture_width),
+		find_pixel(place->y, shown->y, shown->h, window->picture_height),
+	};
+	return true;
 }
 
 /* --- beginning and end --------------------------------------------------------------------- */
@@ -338,10 +387,16 @@ static struct wl_subsurface *make_above(
 {
 	if (!make_surface(surface, wayland))
 		return NULL;
+	struct wl_region *nothing = wl_compositor_create_region(wayland->compositor);
 	struct wl_subsurface *place = wl_subcompositor_get_subsurface(
 		wayland->subcompositor, surface->surface, below->surface);
 	if (place)
 		wl_subsurface_set_desync(place);
+	if (!nothing)
+		return place;
+	/* pointers are in the window, wherever in it they are */
+	wl_surface_set_input_region(surface->surface, nothing);
+	wl_region_destroy(nothing);
 	return place;
 }
 
@@ -358,6 +413,7 @@ static bool make_toplevel(struct wayland_window *window, const struct wayland_wi
 	struct wayland *wayland = window->wayland;
 	if (!make_surface(&window->back, wayland))
 		return false;
+	wl_surface_set_user_data(window->back.surface, window);
 	window->shell_surface = xdg_wm_base_get_xdg_surface(wayland->shell, window->back.surface);
 	if (window->shell_surface)
 		window->toplevel = xdg_surface_get_toplevel(window->shell_surface);
@@ -387,6 +443,7 @@ struct wayland_window *wayland_window_create(struct wayland *wayland,
 	window->wayland = wayland;
 	window->events = events;
 	window->data = data;
+	window->head = args->head;
 	window->black = args->black;
 	window->width = args->width;
 	window->height = args->height;
@@ -404,6 +461,7 @@ void wayland_window_destroy(struct wayland_window *window)
 {
 	if (!window)
 		return;
+	wayland_seats_leave(window->wayland, window);
 	end_frame(window);
 	if (window->pointer_place)
 		wl_subsurface_destroy(window->pointer_place);

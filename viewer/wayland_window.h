@@ -11,6 +11,7 @@
 #include "util/image.h"
 
 struct wayland;
+struct wl_surface;
 struct wayland_buffer;
 struct wayland_window;
 
@@ -27,6 +28,7 @@ struct wayland_window_args {
 	const char *title;
 	const char *name; /* that rules of compositors know it by (app_id) */
 	uint32_t width, height; /* where the compositor leaves it to us */
+	uint32_t head; /* that it shows */
 	const struct wayland_buffer *black; /* of one pixel; stays */
 };
 
@@ -41,6 +43,12 @@ void wayland_window_destroy(struct wayland_window *window);
 /* True when a picture may be shown. Not so while the compositor has not drawn the last one, nor before it
  * has said how large the window is. */
 bool wayland_window_ready(const struct wayland_window *window);
+
+/* Of the whole window, and what is typed and pointed at in it. It has the window as its data; the other surfaces that are
+ * made here have none, and hear of no input. */
+struct wl_surface *wayland_window_surface(const struct wayland_window *window);
+
+uint32_t wayland_window_head(const struct wayland_window *window);
 
 struct wayland_view {
 	struct wayland_buffer *picture; /* busy from now on */
@@ -64,6 +72,17 @@ struct wayland_pointer {
  * wayland_window_commit(). */
 bool wayland_window_point(struct wayland_window *window, const struct wayland_pointer *pointer);
 void wayland_window_commit(struct wayland_window *window);
+
+/* Whether it is seen. */
+bool wayland_window_has_pointer(const struct wayland_window *window);
+
+/* The pixel of the picture that is nearest to a place in the window, which is in 256ths of the compositor's
+ * units. False: no picture is shown. */
+struct wayland_spot {
+	int32_t x, y;
+};
+bool wayland_window_find(const struct wayland_window *window, const struct wayland_spot *place,
+	struct wayland_spot *ret_pixel);
 
 /* Shows nothing, nor a pointer. The last picture stays busy until the compositor says otherwise. */
 void wayland_window_clear(struct wayland_window *window);

@@ -8,7 +8,8 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +38,14 @@ REQUESTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "zxdg_decoration_manager_v1": (("destroy",), ("get_toplevel_decoration", "n:zxdg_toplevel_decoration_v1", "o")),
     "zxdg_toplevel_decoration_v1": (("destroy",), ("set_mode", "u"), ("unset_mode",)),
     "zwp_linux_dmabuf_v1": (("destroy",), ("create_params", "n:zwp_linux_buffer_params_v1")),
+    "wl_region": (("destroy",), ("add", "i", "i", "i", "i"), ("subtract", "i", "i", "i", "i")),
+    "wl_seat": (("get_pointer", "n:wl_pointer"), ("get_keyboard", "n:wl_keyboard"), ("get_touch", "n:wl_touch"),
+                ("release",)),
+    "wl_pointer": (("set_cursor", "u", "o", "i", "i"), ("release",)),
+    "wl_keyboard": (("release",),),
+    "zwp_keyboard_shortcuts_inhibit_manager_v1": (
+        ("destroy",), ("inhibit_shortcuts", "n:zwp_keyboard_shortcuts_inhibitor_v1", "o", "o")),
+    "zwp_keyboard_shortcuts_inhibitor_v1": (("destroy",),),
     "zwp_linux_buffer_params_v1": (("destroy",), ("add", "h", "u", "u", "u", "u", "u"), ("create", "i", "i", "u", "u")),
 }
 GLOBALS = {"wl_compositor": 4, "wl_subcompositor": 1, "wl_shm": 1, "wp_viewporter": 1, "xdg_wm_base": 1,
@@ -76,6 +85,11 @@ class Thing:
     title: str = ""
     app_id: str = ""
     acked: int = 0
+    takes_input: bool = True
+    # pointers: who was told last to be its image (event, surface, hot point)
+    cursor: tuple[int, "Thing | None", int, int] | None = None
+    # what keys are asked for
+    seat: "Thing | None" = None
 
     def pixels(self) -> bytes:
         assert self.memory
@@ -98,11 +112,16 @@ class PlayedCompositor:
         self.takes: tuple[tuple[int, int], ...] = ()    # formats and modifiers of dma-bufs
         self.imports: list[Thing] = []                  # what was asked, and is not answered
         self.pongs: list[int] = []
+        self.bound: dict[int, tuple[Thing, int]] = {}   # globals: the client's object for it, and its version
+        self.when_bound: Callable[[int], None] = lambda number: None
+        self._registry: Thing | None = None
+        self._globals = list(self.offered.items())      # all that there ever were; the first has number 1
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(str(self.path))
         self._listening.listen()
         self._listening.settimeout(timeout)
         self.sock: socket.socket | None = None
+        self._together: bytes | None = None             # events that are to be sent at once
 
     @property
     def environment(self) -> dict[str, str]:
@@ -186,7 +205,7 @@ class PlayedCompositor:
         handler = getattr(self, f"_{thing.interface}_{name}", None)
         if handler:
             handler(thing, *words)
-        if name == "destroy":
+        if name in ("destroy", "release"):
             self._forget(thing)
 
     def _add(self, number: int, interface: str, of: Thing) -> Thing:
@@ -203,25 +222,46 @@ class PlayedCompositor:
                 those.remove(thing)
 
     def event(self, thing: Thing, opcode: int, kinds: str = "", *words: object) -> None:
-        payload = b""
+        """Words are packed as struct does, and strings (s), arrays of bytes (a), fractions (f) and descriptors (h)."""
+        payload, fds = b"", []
         for kind, word in zip(kinds, words, strict=True):
-            if kind == "s":
-                text = str(word).encode() + b"\0"
-                payload += struct.pack("=I", len(text)) + text + bytes(-len(text) % 4)
+            if kind in "sa":
+                data = str(word).encode() + b"\0" if kind == "s" else bytes(word)      # type: ignore[call-overload]
+                payload += struct.pack("=I", len(data)) + data + bytes(-len(data) % 4)
+            elif kind == "f":
+                payload += struct.pack("=i", round(word * 256))                         # type: ignore[operator]
+            elif kind == "h":
+                fds.append(word)
             else:
                 payload += struct.pack("=" + kind, word)
         assert self.sock
+        message = struct.pack("=II", thing.number, (len(payload) + 8) << 16 | opcode) + payload
         try:
-            self.sock.sendall(struct.pack("=II", thing.number, (len(payload) + 8) << 16 | opcode) + payload)
+            if self._together is not None:
+                self._together += message
+            elif fds:
+                socket.send_fds(self.sock, [message], fds)                              # type: ignore[arg-type]
+            else:
+                self.sock.sendall(message)
         except BrokenPipeError:
             pass    # the client has gone: nobody has to hear of it
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """The client reads all of these events before it does anything about one. They have no descriptors."""
+        assert self.sock
+        self._together = b""
+        yield
+        events, self._together = self._together, None
+        self.sock.sendall(events)
 
     def _wl_display_sync(self, _: Thing, callback: Thing) -> None:
         self.event(callback, 0, "I", 0)
         self._forget(callback)
 
     def _wl_display_get_registry(self, _: Thing, registry: Thing) -> None:
-        for number, (interface, version) in enumerate(self.offered.items(), 1):
+        self._registry = registry
+        for number, (interface, version) in enumerate(self._globals, 1):
             self.event(registry, 0, "IsI", number, interface, version)
 
     def _wl_subcompositor_get_subsurface(self, _: Thing, made: Thing, surface: Thing, parent: Thing) -> None:
@@ -291,9 +331,25 @@ class PlayedCompositor:
     def _xdg_toplevel_set_app_id(self, window: Thing, name: str) -> None:
         window.app_id = name
 
-    def _wl_registry_bind(self, _: Thing, _number: int, interface: str, _version: int, made: Thing) -> None:
+    def _wl_registry_bind(self, _: Thing, number: int, interface: str, version: int, made: Thing) -> None:
+        assert version <= self._globals[number - 1][1], (interface, version)
+        self.bound[number] = (made, version)
+        self.when_bound(number)
         for fourcc, modifier in self.takes if interface == "zwp_linux_dmabuf_v1" else ():
             self.event(made, 1, "III", fourcc, modifier >> 32, modifier & 0xffffffff)
+
+    def _wl_surface_set_input_region(self, surface: Thing, _region: Thing | None) -> None:
+        surface.takes_input = False     # those that are empty
+
+    def _wl_region_add(self, *_: object) -> None:
+        raise AssertionError("an input region that is not empty")
+
+    def _wl_pointer_set_cursor(self, pointer: Thing, serial: int, surface: Thing | None, x: int, y: int) -> None:
+        pointer.cursor = (serial, surface, x, y)
+
+    def _zwp_keyboard_shortcuts_inhibit_manager_v1_inhibit_shortcuts(self, _: Thing, made: Thing, surface: Thing,
+                                                                     seat: Thing) -> None:
+        made.of, made.seat = surface, seat
 
     def _zwp_linux_buffer_params_v1_add(self, params: Thing, fd: int, plane: int, offset: int, stride: int, high: int,
                                         low: int) -> None:
@@ -309,6 +365,27 @@ class PlayedCompositor:
         self.imports.append(params)
 
     # --- what it does ---
+
+    def offer(self, interface: str, version: int) -> int:
+        """Another global, from now on or, before the client is there, from the beginning: its number."""
+        self._globals.append((interface, version))
+        if self._registry:
+            self.event(self._registry, 0, "IsI", len(self._globals), interface, version)
+        return len(self._globals)
+
+    def withdraw(self, number: int) -> None:
+        assert self._registry
+        self.event(self._registry, 1, "I", number)
+
+    def ping(self) -> None:
+        """All that was sent has been taken in."""
+        shell = self.all_of("xdg_wm_base")[0]
+        before = len(self.pongs)
+        self.event(shell, 0, "I", before)
+        self.run(lambda: len(self.pongs) > before, "a pong")
+
+    def all_of(self, interface: str) -> list[Thing]:
+        return [each for each in self.things.values() if each.interface == interface]
 
     def answer_import(self, good: bool) -> Thing | None:
         """Of the dma-buf that was asked for first: the buffer, if it can be shown."""
