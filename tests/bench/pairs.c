@@ -171,8 +171,8 @@ double pairs_median(const struct pairs *pairs, struct pairs_side *side, enum pai
 double pairs_ratio(struct pairs *pairs, enum pairs_measure measure)
 {
 	for (uint32_t i = 0; i < pairs->blocks; i++)
-		pairs->ratios[i] = pairs->first->took_us[measure][i] /
-			pairs->second->took_us[measure][i];
+		pairs->ratios[i] =
+			pairs->first->took_us[measure][i] / pairs->second->took_us[measure][i];
 	return median(pairs->ratios, pairs->blocks);
 }
 

@@ -54,8 +54,7 @@ void pairs_run(struct pairs *pairs);
 double pairs_ratio(struct pairs *pairs, enum pairs_measure measure);
 
 /* The median of one side. */
-double pairs_median(
-	const struct pairs *pairs, struct pairs_side *side, enum pairs_measure measure);
+double pairs_median(const struct pairs *pairs, struct pairs_side *side, enum pairs_measure measure);
 
 /* Ends both machines; false: something was wrong. */
 bool pairs_finish(struct pairs *pairs);
