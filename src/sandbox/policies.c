@@ -83,6 +83,7 @@ static const struct sandbox_file graphics_files[] = {
 	{ SANDBOX_READ, NULL, "DRIRC_CONFIGDIR", false },
 	{ SANDBOX_LIST, "/dev/dri", NULL, false },
 	{ SANDBOX_DEVICE, "/dev/udmabuf", NULL, false },
+	{ SANDBOX_DEVICE, NULL, "VIRTIOGPUD_SANDBOX_DEVICES", false },
 };
 
 /* What drivers want to know of the machine and of themselves. */

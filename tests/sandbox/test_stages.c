@@ -157,6 +157,25 @@ static void files_are_those_of_places(void)
 	CHECK_INT(rmdir(folder), 0);
 }
 
+/* As the server of Vulkan has them. */
+static void have_devices_of_the_user(void)
+{
+	struct sandbox sandbox;
+	setenv("VIRTIOGPUD_SANDBOX_DEVICES", "/no/such/file:/dev/full:/dev/zero", 1);
+	sandbox_init(&sandbox, &sandbox_venus, SANDBOX_AUTO);
+	EXPECT(sandbox_early(&sandbox, NULL) == 0);
+	EXPECT(sandbox_files(&sandbox, NULL, 0) == 0);
+	EXPECT(open("/dev/full", O_RDWR) >= 0 && open("/dev/zero", O_RDWR) >= 0);
+	EXPECT(open("/dev/random", O_RDWR) < 0 && errno == EACCES);
+}
+
+static void devices_are_those_of_the_user(void)
+{
+	if (sandbox_landlock_abi() == 0)
+		test_skip("this kernel has no Landlock");
+	in_child(have_devices_of_the_user);
+}
+
 /* --- seal: what is refused ----------------------------------------------------------------- */
 
 static void be_refused(void)
@@ -303,6 +322,7 @@ int main(int argc, char **argv)
 		TEST_CASE(early_leaves_log_files_alone),
 		TEST_CASE(off_does_nothing),
 		TEST_CASE(files_are_those_of_places),
+		TEST_CASE(devices_are_those_of_the_user),
 		TEST_CASE(each_refusal_is_told_once),
 		TEST_CASE(all_threads_are_sealed),
 		TEST_CASE(files_may_grow_but_not_shrink),
