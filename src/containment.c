@@ -9,7 +9,7 @@
 #include "util/checked.h"
 #include "util/log.h"
 
-#define PLACES (SANDBOX_NODE_PLACES + 3u * GPU_MAX_RENDERERS + 1u + 2u)
+#define PLACES (SANDBOX_NODE_PLACES + 4u * GPU_MAX_RENDERERS + 1u + 2u)
 
 /* Where a device is found without links, which is how drivers look for it. NULL: it is nowhere. */
 static const char *path_of(int node, char *buffer, size_t size)
@@ -21,7 +21,7 @@ static const char *path_of(int node, char *buffer, size_t size)
 	return buffer[0] == '/' ? buffer : NULL;
 }
 
-/* At most three. */
+/* At most four. */
 static size_t program_places(const struct process_program *program, struct sandbox_place *places)
 {
 	const char *paths[] = { program->path, program->server_path, program->render_server };
@@ -29,6 +29,8 @@ static size_t program_places(const struct process_program *program, struct sandb
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
 		if (paths[i] && paths[i][0])
 			places[count++] = (struct sandbox_place){ SANDBOX_EXECUTE, paths[i], -1 };
+	if (program->layer_path[0])
+		places[count++] = (struct sandbox_place){ SANDBOX_READ, program->layer_path, -1 };
 	return count;
 }
 

@@ -77,6 +77,19 @@ static const char *find_render_server(void)
 	return access(path, X_OK) == 0 ? path : NULL;
 }
 
+/* The folder is beside the server, wherever that is. */
+static void find_layer(struct process_program *program)
+{
+	const char *slash = strrchr(program->server_path, '/');
+	int length = slash
+		? snprintf(program->layer_path, sizeof(program->layer_path), "%.*s/layer",
+			  (int)(slash - program->server_path), program->server_path)
+		: 0;
+	if (length <= 0 || (size_t)length >= sizeof(program->layer_path) ||
+		access(program->layer_path, X_OK) < 0)
+		program->layer_path[0] = '\0';
+}
+
 void process_find_program(struct process_program *program, const struct renderer_type *type)
 {
 	program->type = type;
@@ -86,6 +99,7 @@ void process_find_program(struct process_program *program, const struct renderer
 	if (program->render_server)
 		find(type->server_folder, type->server, program->server_path,
 			sizeof(program->server_path));
+	find_layer(program);
 }
 
 /* In the child, before exec: only async-signal-safe calls. Puts each descriptor (-1: none) where the program
@@ -170,6 +184,10 @@ static pid_t start_server(
 		"--debug", level_name(args->log_level), "--sandbox",
 		sandbox_mode_name(args->sandbox->mode) };
 	size_t count = 7;
+	if (program->layer_path[0]) {
+		argv[count++] = "--layer";
+		argv[count++] = program->layer_path;
+	}
 	if (args->render_node >= 0)
 		argv[count++] = "--render-node";
 	if (args->memo >= 0)

@@ -16,6 +16,8 @@ struct process_program {
 	char server_path
 		[PATH_MAX]; /* of the program beside it; "": there is none, or it is of no use */
 	const char *render_server; /* what that becomes; NULL likewise */
+	char layer_path
+		[PATH_MAX]; /* of the folder with what it may load into those; "": there is none */
 };
 
 /* Looks for the program, as long as files can be looked for. */

@@ -46,14 +46,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include "memory_types.h"
 #include "probe.h"
 #include "sandbox/sandbox.h"
 #include "util/fd.h"
 #include "util/log.h"
 
 #define EXIT_USAGE 2
+#define LAYER      "VK_LAYER_VIRTIOGPUD_memory" /* as in its manifest */
 
 /* Where the descriptors are that the launcher gives (process.c). */
 enum {
@@ -64,6 +67,7 @@ enum {
 
 struct options {
 	const char *server; /* the path of virglrenderer's */
+	const char *layer; /* the folder of ours; NULL: there is none */
 	bool has_node;
 	bool has_memo;
 	enum log_level level;
@@ -75,6 +79,9 @@ static bool parse_option(int option, const char *value, struct options *options)
 	switch (option) {
 	case 'e':
 		options->server = value;
+		return value[0] == '/';
+	case 'l':
+		options->layer = value;
 		return value[0] == '/';
 	case 'r':
 		options->has_node = true;
@@ -95,6 +102,7 @@ static bool parse(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {
 		{ "exec", required_argument, NULL, 'e' },
+		{ "layer", required_argument, NULL, 'l' },
 		{ "render-node", no_argument, NULL, 'r' },
 		{ "memo", no_argument, NULL, 'm' },
 		{ "debug", required_argument, NULL, 'd' },
@@ -117,17 +125,68 @@ static void set_up_process(void)
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
+	/* Files that are too large for who started this are an error, and no more. */
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 static int confine(struct sandbox *sandbox, const struct options *options)
 {
-	struct sandbox_place places[SANDBOX_NODE_PLACES + 2];
+	struct sandbox_place places[SANDBOX_NODE_PLACES + 3];
 	size_t count = sandbox_node_places(options->has_node ? RENDER_NODE : -1, NULL, places);
 	places[count++] = (struct sandbox_place){ SANDBOX_EXECUTE, options->server, -1 };
 	places[count++] = (struct sandbox_place){ SANDBOX_EXECUTE, sandbox_interpreter(), -1 };
+	if (options->layer)
+		places[count++] = (struct sandbox_place){ SANDBOX_READ, options->layer, -1 };
 	sandbox_init(sandbox, &sandbox_venus, options->sandbox);
 	int error = sandbox_early(sandbox, NULL);
 	return error ? error : sandbox_files(sandbox, places, count);
+}
+
+/* Has the loader of Vulkan, here and in virglrenderer's processes, load the layer, and no other that would not be
+ * under it. Each allocation has a descriptor then. */
+static void use_layer(const struct options *options, const char *memory_types)
+{
+	struct rlimit limit;
+	setenv(MEMORY_TYPES_VARIABLE, memory_types, 1);
+	setenv("VK_LAYER_PATH", options->layer, 1);
+	setenv("VK_INSTANCE_LAYERS", LAYER, 1);
+	setenv("VK_LOADER_LAYERS_DISABLE", "~implicit~", 1);
+	unsetenv("VK_LOADER_LAYERS_ENABLE");
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+/* Where it does not work, drivers go on as they are: without the text the layer changes nothing. */
+static void try_layer(const struct options *options, struct venus_report *report)
+{
+	struct venus_report layered = { .status = -ENOENT };
+	if (options->layer) {
+		use_layer(options, report->memory_types);
+		venus_probe(&layered, &(struct probe_args){ .layered = report->memory_types });
+	}
+	if (layered.status == 0) {
+		*report = layered;
+		return;
+	}
+	unsetenv(MEMORY_TYPES_VARIABLE);
+	report->memory_types[0] = '\0';
+	log_warn("the layer of Vulkan that makes memory for guests %s",
+		options->layer ? "does not work here" : "is not installed");
+}
+
+/* As they are, and where their memory cannot be mapped, with the layer. */
+static void try_drivers(const struct options *options, struct venus_report *ret_report)
+{
+	const char *variable = getenv("VIRTIOGPUD_MEMORY_LAYER");
+	const char *wish = variable ? variable : "auto";
+	venus_probe(
+		ret_report, &(struct probe_args){ .prefers_layer = strcmp(wish, "always") == 0 });
+	if (ret_report->wants_layer && strcmp(wish, "never") != 0)
+		try_layer(options, ret_report);
+	else
+		ret_report->memory_types[0] = '\0';
 }
 
 /* What drivers can do does not change. So those that are started later, in place of this one, need not try it, which
@@ -135,9 +194,12 @@ static int confine(struct sandbox *sandbox, const struct options *options)
 static void find_out(const struct options *options, struct venus_report *ret_report)
 {
 	ssize_t size = options->has_memo ? pread(MEMO, ret_report, sizeof(*ret_report), 0) : 0;
-	if (size == (ssize_t)sizeof(*ret_report) && ret_report->version == VENUS_REPORT_VERSION)
+	if (size == (ssize_t)sizeof(*ret_report) && ret_report->version == VENUS_REPORT_VERSION) {
+		if (options->layer && ret_report->memory_types[0])
+			use_layer(options, ret_report->memory_types);
 		return;
-	venus_probe(ret_report);
+	}
+	try_drivers(options, ret_report);
 	if (options->has_memo && pwrite(MEMO, ret_report, sizeof(*ret_report), 0) < 0)
 		log_debug("what was found out cannot be kept: %s", strerror(errno));
 }
@@ -171,8 +233,8 @@ int main(int argc, char **argv)
 	struct venus_report report;
 	if (!parse(argc, argv, &options)) {
 		fprintf(stderr,
-			"usage: %s --exec PATH [--render-node] [--memo] [--debug LEVEL] [--sandbox "
-			"MODE]\n"
+			"usage: %s --exec PATH [--layer FOLDER] [--render-node] [--memo] [--debug "
+			"LEVEL] [--sandbox MODE]\n"
 			"This program is started by virtiogpud.\n",
 			argc > 0 ? argv[0] : "virtiogpud-render-venus");
 		return EXIT_USAGE;

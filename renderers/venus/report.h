@@ -7,7 +7,9 @@
 
 #include <stdint.h>
 
-#define VENUS_REPORT_VERSION 1u
+#include "memory_types.h"
+
+#define VENUS_REPORT_VERSION 2u
 
 struct venus_report {
 	uint32_t version; /* VENUS_REPORT_VERSION */
@@ -15,7 +17,9 @@ struct venus_report {
 	/* Drivers' own descriptors of memory (VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD) can be mapped, and the
 	 * bytes begin there in the file. */
 	uint32_t can_map_opaque;
-	uint32_t padding;
+	uint32_t wants_layer; /* 0 or 1: only with the layer can memory of some device be mapped */
 	uint64_t opaque_offset;
 	char text[256]; /* printable: the device, or why there is none */
+	/* Devices whose memory is files of our own, by the layer (memory_layer.c); "": drivers make all of it. */
+	char memory_types[MEMORY_TYPES_TEXT];
 };
