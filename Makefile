@@ -25,7 +25,7 @@ help:
 	@echo 'make kills        kills the renderer again and again under load: ARGS="--kills 1000 --within 1000"'
 	@echo 'make soak         everything hostile at once to one daemon, with kills, for TIME=600 seconds'
 	@echo 'make conformance-rust  the same for vhost-device-gpu, built with cargo'
-	@echo 'make fuzz         fuzzes what reads the bytes of others, for TIME=15m in all (TARGET=…: only these)'
+	@echo 'make fuzz         fuzzes what reads the bytes of others, for TIME=5m in all, or TIME=15m (TARGET=…: only these)'
 	@echo 'make shell        a shell in the lab'
 	@echo 'make clean        remove what was built here (tools/lab clean: the lab too)'
 	@echo 'NATIVE=1          without the lab, on what the host has'

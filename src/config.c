@@ -63,7 +63,7 @@ static const struct option_spec options[] = {
 	{ "renderer", 0, "LIST", "what renders for guests: auto, none (2D only), or of: virgl",
 		OWN(config_set_renderer, config_print_renderer),
 		.expected = "auto, none, or names that --help lists" },
-	{ "capset", 'c', "LIST", "offer no other capability sets than these (virgl, virgl2)",
+	{ "capset", 'c', "LIST", "offer only these capability sets: virgl, virgl2, venus, drm",
 		OWN(config_set_capset, config_print_capset),
 		.expected = "names of capability sets, like virgl,virgl2" },
 	{ "render-node", 'r', "PATH", "the GPU to render with, like /dev/dri/renderD128",
@@ -127,7 +127,7 @@ static const struct option_spec options[] = {
 
 	/* As VMM managers and other backends call them. */
 	{ "virgl", 'v', NULL, NULL, OWN(config_set_virgl, NULL) },
-	{ "gpu-mode", 'g', "MODE", NULL, OWN(config_set_gpu_mode, NULL), .expected = "virglrenderer or null" },
+	{ "gpu-mode", 'g', "MODE", NULL, OWN(config_set_gpu_mode, NULL), .expected = "virglrenderer, virgl or null" },
 	{ "gpu-device", 0, "PATH", NULL, TEXT(render_node), .expected = "a path" },
 };
 /* clang-format on */

@@ -233,7 +233,7 @@ static void packet_lost(struct device_process *process, const struct control_pac
 		tell_launcher(process, CONTROL_SPARE_LOST, packet->index);
 		break;
 	case CONTROL_MEMORY:
-		log_limited(LOG_ERROR, "out of descriptors: frames cannot be read back");
+		log_limited(LOG_ERROR, "out of descriptors: there are no new frames for pictures");
 		tell_launcher(process, CONTROL_MEMORY_LOST, 0);
 		break;
 	case CONTROL_SESSION:

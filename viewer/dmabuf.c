@@ -50,13 +50,16 @@ static bool may_shrink(int fd)
 
 static int judge(const struct dmabuf_args *args, uint64_t needed)
 {
-	off_t size = lseek(args->fd, 0, SEEK_END);
 	if (swapped_of(args->fourcc) < 0)
 		return swapped_of(args->fourcc);
+	/* first, as the size is of no worth before */
+	if (args->shared_memory && may_shrink(args->fd))
+		return -EPERM;
+	off_t size = lseek(args->fd, 0, SEEK_END);
 	if (size < 0 || args->stride % 4 || args->stride / 4 < args->width ||
 		needed > (uint64_t)size)
 		return -EINVAL;
-	return args->shared_memory && may_shrink(args->fd) ? -EPERM : 0;
+	return 0;
 }
 
 int dmabuf_open(struct dmabuf *dmabuf, const struct dmabuf_args *args)

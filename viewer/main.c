@@ -424,7 +424,8 @@ int main(int argc, char **argv)
 	parse(argc, argv, &options);
 	signal(SIGPIPE, SIG_IGN);
 	/* buffers of backends, and the memory of guests, may be cut off */
-	bus_guard_install("view");
+	if (bus_guard_install("view") < 0)
+		return EXIT_FAILED;
 	view.loop = loop_create();
 	if (!view.loop)
 		return EXIT_FAILED;

@@ -92,6 +92,14 @@ void display_fail(struct display *display)
 	display_leave(display);
 }
 
+/* Also when it is off, which it may have become during an update. */
+static bool may_go_on(const struct display *display, uint32_t scanout)
+{
+	bool off = display->scanouts[scanout].wanted == SHOWN_NOTHING;
+	return off ? display_open(display) && !display_scanout_busy(display, scanout)
+		   : display_scanout_ready(display, scanout);
+}
+
 static void call_ready(struct display *display)
 {
 	for (uint32_t i = 0; i < DISPLAY_MAX_SCANOUTS; i++) {
@@ -99,7 +107,7 @@ static void call_ready(struct display *display)
 		if (!(display->ready_due & bit))
 			continue;
 		display->ready_due &= ~bit;
-		if (display_scanout_ready(display, i)) /* also: not destroyed by the one before */
+		if (may_go_on(display, i)) /* also: not destroyed by the one before */
 			display->events->ready(display->data, i);
 	}
 }
@@ -160,11 +168,17 @@ static struct display_scanout *first_owed(struct display *display)
 	return first;
 }
 
+/* Some displays lose answers. Those that take shared memory do not: nobody writes there before they answer. */
+static bool may_give_up(const struct display *display)
+{
+	return !display_takes_memory(display);
+}
+
 static void restart_ack_timer(struct display *display)
 {
 	const struct display_scanout *first = first_owed(display);
 	uint64_t now = loop_now_ms();
-	if (first)
+	if (first && may_give_up(display))
 		loop_timer_arm(display->ack_timer,
 			first->owed_deadline_ms > now ? first->owed_deadline_ms - now : 0);
 	else
@@ -200,7 +214,8 @@ static void on_ack_timer(void *data)
 	struct display *display = data;
 	uint64_t now = loop_now_ms();
 	struct display_scanout *scanout;
-	while ((scanout = first_owed(display)) && scanout->owed_deadline_ms <= now) {
+	while (may_give_up(display) && (scanout = first_owed(display)) &&
+		scanout->owed_deadline_ms <= now) {
 		display->acks_given_up++;
 		display_end_update(display, scanout);
 	}
@@ -274,6 +289,12 @@ bool display_scanout_ready(const struct display *display, uint32_t scanout)
 	if (!display_open(display) || s->update != UPDATE_NONE)
 		return false;
 	return s->wanted == SHOWN_PIXELS || (s->wanted == SHOWN_DMABUF && display->features_known);
+}
+
+bool display_scanout_busy(const struct display *display, uint32_t scanout)
+{
+	assert(scanout < DISPLAY_MAX_SCANOUTS);
+	return display->scanouts[scanout].update != UPDATE_NONE;
 }
 
 /* Makes room for something else to be shown: what has not begun to be written is out of date. */

@@ -35,8 +35,8 @@ struct display_mode {
 };
 
 struct display_events {
-	/* The scanout can take an update (again). Called from the loop, never inside a call
-	 * here. */
+	/* The scanout can take an update (again), or is off and not busy (any more). Called from the loop, never
+	 * inside a call here. */
 	void (*ready)(void *data, uint32_t scanout);
 	/* The peer is gone or broke the protocol (logged). Destroy the display now or later. */
 	void (*closed)(void *data);
@@ -72,6 +72,9 @@ int display_get_edid(struct display *display, uint32_t scanout, display_edid_fn 
  * peer. */
 bool display_scanout_ready(const struct display *display, uint32_t scanout);
 
+/* True from an update on until it is written and, if it was of a dma-buf or shared memory, answered. */
+bool display_scanout_busy(const struct display *display, uint32_t scanout);
+
 /* Sets the size of a scanout shown by display_update(); 0 x 0 switches it off (and is sent at
  * once). An update that has not begun to be written is dropped when this changes anything. */
 void display_set_scanout(
@@ -104,8 +107,8 @@ int display_set_dmabuf(struct display *display, uint32_t scanout, const struct i
 
 /* Says that rect of the view has changed. Only when ready (asserted). -EOPNOTSUPP: the peer's
  * features, which were not known to display_set_dmabuf() yet, do not allow this one; use updates
- * instead. The scanout is ready again when the peer answers, and after DISPLAY_ACK_MS if it does
- * not: shared memory must hold still until then. */
+ * instead. The scanout is ready again when the peer answers: shared memory must hold still until then. A peer
+ * that takes no shared memory has DISPLAY_ACK_MS for that. */
 int display_update_dmabuf(struct display *display, uint32_t scanout, const struct rect *rect);
 
 /* Cursor. Pixels are a8r8g8b8, VHOST_USER_GPU_CURSOR_SIDE squared, and copied. Positions and images

@@ -31,7 +31,8 @@ enum vhost_user_gpu_request {
 
 /* Not in the specification, for a backend and a viewer that both know it: what DMABUF_SCANOUT brings may be
  * shared memory instead of a dma-buf. fd_flags says so. It is a file that cannot shrink (F_SEAL_SHRINK), is
- * mapped by whoever reads it, and holds still from each DMABUF_UPDATE until that is answered. */
+ * mapped by whoever reads it, and holds still from each DMABUF_UPDATE until that is answered: such a viewer
+ * answers each of them, of dma-bufs too, or gets no other. */
 #define VHOST_USER_GPU_PROTOCOL_F_SHARED_MEMORY 48
 
 struct vhost_user_gpu_header {

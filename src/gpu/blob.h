@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * Blobs of guest memory (virtio 1.4, RESOURCE_CREATE_BLOB): bytes of the guest without any meaning
- * but what a command gives them. There is no copy of them. A picture in a blob is read where the
+ * but what a command gives them. The device has no copy of them. A picture in a blob is read where the
  * guest keeps it, whenever it is shown, so what the guest has written is seen with the next flush.
  */
 #pragma once

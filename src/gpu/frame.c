@@ -101,12 +101,13 @@ struct image *gpu_frame_memory(struct gpu_frame *frame)
 	return frame->memory;
 }
 
-bool gpu_frame_given(const struct gpu_frame *frame)
+bool gpu_frame_is_for(const struct gpu_frame *frame, const struct gpu_slot *slot)
 {
+	const struct gpu_slot *slots = frame->device->renderers.slots;
 	for (uint32_t i = 0; i < GPU_MAX_SLOTS; i++)
-		if (frame->given[i])
-			return true;
-	return false;
+		if (frame->given[i] && (slot != &slots[i] || frame->given[i] != slot->generation))
+			return false;
+	return !slot || !frame->written;
 }
 
 struct gpu_frame *gpu_frame_ref(struct gpu_frame *frame)

@@ -21,6 +21,7 @@ struct gpu_frame {
 	uint32_t region;
 	int fd; /* owned */
 	uint64_t size;
+	bool written; /* by this process */
 	uint32_t given[GPU_MAX_SLOTS]; /* generation of the slot that has the region; 0: none */
 };
 
@@ -38,8 +39,8 @@ void gpu_frame_unref(struct gpu_frame *frame);
  * memory, or no descriptor. */
 struct image *gpu_frame_memory(struct gpu_frame *frame);
 
-/* True when a renderer has or had the frame, and may still write to it. */
-bool gpu_frame_given(const struct gpu_frame *frame);
+/* True when nobody but this renderer can have written to the frame; NULL: nobody but this process. */
+bool gpu_frame_is_for(const struct gpu_frame *frame, const struct gpu_slot *slot);
 
 /* Reads rect of a resource back to (x, y) of the frame, which must have room for it. The frame and
  * what it is for must be kept until the call is finished. */

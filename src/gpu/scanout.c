@@ -15,7 +15,7 @@
 #include "util/fourcc.h"
 #include "util/log.h"
 
-#define COPY_MAX (64u << 20) /* bytes of a picture that is copied in one go */
+#define COPY_BYTES (4u << 20) /* how much is copied in a round, for all scanouts together */
 
 struct gpu_scanout_read {
 	struct renderer_call call;
@@ -29,6 +29,7 @@ struct gpu_scanout_read {
 static void damage_all(struct gpu_scanout *scanout)
 {
 	scanout->damage = (struct rect){ .w = scanout->rect.w, .h = scanout->rect.h };
+	scanout->copy = (struct rect){ 0 };
 }
 
 static void set_told(struct gpu_scanout *scanout, enum gpu_scanout_told told)
@@ -85,13 +86,13 @@ static bool tell_dmabuf(struct gpu_scanout *scanout, struct display *display, ui
 	return true;
 }
 
-/* False when it turns out now that the display does not take it. */
-static bool update_dmabuf(struct gpu_scanout *scanout, struct display *display, uint32_t id)
+/* The same for what has changed there; changed is empty then. */
+static bool update_dmabuf(struct display *display, uint32_t id, struct rect *changed)
 {
-	const struct rect damage = scanout->damage;
-	int ret = display_update_dmabuf(display, id, &damage);
+	const struct rect rect = *changed;
+	int ret = display_update_dmabuf(display, id, &rect);
 	if (ret == 0)
-		scanout->damage = (struct rect){ 0 };
+		*changed = (struct rect){ 0 };
 	return ret != -EOPNOTSUPP;
 }
 
@@ -102,7 +103,8 @@ static bool push_dmabuf(
 	if (!image)
 		return false;
 	scanout->no_dmabuf = !tell_dmabuf(scanout, display, id, image, &scanout->rect) ||
-		(display_scanout_ready(display, id) && !update_dmabuf(scanout, display, id));
+		(display_scanout_ready(display, id) &&
+			!update_dmabuf(display, id, &scanout->damage));
 	return !scanout->no_dmabuf;
 }
 
@@ -112,11 +114,21 @@ static void drop_frame(struct gpu_scanout *scanout)
 	scanout->frame = NULL;
 }
 
-static bool ensure_frame(struct gpu_scanout *scanout, struct gpu_device *device)
+/* One that nobody writes to but a renderer (slot), or but this process (NULL). False and errno. */
+static bool ensure_frame(struct gpu_scanout *scanout, const struct gpu_slot *slot)
 {
+	const struct rect *rect = &scanout->rect;
+	if (scanout->frame && !gpu_frame_is_for(scanout->frame, slot))
+		drop_frame(scanout);
 	if (!scanout->frame)
-		scanout->frame = gpu_frame_create(device, scanout->rect.w, scanout->rect.h);
+		scanout->frame = gpu_frame_create(scanout->resource->device, rect->w, rect->h);
 	return scanout->frame;
+}
+
+/* A display that owes an answer gets no other frame, so that it never has more than two for a scanout. */
+static bool wait_for_answer(const struct display *display, uint32_t id)
+{
+	return display_takes_memory(display) && display_scanout_busy(display, id);
 }
 
 /* Makes the display look at the frame itself; false: it cannot. */
@@ -129,29 +141,54 @@ static bool tell_frame(struct gpu_scanout *scanout, struct display *display, uin
 	return memory && tell_dmabuf(scanout, display, id, memory, &view);
 }
 
+/* As much as may be copied in this round; whoever comes to an end of that comes last in the next. */
+static void copy_rows(struct gpu_scanout *scanout, uint32_t id, struct image *image)
+{
+	struct gpu_device *device = scanout->resource->device;
+	const struct rect *copy = &scanout->copy;
+	uint32_t row = copy->w * (uint32_t)sizeof(uint32_t);
+	uint32_t rows = min_u32(device->copy_left / row, copy->h - scanout->copied);
+	const struct rect from = { scanout->rect.x + copy->x,
+		scanout->rect.y + copy->y + scanout->copied, copy->w, rows };
+	if (rows == 0)
+		return;
+	struct image to = *scanout->frame->image;
+	to.fourcc = FOURCC_XRGB8888; /* as the display takes it: no alpha has to be made */
+	image_copy(&to, copy->x, copy->y + scanout->copied, image, &from);
+	scanout->frame->written = true;
+	scanout->copied += rows;
+	device->copy_left -= rows * row;
+	if (scanout->copied < copy->h)
+		device->push_first = id + 1;
+}
+
+/* False when the display does not take it. */
+static bool copy_and_update(
+	struct gpu_scanout *scanout, struct display *display, uint32_t id, struct image *image)
+{
+	if (rect_empty(&scanout->copy)) {
+		scanout->copy = scanout->damage;
+		scanout->damage = (struct rect){ 0 };
+		scanout->copied = 0;
+	}
+	copy_rows(scanout, id, image);
+	if (scanout->copied == scanout->copy.h)
+		return update_dmabuf(display, id, &scanout->copy);
+	gpu_scanouts_push(scanout->resource->device);
+	return true;
+}
+
 /* The same as push_dmabuf() with a copy of the damage in a frame, which no renderer may write to. */
 static bool push_copy(
 	struct gpu_scanout *scanout, struct display *display, uint32_t id, struct image *image)
 {
-	uint64_t size = (uint64_t)scanout->rect.w * scanout->rect.h * sizeof(uint32_t);
-	if (!display_takes_memory(display) || size > COPY_MAX)
+	if (!display_takes_memory(display))
 		return false;
-	/* a frame is made when the display gets to it: a guest that only changes sizes makes none */
-	if (scanout->told != GPU_TOLD_NOTHING && !display_scanout_ready(display, id))
+	if (wait_for_answer(display, id))
 		return true;
-	if (scanout->frame && gpu_frame_given(scanout->frame))
-		drop_frame(scanout);
-	if (!ensure_frame(scanout, scanout->resource->device) || !tell_frame(scanout, display, id))
+	if (!ensure_frame(scanout, NULL) || !tell_frame(scanout, display, id))
 		return false;
-	if (!display_scanout_ready(display, id))
-		return true;
-	const struct rect *damage = &scanout->damage;
-	const struct rect from = { scanout->rect.x + damage->x, scanout->rect.y + damage->y,
-		damage->w, damage->h };
-	struct image to = *scanout->frame->image;
-	to.fourcc = FOURCC_XRGB8888; /* as the display takes it: no alpha has to be made */
-	image_copy(&to, damage->x, damage->y, image, &from);
-	return update_dmabuf(scanout, display, id);
+	return !display_scanout_ready(display, id) || copy_and_update(scanout, display, id, image);
 }
 
 static void push_image(
@@ -195,9 +232,9 @@ static void read_done(struct renderer_call *call, int status, const struct rende
 static void push_read_back(struct gpu_scanout *scanout, struct display *display, uint32_t id)
 {
 	struct gpu_resource *resource = scanout->resource;
-	if (scanout->read)
+	if (scanout->read || wait_for_answer(display, id))
 		return;
-	if (!ensure_frame(scanout, resource->device)) {
+	if (!ensure_frame(scanout, resource->home->slot)) {
 		if (errno != EAGAIN)
 			log_limited(LOG_WARN, "no memory for a frame of %u x %u pixels: not shown",
 				scanout->rect.w, scanout->rect.h);
@@ -268,7 +305,7 @@ static void push(struct gpu_device *device, uint32_t id)
 {
 	struct gpu_scanout *scanout = &device->scanouts[id];
 	struct display *display = device->outputs.active;
-	if (!scanout->resource || rect_empty(&scanout->damage))
+	if (!scanout->resource || (rect_empty(&scanout->damage) && rect_empty(&scanout->copy)))
 		return;
 	if (scanout->resource->kind == GPU_RESOURCE_BLOB)
 		push_blob(scanout, display, id);
@@ -279,8 +316,10 @@ static void push(struct gpu_device *device, uint32_t id)
 static void push_all(void *data)
 {
 	struct gpu_device *device = data;
+	device->copy_left = COPY_BYTES;
+	uint32_t first = device->push_first;
 	for (uint32_t i = 0; device->outputs.active && i < VIRTIO_GPU_MAX_SCANOUTS; i++)
-		push(device, i);
+		push(device, (first + i) % VIRTIO_GPU_MAX_SCANOUTS);
 }
 
 int gpu_scanouts_init(struct gpu_device *device)
@@ -328,6 +367,7 @@ static void forget(struct gpu_scanout *scanout)
 	scanout->resource = NULL;
 	scanout->no_dmabuf = false;
 	scanout->damage = (struct rect){ 0 };
+	scanout->copy = (struct rect){ 0 };
 }
 
 static bool same_layout(const struct gpu_blob_layout *a, const struct gpu_blob_layout *b)
@@ -501,6 +541,10 @@ void gpu_scanouts_display_changed(struct gpu_device *device, struct display *lef
 	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++) {
 		struct gpu_scanout *scanout = &device->scanouts[i];
 		switch_off(scanout, left, i);
+		/* the one that left may still look at it, and write */
+		drop_frame(scanout);
+		if (scanout->read)
+			scanout->read->stale = true;
 		scanout->no_dmabuf = false;
 		if (scanout->resource)
 			damage_all(scanout);

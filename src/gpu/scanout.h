@@ -5,8 +5,9 @@
  * RESOURCE_FLUSH and SET_SCANOUT only add to the damage of scanouts. At the end of a round,
  * whenever the display can take an update, the damage goes out: straight from the pixels of a
  * blob or of a resource whose home is in this process, as a dma-buf where renderer and display
- * can do that, else by a read back of just the damage into a shared frame. There is one update or
- * read back under way on each scanout; what is flushed meanwhile is gathered for the next.
+ * can do that, else by a read back of just the damage into a shared frame. A display that takes shared
+ * memory looks at such a frame itself; pixels are copied to one for it, a few MiB in each round. There is one
+ * update, copy or read back under way on each scanout; what is flushed meanwhile is gathered for the next.
  * Without a display it is only gathered.
  */
 #pragma once
@@ -39,6 +40,8 @@ struct gpu_scanout {
 	struct image *dmabuf; /* likewise, as a dma-buf */
 	struct rect damage; /* of the scanout: (0, 0) is rect's corner */
 	struct gpu_frame *frame; /* a reference; of rect's size; may be NULL */
+	struct rect copy; /* what is being copied to it, in several rounds; empty: nothing */
+	uint32_t copied; /* of copy, so many rows */
 	struct gpu_scanout_read *read; /* under way, maybe for what was shown before; may be NULL */
 
 	enum gpu_scanout_told told;

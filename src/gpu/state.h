@@ -61,6 +61,8 @@ struct gpu_device {
 	uint64_t frame_bytes; /* frame.c: of all frames together */
 	struct gpu_scanout scanouts[VIRTIO_GPU_MAX_SCANOUTS]; /* scanout.c */
 	struct loop_source *push;
+	uint32_t push_first; /* the scanout to begin with (modulo their number) */
+	uint32_t copy_left; /* bytes that may be copied in this round */
 	struct gpu_cursor cursors[VIRTIO_GPU_MAX_SCANOUTS]; /* cursor.c */
 	struct gpu_outputs outputs; /* output.c */
 

@@ -11,7 +11,7 @@ static void on_ready(void *data, uint32_t scanout)
 {
 	struct peer *peer = data;
 	CHECK(scanout < DISPLAY_MAX_SCANOUTS);
-	CHECK(display_scanout_ready(peer->display, scanout));
+	CHECK(!display_scanout_busy(peer->display, scanout));
 	peer->ready[scanout]++;
 	if (peer->on_ready)
 		peer->on_ready(peer, scanout);

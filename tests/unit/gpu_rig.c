@@ -65,7 +65,8 @@ static struct renderer *start(void *data, const char *name, const struct rendere
 
 static int memory(void *data, uint64_t size)
 {
-	const struct gpu_rig *rig = data;
+	struct gpu_rig *rig = data;
+	rig->memories++;
 	return rig->memory_fails ? rig->memory_fails : shm_create("frame", size);
 }
 

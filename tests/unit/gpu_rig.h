@@ -55,6 +55,7 @@ struct gpu_rig {
 	} factory[GPU_MAX_RENDERERS];
 	uint32_t starts;
 	bool start_fails;
+	uint32_t memories; /* how often the factory was asked for memory */
 	int memory_fails; /* the -errno that the factory has for memory; 0: it has memory */
 	bool start_hangs; /* they are started and do not say that they are ready */
 	int udmabuf; /* given to the device, which owns it then; -1: none */

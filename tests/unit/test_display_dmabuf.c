@@ -281,7 +281,11 @@ static void switches_off(void)
 	display_set_scanout(peer.display, 1, 0, 0); /* with an answer owed */
 	expect_off(&peer, 1);
 	expect_size(&peer, 1, 0, 0);
+	int ready = peer.ready[1];
+	CHECK(display_scanout_busy(peer.display, 1));
 	peer_ack(&peer);
+	CHECK_INT(peer.ready[1], ready + 1);
+	CHECK(!display_scanout_busy(peer.display, 1));
 	CHECK(!display_scanout_ready(peer.display, 1));
 	show(&peer, 1);
 	peer_finish(&peer);

@@ -100,6 +100,16 @@ static void expect_update(const struct rect *rect)
 	CHECK_MEM(rig.display.payload, &expected, sizeof(expected));
 }
 
+static void expect_off(void)
+{
+	const struct vhost_user_gpu_dmabuf_scanout off = { 0 };
+	const struct vhost_user_gpu_scanout none = { 0 };
+	peer_expect(&rig.display, VHOST_USER_GPU_DMABUF_SCANOUT, sizeof(off));
+	CHECK_MEM(rig.display.payload, &off, sizeof(off));
+	peer_expect(&rig.display, VHOST_USER_GPU_SCANOUT, sizeof(none));
+	CHECK_MEM(rig.display.payload, &none, sizeof(none));
+}
+
 /* Pixels by the socket, and the first of them. */
 static void expect_pixels(uint32_t first)
 {
@@ -198,7 +208,10 @@ static void keeps_renderers_out(void)
 	gpu_rig_run(&rig);
 	CHECK_INT(pixels[1], 1);
 	CHECK_INT(fake_regions(rig.fakes[0]), 0);
+	ino_t of_2d = inode;
 	CHECK_INT(gpu_rig_set_scanout(&rig, 0, 5, &all), OK);
+	expect_memory();
+	CHECK(inode != of_2d && inode != of_renderer);
 	expect_update(&all);
 	CHECK_INT(pixels[1], fake_pixel(5));
 	finish();
@@ -283,7 +296,9 @@ static void gives_it_to_the_next_display(void)
 	start(0);
 	CHECK_INT(gpu_rig_set_scanout(&rig, 0, 1, &all), OK);
 	for (int round = 0; round < 3; round++) {
+		ino_t before = inode;
 		expect_memory();
+		CHECK(inode != before);
 		expect_update(&all);
 		show();
 		expect_pixels(0);
@@ -297,18 +312,150 @@ static void gives_it_to_the_next_display(void)
 	finish();
 }
 
+/* What has been read back meanwhile is not for the next display: the one before may write there. */
+static void reads_back_for_the_next_display(void)
+{
+	start_3d();
+	expect_memory();
+	expect_update(&all);
+	peer_ack(&rig.display);
+	ino_t before = inode;
+	rig.manual = true;
+	CHECK_INT(gpu_rig_flush(&rig, 5, &all), OK);
+	gpu_rig_show(&rig, DISPLAY_OF_SESSION);
+	gpu_rig_display_begin(&rig, PEER_FEATURES_ALL);
+	fake_finish(rig.fakes[0]);
+	rig.manual = false;
+	gpu_rig_run(&rig);
+	CHECK_INT(fake_count(rig.fakes[0], FAKE_READ_BACK), 3);
+	expect_pixels(fake_pixel(5));
+	show();
+	gpu_rig_run(&rig);
+	expect_pixels(fake_pixel(5));
+	CHECK_INT(gpu_rig_flush(&rig, 5, &all), OK);
+	expect_memory();
+	CHECK(inode != before);
+	finish();
+}
+
+/* A display that has gone sees nothing of what the next one is shown. */
+static void one_that_has_gone_sees_no_more(void)
+{
+	start(0);
+	CHECK_INT(gpu_rig_set_scanout(&rig, 0, 1, &all), OK);
+	expect_memory();
+	expect_update(&all);
+	const uint32_t *seen = pixels;
+	pixels = NULL;
+	peer_close(&rig.display);
+	gpu_rig_run(&rig);
+	CHECK_INT(rig.device->frame_bytes, 0);
+	show();
+	draw(0x1000);
+	CHECK_INT(gpu_rig_transfer_2d(&rig, 1, WIDTH, LINES), OK);
+	CHECK_INT(gpu_rig_flush(&rig, 1, &all), OK);
+	gpu_rig_run(&rig);
+	CHECK_INT(seen[1], 1);
+	munmap((void *)(uintptr_t)seen, WIDTH * LINES * 4);
+	finish();
+}
+
+/* However long it takes, and also when an answer came late before. */
+static void holds_still_until_answered(void)
+{
+	start(0);
+	CHECK_INT(gpu_rig_set_scanout(&rig, 0, 1, &all), OK);
+	expect_memory();
+	expect_update(&all);
+	for (uint32_t round = 1; round < 4; round++) {
+		draw(0x1000 * round);
+		CHECK_INT(gpu_rig_transfer_2d(&rig, 1, WIDTH, LINES), OK);
+		CHECK_INT(gpu_rig_flush(&rig, 1, &all), OK);
+		if (round == 1)
+			peer_wait(&rig.display, DISPLAY_ACK_MS + 100);
+		CHECK_INT(pixels[1], 0x1000 * (round - 1) + 1);
+		peer_expect_nothing(&rig.display);
+		peer_ack(&rig.display);
+		expect_update(&all);
+		CHECK_INT(pixels[1], 0x1000 * round + 1);
+	}
+	peer_ack(&rig.display);
+	CHECK_INT(rig.display.closed, 0);
+	peer_ack(&rig.display); /* which nobody owes */
+	gpu_rig_run(&rig);
+	CHECK(!rig.device->outputs.active);
+	finish();
+}
+
+/* A display that does not read on gets no more memory, whatever a guest does. */
+static void gives_no_more_to_one_that_waits(void)
+{
+	start(0);
+	CHECK_INT(gpu_rig_set_scanout(&rig, 0, 1, &all), OK);
+	for (uint32_t i = 0; i < 8; i++) {
+		const struct rect size = { 0, 0, WIDTH, LINES - 1 - i };
+		CHECK_INT(gpu_rig_set_scanout(&rig, 0, 1, &size), OK);
+		if (i == 4)
+			peer_wait(&rig.display, DISPLAY_ACK_MS + 100);
+		CHECK_INT(gpu_rig_set_scanout(&rig, 0, 0, &all), OK);
+	}
+	CHECK_INT(rig.memories, 1);
+	CHECK_INT(gpu_rig_set_scanout(&rig, 0, 1, &all), OK);
+	CHECK_INT(rig.memories, 1);
+	expect_memory();
+	expect_update(&all);
+	peer_ack(&rig.display);
+	expect_off();
+	CHECK_INT(rig.memories, 2);
+	expect_memory();
+	expect_update(&all);
+	finish();
+}
+
+static bool copying(void)
+{
+	const struct gpu_scanout *scanouts = rig.device->scanouts;
+	return !rect_empty(&scanouts[0].copy) || !rect_empty(&scanouts[1].copy);
+}
+
+/* So much that nothing else would be served meanwhile is copied in several rounds. */
+static void copies_large_pictures_in_rounds(void)
+{
+	enum { SIDE = 2048, ROUNDS = 4 };
+	const struct virtio_gpu_set_scanout_blob picture =
+		gpu_rig_picture(1, SIDE, SIDE, SIDE * 4, 0);
+	const struct vhost_user_gpu_header answer = { VHOST_USER_GPU_DMABUF_UPDATE,
+		VHOST_USER_GPU_FLAG_REPLY, 0 };
+	uint32_t rounds = 0;
+	gpu_rig_prepare(&rig, 0);
+	gpu_rig_start(&rig, FEATURES_BLOB);
+	show();
+	CHECK_INT(gpu_rig_create_blob(&rig, 1, SIDE * SIDE * 4, GUEST_PAGES), OK);
+	for (uint32_t i = 0; i < 2; i++) {
+		CHECK_INT(gpu_rig_set_scanout_blob(&rig, i, &picture), OK);
+		peer_expect(&rig.display, VHOST_USER_GPU_DMABUF_SCANOUT2,
+			sizeof(struct vhost_user_gpu_dmabuf_scanout2));
+		peer_expect(&rig.display, VHOST_USER_GPU_DMABUF_UPDATE,
+			sizeof(struct vhost_user_gpu_update));
+	}
+	CHECK_INT(gpu_rig_flush(&rig, 1, &(struct rect){ 0, 0, SIDE, SIDE }), OK);
+	for (uint32_t i = 0; i < 2; i++)
+		peer_send(&rig.display, &answer, sizeof(answer));
+	for (uint32_t i = 0; i < 20; i++) {
+		loop_round(rig.loop, 0);
+		rounds += copying();
+	}
+	CHECK_INT(rounds, 2 * ROUNDS - 1);
+	finish();
+}
+
 static void goes_off(void)
 {
-	const struct vhost_user_gpu_dmabuf_scanout off = { 0 };
-	const struct vhost_user_gpu_scanout none = { 0 };
 	start_3d();
 	expect_memory();
 	expect_update(&all);
 	CHECK_INT(gpu_rig_set_scanout(&rig, 0, 0, &all), OK);
-	peer_expect(&rig.display, VHOST_USER_GPU_DMABUF_SCANOUT, sizeof(off));
-	CHECK_MEM(rig.display.payload, &off, sizeof(off));
-	peer_expect(&rig.display, VHOST_USER_GPU_SCANOUT, sizeof(none));
-	CHECK_MEM(rig.display.payload, &none, sizeof(none));
+	expect_off();
 	CHECK_INT(rig.device->frame_bytes, 0);
 	CHECK_INT(fake_regions(rig.fakes[0]), 0);
 	finish();
@@ -325,6 +472,11 @@ int main(int argc, char **argv)
 		TEST_CASE(does_without),
 		TEST_CASE(copies_blobs),
 		TEST_CASE(gives_it_to_the_next_display),
+		TEST_CASE(reads_back_for_the_next_display),
+		TEST_CASE(one_that_has_gone_sees_no_more),
+		TEST_CASE(holds_still_until_answered),
+		TEST_CASE(gives_no_more_to_one_that_waits),
+		TEST_CASE(copies_large_pictures_in_rounds),
 		TEST_CASE(goes_off),
 	};
 	return test_main(argc, argv, cases, ARRAY_SIZE(cases));
