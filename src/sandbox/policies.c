@@ -9,7 +9,8 @@
  * #syscalls all: write writev rt_sigprocmask
  *
  * What nobody here has any business with, and what takes over other processes or the kernel. The launcher's
- * list holds for the renderers as well, from their start:
+ * list holds for the renderers as well, from their start. (mknod is none of that, for NVIDIA's driver calls it when
+ * it finds no nodes, and does without: nobody here has the capability for more than files.)
  *
  * #syscalls-killed launcher renderer viewer: ptrace process_vm_readv process_vm_writev process_madvise
  *	process_mrelease pidfd_getfd bpf perf_event_open userfaultfd io_uring_setup io_uring_enter
@@ -18,7 +19,7 @@
  *	finit_module delete_module kexec_load kexec_file_load reboot swapon swapoff acct quotactl
  *	quotactl_fd syslog settimeofday clock_settime clock_adjtime adjtimex sethostname
  *	setdomainname vhangup modify_ldt ioperm iopl personality fanotify_init open_by_handle_at
- *	name_to_handle_at mknod mknodat setuid setgid setreuid setregid setresuid setresgid
+ *	name_to_handle_at setuid setgid setreuid setregid setresuid setresgid
  *	setfsuid setfsgid setgroups uselib lookup_dcookie
  *
  * #syscalls launcher: socket:unix-only mmap:not-both mprotect:not-both pkey_mprotect:not-both
