@@ -188,7 +188,8 @@ struct gpu_device *gpu_device_create(const struct gpu_device_args *args)
 	idmap_init(&device->contexts);
 	list_init(&device->resource_list);
 	list_init(&device->context_list);
-	gpu_shares_init(&device->shares);
+	if (gpu_shares_init(device) < 0)
+		goto fail_shares;
 	if (gpu_host_visible_init(device) < 0)
 		goto fail_host_visible;
 	if (gpu_outputs_init(device) < 0)
@@ -210,6 +211,8 @@ fail_queues:
 fail_outputs:
 	gpu_host_visible_finish(device);
 fail_host_visible:
+	gpu_shares_finish(device);
+fail_shares:
 	free(device);
 	return NULL;
 }
@@ -219,7 +222,6 @@ void gpu_device_destroy(struct gpu_device *device)
 	if (!device)
 		return;
 	device_reset(device);
-	assert(list_empty(&device->shares.all)); /* no session is open that would know of any */
 	/* These finish what is under way, for which the rest has to be there still. */
 	for (uint32_t i = 0; i < GPU_DISPLAY_OWNERS; i++)
 		gpu_outputs_set(device, (enum gpu_display_owner)i, -1);
@@ -228,6 +230,7 @@ void gpu_device_destroy(struct gpu_device *device)
 	gpu_queues_finish(device);
 	gpu_outputs_finish(device);
 	gpu_host_visible_finish(device);
+	gpu_shares_finish(device); /* no session is open that would know of any */
 	gpu_commands_finish(&device->commands);
 	idmap_finish(&device->resources);
 	idmap_finish(&device->contexts);

@@ -10,18 +10,14 @@
 #include "gpu/blob.h"
 #include "gpu/resource.h"
 #include "gpu/state.h"
+#include "loop/loop.h"
 #include "util/image.h"
 #include "util/log.h"
 #include "vhost/backend_channel.h"
 
-#define DUE(link) container_of((link), struct gpu_shared, due_link)
-#define ALL(link) container_of((link), struct gpu_shared, link)
-
-void gpu_shares_init(struct gpu_shares *shares)
-{
-	list_init(&shares->all);
-	list_init(&shares->due);
-}
+#define DUE(list_link)     container_of((list_link), struct gpu_shared, due_link)
+#define AWAITED(list_link) container_of((list_link), struct gpu_shared, late_link)
+#define ALL(list_link)     container_of((list_link), struct gpu_shared, link)
 
 static struct backend_channel *find_channel(const struct gpu_device *device)
 {
@@ -78,6 +74,7 @@ static bool is_due(const struct gpu_shared *shared)
 
 static void stop_waiting(struct gpu_shared *shared)
 {
+	list_remove(&shared->late_link);
 	list_for_each_safe (link, after, &shared->waiters) {
 		struct gpu_command *waiter = container_of(link, struct gpu_command, shared_link);
 		list_remove(link);
@@ -85,10 +82,55 @@ static void stop_waiting(struct gpu_shared *shared)
 	}
 }
 
+/* The VMM may be busy with what others have asked of it, and never be done with that. */
+static void on_late(void *data)
+{
+	struct gpu_shares *shares = &((struct gpu_device *)data)->shares;
+	uint64_t now = loop_now_ms();
+	while (!list_empty(&shares->awaited)) {
+		struct gpu_shared *shared = AWAITED(shares->awaited.next);
+		if (shared->deadline_ms > now) {
+			loop_timer_arm(shares->late, shared->deadline_ms - now);
+			return;
+		}
+		log_limited(
+			LOG_WARN, "the VMM does not answer: a UUID is given before it knows it");
+		stop_waiting(shared);
+	}
+}
+
+static void limit_waiting(struct gpu_shared *shared)
+{
+	struct gpu_shares *shares = &shared->device->shares;
+	if (list_empty(&shared->waiters) || !list_empty(&shared->late_link))
+		return;
+	if (list_empty(&shares->awaited))
+		loop_timer_arm(shares->late, GPU_SHARE_MS);
+	shared->deadline_ms = loop_now_ms() + GPU_SHARE_MS;
+	list_append(&shares->awaited, &shared->late_link);
+}
+
+int gpu_shares_init(struct gpu_device *device)
+{
+	struct gpu_shares *shares = &device->shares;
+	list_init(&shares->all);
+	list_init(&shares->due);
+	list_init(&shares->awaited);
+	shares->late = loop_add_timer(device->loop, on_late, device);
+	return shares->late ? 0 : -ENOMEM;
+}
+
+void gpu_shares_finish(struct gpu_device *device)
+{
+	assert(list_empty(&device->shares.all));
+	loop_source_destroy(device->shares.late);
+}
+
 static void destroy(struct gpu_shared *shared)
 {
 	shared->device->shares.exports -= shared->exports;
 	list_remove(&shared->link);
+	list_remove(&shared->late_link);
 	list_remove(&shared->due_link);
 	free(shared);
 }
@@ -103,9 +145,10 @@ static void settle(struct gpu_shared *shared)
 		return;
 	list_remove(&shared->due_link);
 	/* What is taken back goes first: the VMM must not hand it out any more. */
-	if (is_due(shared))
+	if (is_due(shared)) {
 		list_insert(shared->told ? &shares->due : shares->due.prev, &shared->due_link);
-	else if (!resource)
+		limit_waiting(shared);
+	} else if (!resource)
 		destroy(shared);
 	else if (!shared->exports || !resource->home || !resource->home->exporting)
 		stop_waiting(shared);
@@ -219,6 +262,7 @@ static struct gpu_shared *create(struct gpu_resource *resource, const uint8_t uu
 	resource->shared = shared;
 	list_append(&device->shares.all, &shared->link);
 	list_init(&shared->due_link);
+	list_init(&shared->late_link);
 	list_init(&shared->waiters);
 	return shared;
 }

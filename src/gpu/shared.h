@@ -6,8 +6,8 @@
  *
  * A resource with a UUID is told to the VMM when there is a dma-buf of it, and taken back when
  * that is gone. The guest gets the UUID when the VMM knows of it, too, or when it is clear that
- * it never will. One request to the VMM is under way at a time: what changes meanwhile is seen
- * when it is answered.
+ * it never will, or after GPU_SHARE_MS, whatever the VMM is busy with: then it is told later. One
+ * request to the VMM is under way at a time: what changes meanwhile is seen when it is answered.
  */
 #pragma once
 
@@ -20,9 +20,11 @@ struct gpu_command;
 struct gpu_device;
 struct gpu_resource;
 struct image;
+struct loop_source;
 
 #define GPU_MAX_SHARED 1024u /* resources that are exported for this */
 #define GPU_UUID_SIZE  16u
+#define GPU_SHARE_MS   500u /* how long a guest waits for the VMM */
 
 struct gpu_shared {
 	struct list link; /* gpu_shares::all */
@@ -35,16 +37,24 @@ struct gpu_shared {
 	bool refused; /* the VMM does not want to */
 	bool exports; /* counts in gpu_shares::exports */
 	struct list waiters; /* gpu_command::shared_link; held */
+	struct list late_link; /* gpu_shares::awaited */
+	uint64_t deadline_ms; /* while it is there */
 };
 
 struct gpu_shares {
 	struct list all;
 	struct list due; /* the VMM is to be told of a change */
 	struct gpu_shared *asked; /* whose request is under way; may be NULL */
+	struct list awaited; /* guests wait for the VMM; who waits longest is first */
+	struct loop_source *late;
 	uint32_t exports;
 };
 
-void gpu_shares_init(struct gpu_shares *shares);
+/* -ENOMEM. */
+int gpu_shares_init(struct gpu_device *device);
+
+/* Nothing may be shared any more. */
+void gpu_shares_finish(struct gpu_device *device);
 
 /* Gives the resource a UUID, or the one that it has, and answers the command with it, now or later.
  * Returns what a handler returns. */

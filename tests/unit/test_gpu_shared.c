@@ -341,6 +341,82 @@ static void does_not_wait_for_ever(void)
 	}
 }
 
+static void nothing_done(void *data, int status)
+{
+}
+
+/* What the VMM is asked to map before; it is not answered. */
+static void ask_for_mapping(bool running)
+{
+	static const struct vhost_user_mmap map = { .shmid = 1, .length = 4096 };
+	const struct backend_channel_args args = {
+		.request = VHOST_USER_BACKEND_SHMEM_MAP,
+		.payload = &map,
+		.size = sizeof(map),
+		.fd = -1,
+		.patient = true,
+		.done = nothing_done,
+	};
+	uint8_t bytes[sizeof(struct vhost_user_header)];
+	backend_channel_set_running(vmm.channel, running);
+	CHECK_INT(backend_channel_request(vmm.channel, &args), 0);
+	if (!running)
+		return;
+	CHECK_INT(recv(vmm.sock, bytes, sizeof(bytes), MSG_DONTWAIT), sizeof(bytes));
+	gpu_rig_run(&rig);
+	CHECK_INT(recv(vmm.sock, bytes, sizeof(bytes), MSG_DONTWAIT), sizeof(bytes));
+	gpu_rig_run(&rig);
+	while (recv(vmm.sock, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+}
+
+/* Waits until the command, which was begun at this time, is answered. */
+static void wait_for_uuid(uint16_t number, uint64_t begin_ms)
+{
+	while (!uuid_of(number) && loop_now_ms() - begin_ms < 10 * GPU_SHARE_MS)
+		CHECK_INT(loop_round(rig.loop, 10), 0);
+	CHECK(uuid_of(number));
+	CHECK(loop_now_ms() - begin_ms >= GPU_SHARE_MS);
+}
+
+/* The guest gets its UUIDs in time although the VMM owes an answer to something else, and the VMM is told when it
+ * has given that. */
+static void does_not_wait_for_a_mapping(void)
+{
+	uint8_t uuid[16];
+	start();
+	ask_for_mapping(true);
+	uint64_t first_ms = loop_now_ms();
+	uint16_t first = begin_assign(5);
+	while (loop_now_ms() - first_ms < 50)
+		CHECK_INT(loop_round(rig.loop, 10), 0);
+	uint64_t second_ms = loop_now_ms();
+	uint16_t second = begin_assign(6);
+	wait_for_uuid(first, first_ms);
+	wait_for_uuid(second, second_ms);
+	memcpy(uuid, uuid_of(first), 16);
+	CHECK_MEM(uuid_of(begin_assign(5)), uuid, 16);
+	expect_not_asked();
+	answer(VHOST_USER_BACKEND_SHMEM_MAP, 0);
+	expect_asked_of(ADD, uuid);
+	answer(ADD, 0);
+	expect_asked_of(ADD, uuid_of(second));
+	answer(ADD, 0);
+	CHECK_INT(gpu_rig_unref(&rig, 5), OK);
+	expect_asked_of(REMOVE, uuid);
+	finish();
+}
+
+/* The other queue is stopped: nothing is mapped, and what is asked next stands behind that. */
+static void does_not_wait_for_a_device_that_stops(void)
+{
+	start();
+	ask_for_mapping(false);
+	uint64_t begin_ms = loop_now_ms();
+	wait_for_uuid(begin_assign(5), begin_ms);
+	finish();
+}
+
 static void asks_one_at_a_time(void)
 {
 	uint8_t first[16], second[16];
@@ -467,6 +543,8 @@ int main(int argc, char **argv)
 		TEST_CASE(answers_without_a_vmm_that_refuses),
 		TEST_CASE(waits_for_the_dmabuf),
 		TEST_CASE(does_not_wait_for_ever),
+		TEST_CASE(does_not_wait_for_a_mapping),
+		TEST_CASE(does_not_wait_for_a_device_that_stops),
 		TEST_CASE(asks_one_at_a_time),
 		TEST_CASE(takes_all_back_at_a_reset),
 		TEST_CASE(follows_its_renderer),
