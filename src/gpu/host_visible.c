@@ -99,7 +99,7 @@ static int ask(struct gpu_mapping *mapping, enum vhost_user_backend_request requ
 		.payload = &payload,
 		.size = sizeof(payload),
 		.fd = fd,
-		.patient = true,
+		.while_running = true,
 		.done = done,
 		.data = mapping,
 	};
@@ -189,7 +189,7 @@ static void confirm(struct gpu_mapping *mapping)
 		.payload = nobodys_uuid,
 		.size = sizeof(nobodys_uuid),
 		.fd = -1,
-		.patient = true,
+		.while_running = true,
 		.done = confirmed,
 		.data = mapping,
 	};

@@ -156,11 +156,11 @@ static void settle(struct gpu_shared *shared)
 
 static void answered(struct gpu_shared *shared, int status)
 {
-	/* Whether the VMM knows of what it was told last when its channel closed, or it does not
-	 * answer, is not known: it is taken back later in any case. */
+	/* Whether the VMM knows of what it was told last when its channel closed is not known: it is taken back
+	 * later in any case. */
 	if (shared->told)
 		shared->told = false;
-	else if (status == 0 || status == -ECONNRESET || status == -ETIMEDOUT)
+	else if (status == 0 || status == -ECONNRESET)
 		shared->told = true;
 	else
 		shared->refused = true;

@@ -17,27 +17,28 @@
 #define LOOK_MS 1u
 
 struct request {
-	struct list link; /* backend_channel::waiting or ::finished */
+	struct list
+		link; /* backend_channel::waiting or ::finished; in none while it is under way */
 	struct vhost_user_header header;
 	int fd; /* owned; -1: none */
-	bool patient;
+	bool while_running;
 	backend_channel_fn done;
 	void *data;
 	int status; /* once finished */
 	uint8_t payload[];
 };
 
+#define REQUEST(list_link) container_of((list_link), struct request, link)
+
 struct backend_channel {
 	struct vhost_connection *connection; /* NULL once closed */
 	struct loop_source *deferred;
-	struct loop_source *patience; /* for the answer that is awaited */
 	struct loop_source *look; /* at a header that is still not read */
 	bool reply_ack;
 	bool running; /* the device, for the VMM */
-	uint32_t owed; /* the request whose answer is overdue; 0: none */
-	bool halfway; /* of the first of waiting the header is sent */
-	uint32_t looks; /* whether it has been read */
-	bool awaiting; /* the first of waiting is sent and not answered */
+	struct request *under_way; /* sent, all or a part of it, and not answered; NULL: none */
+	bool halfway; /* its header is sent */
+	uint32_t looks; /* whether that has been read */
 	struct list waiting; /* request::link */
 	struct list finished; /* done is to be called */
 	bool reporting, destroyed; /* destroyed inside a done call: freed when that returns */
@@ -52,25 +53,27 @@ static void request_finish(struct backend_channel *channel, struct request *requ
 	loop_defer_arm(channel->deferred);
 }
 
-static struct request *first_waiting(const struct backend_channel *channel)
+static void finish_under_way(struct backend_channel *channel, int status)
 {
-	return container_of(channel->waiting.next, struct request, link);
+	struct request *request = channel->under_way;
+	channel->under_way = NULL;
+	channel->halfway = false;
+	request_finish(channel, request, status);
 }
 
 static void finish_all(struct backend_channel *channel, int status)
 {
-	channel->awaiting = false;
-	channel->halfway = false;
+	if (channel->under_way)
+		finish_under_way(channel, status);
 	while (!list_empty(&channel->waiting))
-		request_finish(channel, first_waiting(channel), status);
+		request_finish(channel, REQUEST(channel->waiting.next), status);
 }
 
 /* Calls done for what is finished; a call may add requests or destroy the channel. */
 static void report_finished(struct backend_channel *channel)
 {
 	while (!list_empty(&channel->finished)) {
-		struct request *request =
-			container_of(channel->finished.next, struct request, link);
+		struct request *request = REQUEST(channel->finished.next);
 		list_remove(&request->link);
 		if (request->done)
 			request->done(request->data, request->status);
@@ -86,61 +89,70 @@ static void look_again(struct backend_channel *channel)
 		loop_timer_arm(channel->look, LOOK_MS);
 }
 
-/* For VMMs that do not survive to be asked while the device is stopped. When the header has been read the VMM is
- * where it handles the request, waiting for the payload, and does not stop the device meanwhile. True when all is
- * sent. */
-static bool send_in_halves(struct backend_channel *channel, struct request *request)
+static bool send_part(struct backend_channel *channel, const void *bytes, size_t size, int fd)
 {
-	struct vhost_connection *connection = channel->connection;
-	if (!channel->halfway) {
-		if (!channel->running ||
-			vhost_connection_send_part(connection, &request->header,
-				sizeof(request->header), &request->fd, request->fd >= 0) < 0)
-			return false;
-		channel->halfway = true;
-		channel->looks = 0;
-	}
-	if (!vhost_connection_is_read(connection)) {
+	return vhost_connection_send_part(channel->connection, bytes, size, &fd, fd >= 0) == 0;
+}
+
+static struct request *find_next(const struct backend_channel *channel)
+{
+	list_for_each (link, &channel->waiting)
+		if (channel->running || !REQUEST(link)->while_running)
+			return REQUEST(link);
+	return NULL;
+}
+
+/* For VMMs that do not survive to be asked while the device is stopped, a request begins with the header: when that
+ * has been read the VMM is where it handles the request, waiting for the payload, and does not stop the device
+ * meanwhile. False when nothing is sent now. */
+static bool begin_next(struct backend_channel *channel)
+{
+	struct request *request = find_next(channel);
+	if (!request)
+		return false;
+	const struct vhost_user_header *header = &request->header;
+	list_remove(&request->link);
+	channel->under_way = request;
+	channel->halfway = request->while_running;
+	channel->looks = 0;
+	if (channel->halfway)
+		return send_part(channel, header, sizeof(*header), request->fd);
+	return vhost_connection_send(channel->connection, header, request->payload, &request->fd,
+		       request->fd >= 0) == 0;
+}
+
+/* True when the rest is sent. */
+static bool go_on(struct backend_channel *channel)
+{
+	const struct request *request = channel->under_way;
+	if (!vhost_connection_is_read(channel->connection)) {
 		look_again(channel);
 		return false;
 	}
 	channel->halfway = false;
-	return vhost_connection_send_part(
-		       connection, request->payload, request->header.size, NULL, 0) == 0;
+	return send_part(channel, request->payload, request->header.size, -1);
 }
 
-static bool send_whole(struct backend_channel *channel, struct request *request)
-{
-	return vhost_connection_send(channel->connection, &request->header, request->payload,
-		       &request->fd, request->fd >= 0) == 0;
-}
-
-/* Sends what can be sent: up to and with the next request that has to be answered. */
+/* Sends what can be sent: up to and with the next request that has to be answered. When something cannot be,
+ * on_closed() ends it. */
 static void send_waiting(struct backend_channel *channel)
 {
-	while (channel->connection && !channel->awaiting && !channel->owed &&
-		!list_empty(&channel->waiting)) {
-		struct request *request = first_waiting(channel);
-		bool sent = request->patient ? send_in_halves(channel, request)
-					     : send_whole(channel, request);
-		if (!sent)
-			return; /* when it could not be, on_closed() ends the request */
-		if (!(request->header.flags & VHOST_USER_NEED_REPLY_MASK)) {
-			request_finish(channel, request, 0);
-			continue;
-		}
-		channel->awaiting = true;
-		if (!request->patient)
-			loop_timer_arm(channel->patience, BACKEND_CHANNEL_REPLY_MS);
+	while (channel->connection && (!channel->under_way || channel->halfway)) {
+		if (!channel->under_way && !begin_next(channel))
+			return;
+		if (channel->halfway && !go_on(channel))
+			return;
+		if (!(channel->under_way->header.flags & VHOST_USER_NEED_REPLY_MASK))
+			finish_under_way(channel, 0);
 	}
 }
 
 static const char *answer_fault(
 	const struct backend_channel *channel, const struct vhost_message *message)
 {
-	if (!channel->awaiting && !channel->owed)
+	if (!channel->under_way || channel->halfway)
 		return "an answer to nothing";
-	uint32_t asked = channel->owed ? channel->owed : first_waiting(channel)->header.request;
+	uint32_t asked = channel->under_way->header.request;
 	if (!(message->header.flags & VHOST_USER_REPLY_MASK) || message->header.request != asked)
 		return "an answer to another request";
 	if (message->header.size != sizeof(uint64_t) || message->fd_count > 0)
@@ -156,16 +168,9 @@ static int on_message(void *data, struct vhost_message *message)
 		log_error("vhost-user: backend channel: %s; closing it", fault);
 		return -EPROTO;
 	}
-	if (channel->owed) {
-		channel->owed = 0;
-		loop_defer_arm(channel->deferred);
-		return 0;
-	}
 	uint64_t answer;
 	memcpy(&answer, message->payload, sizeof(answer));
-	channel->awaiting = false;
-	loop_timer_disarm(channel->patience);
-	request_finish(channel, first_waiting(channel), answer == 0 ? 0 : -EIO);
+	finish_under_way(channel, answer == 0 ? 0 : -EIO);
 	return 0;
 }
 
@@ -190,23 +195,6 @@ static void on_deferred(void *data)
 		free(channel);
 }
 
-/* Whoever waits goes on, but for the patient: what those ask must not get lost. Nothing else is sent before the
- * answer has come after all. */
-static void on_overdue(void *data)
-{
-	struct backend_channel *channel = data;
-	if (!channel->awaiting)
-		return;
-	log_limited(LOG_WARN, "vhost-user: backend channel: the VMM does not answer");
-	channel->owed = first_waiting(channel)->header.request;
-	channel->awaiting = false;
-	list_for_each_safe (link, after, &channel->waiting) {
-		struct request *request = container_of(link, struct request, link);
-		if (!request->patient)
-			request_finish(channel, request, -ETIMEDOUT);
-	}
-}
-
 static void on_look(void *data)
 {
 	send_waiting(data);
@@ -226,9 +214,8 @@ struct backend_channel *backend_channel_create(struct loop *loop, int sock, bool
 	list_init(&channel->waiting);
 	list_init(&channel->finished);
 	channel->deferred = loop_add_deferred(loop, on_deferred, channel);
-	channel->patience = loop_add_timer(loop, on_overdue, channel);
 	channel->look = loop_add_timer(loop, on_look, channel);
-	if (!channel->deferred || !channel->patience || !channel->look)
+	if (!channel->deferred || !channel->look)
 		goto err_sources;
 	channel->connection =
 		vhost_connection_create(loop, fd_steal(&sock), &connection_events, channel);
@@ -239,7 +226,6 @@ struct backend_channel *backend_channel_create(struct loop *loop, int sock, bool
 err_sources:
 	loop_source_destroy(channel->look);
 	loop_source_destroy(channel->deferred);
-	loop_source_destroy(channel->patience);
 	free(channel);
 err_sock:
 	fd_close(&sock);
@@ -256,7 +242,6 @@ void backend_channel_destroy(struct backend_channel *channel)
 	report_finished(channel);
 	loop_source_destroy(channel->look);
 	loop_source_destroy(channel->deferred);
-	loop_source_destroy(channel->patience);
 	channel->destroyed = true;
 	if (!channel->reporting)
 		free(channel);
@@ -287,6 +272,7 @@ static struct request *request_create(
 	struct request *request = calloc(1, sizeof(*request) + header->size);
 	if (!request)
 		return NULL;
+	list_init(&request->link);
 	request->header = *header;
 	if (header->size > 0)
 		memcpy(request->payload, payload, header->size);
@@ -298,14 +284,26 @@ static struct request *request_create(
 	return request;
 }
 
+static bool is_in_line(
+	const struct backend_channel *channel, const struct backend_channel_args *args)
+{
+	list_for_each (link, &channel->waiting) {
+		const struct request *other = REQUEST(link);
+		if (other->header.request == args->request && other->header.size == 0 &&
+			!other->done)
+			return true;
+	}
+	return false;
+}
+
 int backend_channel_request(
 	struct backend_channel *channel, const struct backend_channel_args *args)
 {
 	assert(args->size <= VHOST_USER_MAX_PAYLOAD);
 	if (!channel->connection)
 		return -ENOTCONN;
-	if (channel->owed && !args->patient)
-		return -EBUSY;
+	if (args->size == 0 && !args->done && is_in_line(channel, args))
+		return 0;
 	bool answered = channel->reply_ack && args->done;
 	const struct vhost_user_header header = {
 		.request = args->request,
@@ -315,7 +313,7 @@ int backend_channel_request(
 	struct request *new = request_create(&header, args->payload, args->fd);
 	if (!new)
 		return -ENOMEM;
-	new->patient = args->patient;
+	new->while_running = args->while_running;
 	new->done = args->done;
 	new->data = args->data;
 	list_append(&channel->waiting, &new->link);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Requests from the backend to the VMM over the socket that SET_BACKEND_REQ_FD gave. Requests that
- * want an answer are continuations: they are queued, one is under way at a time, and the loop goes
- * on serving the main socket meanwhile (VMMs send there before they answer here).
+ * Requests from the backend to the VMM over the socket that SET_BACKEND_REQ_FD gave. They are continuations:
+ * they stand in line, one is under way at a time, and the loop goes on serving the main socket meanwhile (VMMs
+ * send there before they answer here). An answer may take as long as the VMM likes: nothing is left out
+ * because of that, and who does not want to wait has to see to it.
  */
 #pragma once
 
@@ -15,11 +16,7 @@
 struct loop;
 struct backend_channel;
 
-#define BACKEND_CHANNEL_REPLY_MS                                                                   \
-	500u /* how long an answer may take that is not waited for patiently */
-
-/* status: 0 when the VMM said 0, -EIO when it refused, -ECONNRESET when the channel closed first,
- * -ETIMEDOUT when there is no answer yet, or it was not sent because of that */
+/* status: 0 when the VMM said 0, -EIO when it refused, -ECONNRESET when the channel closed first */
 typedef void (*backend_channel_fn)(void *data, int status);
 
 /* Takes sock. reply_ack: REPLY_ACK was negotiated (else requests count as done once sent). */
@@ -37,10 +34,9 @@ struct backend_channel_args {
 	const void *payload; /* size bytes */
 	size_t size;
 	int fd; /* -1: none; stays the caller's, it is duplicated */
-	/* Its answer may take as long as the VMM likes, and so may that to what is asked before it. It is not
-	 * sent while the device is stopped, nor is what is asked after it: some VMMs do not survive a SHMEM_…
-	 * then. */
-	bool patient;
+	/* It is not sent while the device is stopped, as some VMMs do not survive a SHMEM_… then. Among themselves
+	 * such requests keep their order; others go before them meanwhile. */
+	bool while_running;
 	backend_channel_fn done; /* may be NULL: nobody wants to know */
 	void *data;
 };
@@ -48,7 +44,8 @@ struct backend_channel_args {
 /* False once it is closed: nothing that was asked is carried out any more. */
 bool backend_channel_is_open(const struct backend_channel *channel);
 
-/* Sends a request. done is called exactly once, never inside this call. Returns 0, -ENOTCONN after the
- * channel closed, -EBUSY while an answer is overdue (not to the patient), -ENOMEM. */
+/* Sends a request, as soon as it can be. done is called exactly once, never inside this call. What has neither
+ * payload nor done is sent once, however often it is asked for until then. Returns 0, -ENOTCONN after the channel
+ * closed, -ENOMEM. */
 int backend_channel_request(
 	struct backend_channel *channel, const struct backend_channel_args *args);

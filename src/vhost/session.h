@@ -144,8 +144,8 @@ struct vhost_memory *vhost_session_memory(struct vhost_session *session);
  * the driver wants one, and answers a GET_VRING_BASE that waited for the last of them. */
 void vhost_session_completed(struct vhost_session *session, struct virtqueue *queue);
 
-/* Tells the VMM that the configuration space changed. 0, or -errno: -ENOTCONN when it has given no
- * backend channel or takes no configuration from us. */
+/* Tells the VMM that the configuration space changed, as soon as it has answered what it was asked before. 0, or
+ * -errno: -ENOTCONN when it has given no backend channel or takes no configuration from us. */
 int vhost_session_config_changed(struct vhost_session *session);
 
 /* The protocol features that the VMM has acknowledged (VHOST_BIT(VHOST_USER_PROTOCOL_F_…)). */

@@ -354,7 +354,7 @@ static void ask_for_mapping(bool running)
 		.payload = &map,
 		.size = sizeof(map),
 		.fd = -1,
-		.patient = true,
+		.while_running = true,
 		.done = nothing_done,
 	};
 	uint8_t bytes[sizeof(struct vhost_user_header)];

@@ -175,7 +175,7 @@ static void ask_for_memory(void)
 		.payload = &map,
 		.size = sizeof(map),
 		.fd = -1,
-		.patient = true,
+		.while_running = true,
 	};
 	CHECK_INT(backend_channel_request(vhost_session_backend_channel(rig.session), &args), 0);
 	rig_run();
