@@ -35,6 +35,7 @@ struct backend_channel {
 	struct loop_source *deferred;
 	struct loop_source *look; /* at a header that is still not read */
 	bool reply_ack;
+	bool careful; /* the VMM may be one that does not survive to be asked while it stops the device */
 	bool running; /* the device, for the VMM */
 	struct request *under_way; /* sent, all or a part of it, and not answered; NULL: none */
 	bool halfway; /* its header is sent */
@@ -102,9 +103,8 @@ static struct request *find_next(const struct backend_channel *channel)
 	return NULL;
 }
 
-/* For VMMs that do not survive to be asked while the device is stopped, a request begins with the header: when that
- * has been read the VMM is where it handles the request, waiting for the payload, and does not stop the device
- * meanwhile. False when nothing is sent now. */
+/* With care, a request begins with the header: when that has been read the VMM is where it handles the request,
+ * waiting for the payload, and does not stop the device meanwhile. False when nothing is sent now. */
 static bool begin_next(struct backend_channel *channel)
 {
 	struct request *request = find_next(channel);
@@ -113,7 +113,7 @@ static bool begin_next(struct backend_channel *channel)
 	const struct vhost_user_header *header = &request->header;
 	list_remove(&request->link);
 	channel->under_way = request;
-	channel->halfway = request->while_running;
+	channel->halfway = channel->careful && request->while_running;
 	channel->looks = 0;
 	if (channel->halfway)
 		return send_part(channel, header, sizeof(*header), request->fd);
@@ -205,12 +205,13 @@ static const struct vhost_connection_events connection_events = {
 	.closed = on_closed,
 };
 
-struct backend_channel *backend_channel_create(struct loop *loop, int sock, bool reply_ack)
+struct backend_channel *backend_channel_create(struct loop *loop, int sock, uint64_t features)
 {
 	struct backend_channel *channel = calloc(1, sizeof(*channel));
 	if (!channel)
 		goto err_sock;
-	channel->reply_ack = reply_ack;
+	channel->reply_ack = features & VHOST_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK);
+	channel->careful = features & VHOST_BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE);
 	list_init(&channel->waiting);
 	list_init(&channel->finished);
 	channel->deferred = loop_add_deferred(loop, on_deferred, channel);

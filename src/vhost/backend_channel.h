@@ -19,14 +19,18 @@ struct backend_channel;
 /* status: 0 when the VMM said 0, -EIO when it refused, -ECONNRESET when the channel closed first */
 typedef void (*backend_channel_fn)(void *data, int status);
 
-/* Takes sock. reply_ack: REPLY_ACK was negotiated (else requests count as done once sent). */
-struct backend_channel *backend_channel_create(struct loop *loop, int sock, bool reply_ack);
+/* Takes sock. features: the protocol features that the VMM has acknowledged. Without REPLY_ACK requests count as
+ * done once sent. With RESET_DEVICE it may be QEMU, which takes whatever it knows of what is offered, and this is
+ * always offered: then it is asked with care, as QEMU 11.1 does not survive a SHMEM_… while it stops the device.
+ * Whoever has not taken it is no QEMU. */
+struct backend_channel *backend_channel_create(struct loop *loop, int sock, uint64_t features);
 
 /* Open requests end with -ECONNRESET, before this returns. NULL is fine. */
 void backend_channel_destroy(struct backend_channel *channel);
 
-/* Whether the device runs, as far as the VMM knows: at first it does not. A request that the VMM has begun to
- * get when the device stops, and has not begun to read, ends the channel, for the VMM's sake. */
+/* Whether the device runs, as far as the VMM knows: at first it does not. A request that is for a device that
+ * runs, which the VMM has begun to get when the device stops and has not begun to read, ends the channel for the
+ * VMM's sake, where that may be QEMU. Others get what was sent when they read it. */
 void backend_channel_set_running(struct backend_channel *channel, bool running);
 
 struct backend_channel_args {

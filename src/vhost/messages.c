@@ -311,9 +311,8 @@ static int set_backend_req_fd(struct vhost_session *session, struct vhost_messag
 {
 	if (!is_socket(message->fds[0]))
 		return vhost_session_violation(session, "the descriptor is not a socket");
-	uint64_t ack = session->protocol_features & VHOST_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK);
-	struct backend_channel *channel =
-		backend_channel_create(session->loop, fd_steal(&message->fds[0]), ack != 0);
+	struct backend_channel *channel = backend_channel_create(
+		session->loop, fd_steal(&message->fds[0]), session->protocol_features);
 	if (!channel)
 		return vhost_session_refusal(session, ENOMEM, "the channel cannot be served");
 	struct backend_channel *old = session->channel;

@@ -354,7 +354,8 @@ static void open_channel(void)
 	int pair[2];
 	CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	struct backend_channel *old = test.channel;
-	test.channel = backend_channel_create(rig.loop, pair[0], true);
+	test.channel = backend_channel_create(
+		rig.loop, pair[0], VHOST_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK));
 	backend_channel_destroy(old);
 	fd_close(&test.channel_sock);
 	test.channel_sock = pair[1];

@@ -176,10 +176,10 @@ void vhost_session_reset_device(struct vhost_session *of)
 	prove(negotiated(VHOST_USER_PROTOCOL_F_RESET_DEVICE));
 }
 
-struct backend_channel *backend_channel_create(struct loop *loop, int sock, bool reply_ack)
+struct backend_channel *backend_channel_create(struct loop *loop, int sock, uint64_t features)
 {
 	deed(VHOST_USER_SET_BACKEND_REQ_FD, 0);
-	prove(reply_ack == negotiated(VHOST_USER_PROTOCOL_F_REPLY_ACK));
+	prove(features == before.protocol_features);
 	descriptor_gone(sock);
 	return (struct backend_channel *)malloc(1);
 }

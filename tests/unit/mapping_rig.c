@@ -12,6 +12,8 @@
 #include "vhost/backend_channel.h"
 
 #define FEATURES (FEATURES_3D | FEATURES_BLOB)
+#define LIKE_QEMU                                                                                  \
+	(VHOST_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) | VHOST_BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE))
 
 struct gpu_rig rig;
 struct renderer_memory memory;
@@ -39,7 +41,7 @@ static void open_channel(void)
 {
 	int pair[2];
 	CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	vmm.channel = backend_channel_create(rig.loop, pair[0], true);
+	vmm.channel = backend_channel_create(rig.loop, pair[0], LIKE_QEMU);
 	backend_channel_set_running(vmm.channel, true);
 	vmm.sock = pair[1];
 }

@@ -9,7 +9,9 @@
 #include "util/fd.h"
 #include "vhost/backend_channel.h"
 
-#define PENDING 12345
+#define PENDING     12345
+#define LIKE_CROSVM VHOST_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK)
+#define LIKE_QEMU   (LIKE_CROSVM | VHOST_BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE))
 
 /* A request's end. */
 struct outcome {
@@ -27,14 +29,14 @@ static struct {
 	int again_status;
 } at;
 
-static void setup(bool reply_ack)
+static void setup(uint64_t features)
 {
 	memset(&at, 0, sizeof(at));
 	at.fds_before = test_open_fds();
 	at.loop = loop_create();
 	int sock;
 	peer_pair(&sock, &at.peer);
-	at.channel = backend_channel_create(at.loop, sock, reply_ack);
+	at.channel = backend_channel_create(at.loop, sock, features);
 	CHECK(at.channel);
 }
 
@@ -105,7 +107,7 @@ static void expect_map(uint64_t offset, bool with_fd)
 
 static void waits_for_the_answer(void)
 {
-	setup(true);
+	setup(LIKE_QEMU);
 	struct outcome outcome = { 0 };
 	int fd = fd_eventfd();
 	CHECK_INT(map_blob(&outcome, 1, fd), 0);
@@ -123,7 +125,7 @@ static void waits_for_the_answer(void)
 
 static void asks_one_thing_at_a_time(void)
 {
-	setup(true);
+	setup(LIKE_QEMU);
 	struct outcome outcomes[3] = { 0 };
 	struct peer_message message;
 	for (uint64_t i = 0; i < 3; i++)
@@ -143,7 +145,7 @@ static void asks_for_an_answer_only_when_it_gets_one(void)
 {
 	for (int reply_ack = 0; reply_ack < 2; reply_ack++) {
 		for (int with_done = 0; with_done < 2; with_done++) {
-			setup(reply_ack);
+			setup(reply_ack ? LIKE_CROSVM : 0);
 			struct outcome outcome = { 0 };
 			const struct backend_channel_args args = {
 				.request = VHOST_USER_BACKEND_CONFIG_CHANGE_MSG,
@@ -169,7 +171,7 @@ static void asks_for_an_answer_only_when_it_gets_one(void)
 
 static void ends_everything_when_destroyed(void)
 {
-	setup(true);
+	setup(LIKE_QEMU);
 	struct outcome outcomes[3] = { 0 };
 	int fd = fd_eventfd();
 	for (uint64_t i = 0; i < 3; i++)
@@ -184,7 +186,7 @@ static void ends_everything_when_destroyed(void)
 
 static void ends_everything_when_the_peer_goes(void)
 {
-	setup(true);
+	setup(LIKE_QEMU);
 	struct outcome outcomes[2] = { 0 };
 	for (uint64_t i = 0; i < 2; i++)
 		CHECK_INT(map_blob(&outcomes[i], i, -1), 0);
@@ -201,7 +203,7 @@ static void closes_at_a_wrong_answer(void)
 {
 	const uint64_t zero[2] = { 0 };
 	for (int kind = 0; kind < 6; kind++) {
-		setup(true);
+		setup(LIKE_QEMU);
 		struct outcome outcome = { 0 };
 		int fd = fd_eventfd();
 		if (kind != 0)
@@ -239,7 +241,7 @@ static void closes_at_a_wrong_answer(void)
 
 static void may_be_used_from_an_outcome(void)
 {
-	setup(true);
+	setup(LIKE_QEMU);
 	struct outcome outcome = { .again = true };
 	CHECK_INT(map_blob(&outcome, 1, -1), 0);
 	expect_map(1, false);
@@ -254,7 +256,7 @@ static void may_be_used_from_an_outcome(void)
 
 static void may_be_destroyed_from_an_outcome(void)
 {
-	setup(true);
+	setup(LIKE_QEMU);
 	struct outcome outcomes[3] = { { .destroy = true } };
 	for (uint64_t i = 0; i < 3; i++)
 		CHECK_INT(map_blob(&outcomes[i], i, -1), 0);
@@ -297,7 +299,7 @@ static void asks_in_halves(void)
 	struct vhost_user_header header;
 	struct vhost_user_mmap map;
 	struct outcome outcome = { 0 };
-	setup(true);
+	setup(LIKE_QEMU);
 	CHECK_INT(ask_while_running(&outcome, -1), 0);
 	rounds(2);
 	CHECK(!receive_bytes(&header, sizeof(header))); /* not before it runs */
@@ -324,7 +326,7 @@ static void does_not_ask_a_vmm_that_stops(void)
 {
 	struct vhost_user_header header;
 	struct outcome outcome = { 0 }, next = { 0 };
-	setup(true);
+	setup(LIKE_QEMU);
 	backend_channel_set_running(at.channel, true);
 	CHECK_INT(ask_while_running(&outcome, -1), 0);
 	CHECK_INT(ask_while_running(&next, -1), 0);
@@ -335,6 +337,36 @@ static void does_not_ask_a_vmm_that_stops(void)
 	CHECK(receive_bytes(&header, sizeof(header)));
 	CHECK_INT(recv(at.peer, &header, sizeof(header), MSG_DONTWAIT), 0); /* closed */
 	CHECK_INT(ask_while_running(&next, -1), -ENOTCONN);
+	teardown();
+}
+
+/* A VMM that is no QEMU: it keeps its channel, and gets all that was sent before the stop, and nothing else. */
+static void asks_others_at_once(void)
+{
+	struct peer_message message;
+	struct outcome outcome = { 0 }, next = { 0 };
+	setup(LIKE_CROSVM);
+	CHECK_INT(ask_while_running(&outcome, -1), 0);
+	CHECK(!peer_receive(at.peer, &message));
+	backend_channel_set_running(at.channel, true);
+	rounds(1);
+	CHECK_INT(ask_while_running(&next, -1), 0);
+	backend_channel_set_running(at.channel, false);
+	rounds(3);
+	CHECK_INT(outcome.calls, 0);
+	CHECK(backend_channel_is_open(at.channel));
+	expect_map(0, false);
+	answer(VHOST_USER_BACKEND_SHMEM_MAP, 0);
+	rounds(3);
+	CHECK_INT(outcome.calls, 1);
+	CHECK_INT(outcome.status, 0);
+	CHECK(!peer_receive(at.peer, &message));
+	backend_channel_set_running(at.channel, true);
+	rounds(1);
+	expect_map(0, false);
+	answer(VHOST_USER_BACKEND_SHMEM_MAP, 0);
+	rounds(3);
+	CHECK_INT(next.status, 0);
 	teardown();
 }
 
@@ -362,7 +394,7 @@ static void a_slow_vmm_is_asked_later(void)
 	struct vhost_user_header header;
 	struct vhost_user_mmap map;
 	struct outcome slow = { 0 }, before = { 0 }, after = { 0 };
-	setup(true);
+	setup(LIKE_QEMU);
 	backend_channel_set_running(at.channel, true);
 	CHECK_INT(map_blob(&slow, 1, -1), 0);
 	CHECK_INT(ask_while_running(&before, -1), 0);
@@ -401,7 +433,7 @@ static void a_stopped_device_may_tell(void)
 {
 	struct peer_message message;
 	struct outcome mapping = { 0 }, told = { 0 };
-	setup(true);
+	setup(LIKE_QEMU);
 	CHECK_INT(ask_while_running(&mapping, -1), 0);
 	CHECK_INT(tell_of_change(), 0);
 	CHECK_INT(map_blob(&told, 3, -1), 0);
@@ -429,6 +461,7 @@ int main(int argc, char **argv)
 		TEST_CASE(may_be_destroyed_from_an_outcome),
 		TEST_CASE(asks_in_halves),
 		TEST_CASE(does_not_ask_a_vmm_that_stops),
+		TEST_CASE(asks_others_at_once),
 		TEST_CASE(a_slow_vmm_is_asked_later),
 		TEST_CASE(a_stopped_device_may_tell),
 	};

@@ -19,6 +19,8 @@
 #define ADD      VHOST_USER_BACKEND_SHARED_OBJECT_ADD
 #define REMOVE   VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE
 #define FEATURES (FEATURES_3D | FEATURE_BIT(VIRTIO_GPU_F_RESOURCE_UUID))
+#define LIKE_QEMU                                                                                  \
+	(VHOST_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) | VHOST_BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE))
 
 static struct gpu_rig rig;
 static struct {
@@ -50,7 +52,7 @@ static void open_channel(void)
 	int pair[2];
 	CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	struct backend_channel *old = vmm.channel;
-	vmm.channel = backend_channel_create(rig.loop, pair[0], true);
+	vmm.channel = backend_channel_create(rig.loop, pair[0], LIKE_QEMU);
 	backend_channel_destroy(old);
 	fd_close(&vmm.sock);
 	vmm.sock = pair[1];

@@ -380,7 +380,7 @@ static void shares_blobs(void)
 	int pair[2];
 	start();
 	CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	channel = backend_channel_create(rig.loop, pair[0], false);
+	channel = backend_channel_create(rig.loop, pair[0], 0);
 	gpu_device_set_session(rig.device, (struct vhost_session *)&channel);
 	CHECK_INT(gpu_rig_create_blob(&rig, 1, SIZE, GUEST_PAGES), OK);
 	CHECK_INT(gpu_rig_do(&rig, &assign, sizeof(assign)), VIRTIO_GPU_RESP_OK_RESOURCE_UUID);

@@ -60,7 +60,7 @@ void vhost_session_reply_fd(struct vhost_session *session, enum vhost_user_reque
 	prove(false);
 }
 
-struct backend_channel *backend_channel_create(struct loop *loop, int sock, bool reply_ack)
+struct backend_channel *backend_channel_create(struct loop *loop, int sock, uint64_t features)
 {
 	prove(false);
 	return NULL;
