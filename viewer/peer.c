@@ -155,8 +155,8 @@ static int resize(struct peer *peer, uint32_t head, uint32_t width, uint32_t hei
 {
 	int error = screen_resize(peer->screen, head, width, height);
 	if (error)
-		log_warn("head %u cannot be shown with %u x %u pixels: %s", head, width, height,
-			strerror(-error));
+		log_limited(LOG_WARN, "head %u cannot be shown with %u x %u pixels: %s", head,
+			width, height, strerror(-error));
 	return error;
 }
 
@@ -234,7 +234,8 @@ static int dmabuf_scanout(struct peer *peer, const void *payload)
 	};
 	int error = dmabuf_open(&peer->dmabufs[head], &args);
 	if (error)
-		log_warn("head %u: its buffer cannot be read: %s", head, strerror(-error));
+		log_limited(
+			LOG_WARN, "head %u: its buffer cannot be read: %s", head, strerror(-error));
 	else
 		peer->screen->heads[head].dmabuf = &peer->dmabufs[head];
 	if (resize(peer, head, request.width, request.height) < 0)

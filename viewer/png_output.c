@@ -91,7 +91,7 @@ static int write_png(const struct head *head, const char *path)
 		return -ENOMEM;
 	int error = write_file(&image, rgb, path);
 	if (error)
-		log_error("%s cannot be written: %s", path, strerror(-error));
+		log_limited(LOG_ERROR, "%s cannot be written: %s", path, strerror(-error));
 	free(rgb);
 	return error;
 }
@@ -111,7 +111,7 @@ static int save_head(struct png_output *output, uint32_t number)
 	int error = write_png(head, part);
 	if (error == 0 && rename(part, path) < 0) {
 		error = -errno;
-		log_error("%s cannot be renamed: %s", part, strerror(-error));
+		log_limited(LOG_ERROR, "%s cannot be renamed: %s", part, strerror(-error));
 	}
 	output->heads[number].number += error == 0;
 	output->heads[number].changed = false;

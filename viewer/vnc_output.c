@@ -142,7 +142,7 @@ static enum rfbNewClientAction new_client(rfbClientPtr rfb)
 		return RFB_CLIENT_REFUSE;
 	rfb->clientGoneHook = client_gone;
 	place->clients++;
-	log_info("vnc: a client of head %u: %s", place->head, rfb->host);
+	log_limited(LOG_INFO, "vnc: a client of head %u: %s", place->head, rfb->host);
 	return RFB_CLIENT_ACCEPT;
 }
 
@@ -201,7 +201,10 @@ __attribute__((format(printf, 2, 0))) static void say(
 	text[strcspn(text, "\n")] = '\0';
 	/* said of each client of a UNIX socket */
 	bool usual = strstr(text, "TCP_NODELAY");
-	log_print(usual ? LOG_DEBUG : level, "vnc: %s", text);
+	if (usual || level == LOG_DEBUG)
+		log_debug("vnc: %s", text);
+	else
+		log_limited(level, "vnc: %s", text);
 }
 
 __attribute__((format(printf, 1, 2))) static void library_says(const char *format, ...)
