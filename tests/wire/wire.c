@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 #include "wire.h"
 
+#include <dirent.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+#include "control.h"
+
+#define REST_MS 10000u
+#define MORE_MS 30 /* in which it is seen that nothing else comes */
 
 void kit_check_failed(struct kit_place place, const char *format, ...)
 {
@@ -100,6 +107,49 @@ struct kit_usage wire_usage(struct kit_machine *machine)
 	return now;
 }
 
+/* How often a process has a file open whose name begins like this. */
+static uint32_t count_named(pid_t pid, const char *name)
+{
+	uint32_t count = 0;
+	char path[64], to[64];
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	DIR *folder = opendir(path);
+	const struct dirent *entry;
+	while (folder && (entry = readdir(folder))) {
+		ssize_t size = readlinkat(dirfd(folder), entry->d_name, to, sizeof(to));
+		count += size >= (ssize_t)strlen(name) && memcmp(to, name, strlen(name)) == 0;
+	}
+	if (folder)
+		closedir(folder);
+	return count;
+}
+
+static uint32_t count_frames(struct kit_machine *machine)
+{
+	pid_t pids[KIT_MAX_PROCESSES];
+	uint32_t processes = kit_backend_processes(machine->backend, pids, KIT_MAX_PROCESSES);
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < processes; i++)
+		count += count_named(pids[i], "/memfd:virtiogpud-frame ");
+	return count;
+}
+
+struct kit_usage wire_usage_at_rest(struct kit_machine *machine)
+{
+	uint64_t end = kit_now() + REST_MS;
+	wire_check_alive(machine);
+	for (;;) {
+		uint32_t frames = count_frames(machine);
+		struct kit_usage now = wire_usage(machine); /* skips where nothing is to be seen */
+		if (frames == CONTROL_MEMORY_STOCK && count_frames(machine) == frames)
+			return now;
+		if (kit_now() >= end)
+			test_fail(__FILE__, __LINE__, "%u memories for frames are open, and not %u",
+				frames, CONTROL_MEMORY_STOCK);
+		CHECK_OK(machine, kit_pump(&machine->kit, 1));
+	}
+}
+
 void wire_check_memory(const struct kit_usage *before, const struct kit_usage *after, uint64_t kib)
 {
 	if (kit_usage_grew(before, after, kib))
@@ -146,6 +196,63 @@ struct kit_surface wire_blob(
 	struct kit_surface surface = { 0 };
 	CHECK_GOOD(machine, kit_surface_create_blob(&machine->gpu, &surface, like, chunk));
 	return surface;
+}
+
+bool wire_poll(struct kit_machine *machine, bool (*done)(void *data), void *data)
+{
+	uint64_t end = kit_now() + (uint64_t)machine->kit.timeout_ms;
+	while (!done(data)) {
+		if (kit_now() >= end)
+			return false;
+		CHECK_OK(machine, kit_pump(&machine->kit, 1));
+	}
+	return true;
+}
+
+struct interrupts {
+	struct kit_ring *ring;
+	uint64_t wanted;
+};
+
+static bool have_come(void *data)
+{
+	struct interrupts *interrupts = data;
+	kit_ring_interrupts(interrupts->ring);
+	return interrupts->ring->interrupts >= interrupts->wanted;
+}
+
+void wire_wait_interrupts(struct kit_machine *machine, uint32_t queue, uint64_t count)
+{
+	struct interrupts interrupts = { &machine->rings[queue], count };
+	if (!wire_poll(machine, have_come, &interrupts))
+		test_fail(__FILE__, __LINE__, "%llu interrupts, not %llu",
+			(unsigned long long)interrupts.ring->interrupts, (unsigned long long)count);
+}
+
+void wire_check_interrupts(struct kit_machine *machine, uint32_t queue, uint64_t count)
+{
+	wire_wait_interrupts(machine, queue, count);
+	CHECK_OK(machine, kit_pump(&machine->kit, MORE_MS));
+	kit_ring_interrupts(&machine->rings[queue]);
+	CHECK_INT(machine->rings[queue].interrupts, count);
+}
+
+static uint32_t count_updates(const struct kit_machine *machine)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < VIRTIO_GPU_MAX_SCANOUTS; i++)
+		count += machine->display.scanouts[i].updates;
+	return count;
+}
+
+void wire_settle(struct kit_machine *machine)
+{
+	uint32_t before;
+	do {
+		before = count_updates(machine);
+		wire_check_alive(machine);
+		CHECK_OK(machine, kit_pump(&machine->kit, MORE_MS));
+	} while (count_updates(machine) != before);
 }
 
 static bool is_off(void *data)

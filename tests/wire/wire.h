@@ -39,9 +39,24 @@ void wire_check_alive(struct kit_machine *machine);
 /* What the backend uses now; skips the test when that may not be seen. */
 struct kit_usage wire_usage(struct kit_machine *machine);
 
+/* The same at rest, for a machine with a renderer of which nothing is shown: all that it was told is done, and
+ * the memory for frames that is open is what the device process keeps in stock. The launcher fills that up, and
+ * what was in use is closed, a little later than a command is answered. */
+struct kit_usage wire_usage_at_rest(struct kit_machine *machine);
+
 /* Its memory grew by less than so many KiB. Sanitizers keep what was freed: with them nothing is
  * judged. */
 void wire_check_memory(const struct kit_usage *before, const struct kit_usage *after, uint64_t kib);
+
+/* Looks every millisecond, for what no event tells of: false when done() is not so in time. */
+bool wire_poll(struct kit_machine *machine, bool (*done)(void *data), void *data);
+
+/* Waits until there have been so many interrupts of a queue; and checks that there are no more. */
+void wire_wait_interrupts(struct kit_machine *machine, uint32_t queue, uint64_t count);
+void wire_check_interrupts(struct kit_machine *machine, uint32_t queue, uint64_t count);
+
+/* Waits until no update is under way to the display. */
+void wire_settle(struct kit_machine *machine);
 
 /* Moves the cursor, and takes note of how long the answer took. */
 struct wire_latency {

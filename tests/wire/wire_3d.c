@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 #include "wire_3d.h"
 
+#include <signal.h>
 #include <stdlib.h>
 
 #define TARGET_2D          2u
@@ -30,6 +31,15 @@ struct virtio_gpu_resource_create_3d wire_texture_args(uint32_t id, uint32_t wid
 void wire_texture(struct kit_machine *machine, uint32_t id, uint32_t width, uint32_t height)
 {
 	CHECK_GOOD(machine, kit_gpu_create_3d(&machine->gpu, wire_texture_args(id, width, height)));
+}
+
+void wire_kill_renderer(struct kit_machine *machine)
+{
+	pid_t pid = kit_backend_find(machine->backend, "virtiogpud-render-null");
+	CHECK(pid > 0);
+	kit_backend_log_mark(machine->backend);
+	kill(pid, SIGKILL);
+	CHECK_OK(machine, kit_backend_wait_lines(machine->backend, "contexts lost", 1));
 }
 
 void wire_context(struct kit_machine *machine, uint32_t ctx_id)

@@ -14,6 +14,9 @@ struct virtio_gpu_resource_create_3d wire_texture_args(
 	uint32_t id, uint32_t width, uint32_t height);
 void wire_texture(struct kit_machine *machine, uint32_t id, uint32_t width, uint32_t height);
 
+/* Kills the renderer's process, and waits until the device knows. The log is marked before. */
+void wire_kill_renderer(struct kit_machine *machine);
+
 /* Creates a context (its capset is the renderer's only one). */
 void wire_context(struct kit_machine *machine, uint32_t ctx_id);
 
