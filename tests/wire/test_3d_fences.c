@@ -70,7 +70,7 @@ static void timelines(void)
 	struct kit_machine *m = wire_machine_3d("null");
 	wire_context(m, 1);
 	wire_context(m, 2);
-	delay(m, 1, 300);
+	delay(m, 1, 1000);
 	struct kit_command *slow = fence(m, 1, 5, 10);
 	delay(m, 1, 0);
 	struct kit_command *behind = fence(m, 1, 5, 11);

@@ -116,17 +116,6 @@ static void large_and_scattered(void)
 	wire_end(m);
 }
 
-/* What is under way on a busy machine has come. */
-static uint32_t settled_updates(struct kit_machine *m)
-{
-	uint32_t updates;
-	do {
-		updates = m->display.scanouts[0].updates;
-		CHECK_OK(m, kit_pump(&m->kit, 30));
-	} while (m->display.scanouts[0].updates != updates);
-	return updates;
-}
-
 /* What the guest draws is there with the next flush, what it does not flush is not. */
 static void changes_with_each_flush(void)
 {
@@ -138,7 +127,8 @@ static void changes_with_each_flush(void)
 	CHECK_PICTURE(m, 0, seen);
 	for (uint32_t i = 0; i < 10; i++) {
 		const struct virtio_gpu_rect rect = { 40 * i, 20 * i, 33, 21 };
-		uint32_t updates = settled_updates(m);
+		wire_settle(m);
+		uint32_t updates = m->display.scanouts[0].updates;
 		kit_picture_pattern(drawn, kit_rect(0, 0, 400, 300), 100 + i);
 		kit_surface_draw(&s, drawn);
 		CHECK_OK(m, kit_pump(&m->kit, 10));

@@ -120,8 +120,7 @@ static void restarts_are_an_option(void)
 {
 	struct kit_machine *m = impatient("--renderer-restarts 1/3");
 	uint64_t start = kit_now();
-	kill(kit_backend_find(m->backend, PROGRAM), SIGKILL);
-	CHECK_OK(m, kit_backend_wait_lines(m->backend, "contexts lost", 1));
+	wire_kill_renderer(m);
 	int type = kit_gpu_ctx_create(&m->gpu, 2, NULL_CAPSET, "");
 	if (kit_now() - start < 1000)
 		CHECK_TYPE(m, type, VIRTIO_GPU_RESP_ERR_UNSPEC);

@@ -254,13 +254,13 @@ static void unplugged_in_use(void)
 			.box = { .w = W, .h = H, .d = 1 },
 			.resource_id = 1,
 		};
-		uint32_t hang[] = { NULL_COMMAND(NULL_HANG, 1), 150 };
+		uint32_t hang[] = { NULL_COMMAND(NULL_HANG, 1), 500 };
 		struct kit_picture *picture = wire_pattern(W, H, round);
 		draw(&p, 0, picture);
 		struct kit_command *busy = wire_send(m, kit_header_ctx(0, 1), hang, 2);
 		struct kit_command *command =
 			kit_gpu_submit(&m->gpu, 0, &request, sizeof(request), 24);
-		CHECK_OK(m, kit_pump(&m->kit, 20));
+		wire_check_alive(m); /* so the device has taken both */
 		if (round % 2)
 			send_table(&p, p.plugged & ~1u);
 		else

@@ -63,7 +63,7 @@ static void check_3d(struct kit_machine *m, uint32_t ctx_id, uint32_t color)
 	kit_picture_destroy(picture);
 }
 
-/* Everything that was waiting is answered with an error, in a second. */
+/* Everything that was waiting is answered with an error, and soon. */
 static void killed_with_fences_pending(void)
 {
 	struct kit_machine *m = drawing();
@@ -78,7 +78,7 @@ static void killed_with_fences_pending(void)
 	kill(renderer_of(m), SIGKILL);
 	for (uint32_t i = 0; i < ARRAY_SIZE(commands); i++)
 		CHECK_ERROR(m, kit_gpu_complete(&m->gpu, commands[i], NULL, 0));
-	CHECK(kit_now() - start < 1000);
+	CHECK(kit_now() - start < 3000);
 	check_2d(m, 1);
 	wire_end(m);
 }
@@ -87,8 +87,7 @@ static void killed_with_fences_pending(void)
 static void lost_contexts(void)
 {
 	struct kit_machine *m = drawing();
-	kill(renderer_of(m), SIGKILL);
-	CHECK_OK(m, kit_pump(&m->kit, 100));
+	wire_kill_renderer(m);
 	CHECK_ERROR(m, WIRE_SUBMIT(m, 1, NULL_NOP, 0));
 	CHECK_TYPE(m, kit_gpu_ctx_create(&m->gpu, 1, NULL_CAPSET, ""),
 		VIRTIO_GPU_RESP_ERR_INVALID_CONTEXT_ID);
@@ -104,8 +103,7 @@ static void new_context_beside_a_lost_one(void)
 {
 	struct kit_machine *m = drawing();
 	pid_t before = renderer_of(m);
-	kill(before, SIGKILL);
-	CHECK_OK(m, kit_pump(&m->kit, 100));
+	wire_kill_renderer(m);
 	check_3d(m, 2, 0x00112233);
 	CHECK(renderer_of(m) != before);
 	CHECK_ERROR(m, WIRE_SUBMIT(m, 1, NULL_NOP, 0));
@@ -126,8 +124,7 @@ static void shared_2d_resource(void)
 	CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 5, kit_rect(0, 0, 64, 64)));
 	wire_show(m, &s, picture);
 	CHECK_PICTURE(m, 0, picture);
-	kill(renderer_of(m), SIGKILL);
-	CHECK_OK(m, kit_pump(&m->kit, 100));
+	wire_kill_renderer(m);
 	for (uint32_t i = 0; i < 3; i++) {
 		kit_picture_pattern(picture, kit_rect(0, 0, 64, 64), 10 + i);
 		wire_show(m, &s, picture);
@@ -178,14 +175,14 @@ static void killed_while_shown(void)
 static void hangs(void)
 {
 	struct kit_machine *m = drawing();
-	uint32_t hang[2] = { NULL_COMMAND(NULL_HANG, 1), 1000 };
+	uint32_t hang[2] = { NULL_COMMAND(NULL_HANG, 1), 3000 };
 	struct kit_command *command = wire_send(m, kit_header_ring(0, 1, 1, 0), hang, 2);
 	uint64_t start = kit_now();
 	CHECK_GOOD(m, kit_gpu_create_2d(&m->gpu, 50, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 8, 8));
 	CHECK_GOOD(m, kit_gpu_move_cursor(&m->gpu, 0, 1, 1));
 	wire_check_alive(m);
 	check_2d(m, 4);
-	CHECK(kit_now() - start < 500);
+	CHECK(kit_now() - start < 2500);
 	CHECK(!command->done);
 	CHECK_GOOD(m, kit_gpu_complete(&m->gpu, command, NULL, 0));
 	wire_end(m);
@@ -204,7 +201,7 @@ static void stopped_and_continued(void)
 	uint64_t start = kit_now();
 	CHECK_GOOD(m, kit_gpu_move_cursor(&m->gpu, 0, 1, 1));
 	check_2d(m, 5);
-	CHECK(kit_now() - start < 500);
+	CHECK(kit_now() - start < 2500);
 	kill(pid, SIGCONT);
 	for (uint32_t i = 0; i < ARRAY_SIZE(commands); i++)
 		CHECK_GOOD(m, kit_gpu_complete(&m->gpu, commands[i], NULL, 0));
@@ -256,7 +253,7 @@ static void killed_many_times(void)
 static void next_vmm_after_a_kill(void)
 {
 	struct kit_machine *m = drawing();
-	kill(renderer_of(m), SIGKILL);
+	wire_kill_renderer(m);
 	CHECK_OK(m, kit_machine_reconnect(m));
 	CHECK(kit_vmm_feature(&m->vmm, VIRTIO_GPU_F_VIRGL));
 	check_2d(m, 7);

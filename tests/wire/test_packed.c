@@ -164,8 +164,9 @@ static void answers_overtake(void)
 
 /* --- notifications ------------------------------------------------------------------------- */
 
-/* A batch of cheap commands, of one place each, answered while the driver only looks. */
-static uint64_t interrupts_of_a_batch(struct kit_machine *m)
+/* A batch of cheap commands, of one place each, answered while the driver only looks. Returns how many interrupts
+ * there were before. */
+static uint64_t run_batch(struct kit_machine *m)
 {
 	struct virtio_gpu_ctrl_hdr request = kit_header(VIRTIO_GPU_CMD_GET_CAPSET_INFO);
 	struct kit_ring *ring = &m->rings[0];
@@ -177,9 +178,7 @@ static uint64_t interrupts_of_a_batch(struct kit_machine *m)
 	kit_ring_kick(ring);
 	for (size_t i = 0; i < ARRAY_SIZE(batch); i++)
 		CHECK_OK(m, kit_gpu_complete(&m->gpu, batch[i], NULL, 0));
-	CHECK_OK(m, kit_pump(&m->kit, 30));
-	kit_ring_interrupts(ring);
-	return ring->interrupts - before;
+	return before;
 }
 
 static void set_event(struct kit_ring *ring, uint32_t ahead, uint16_t flags)
@@ -198,13 +197,14 @@ static void interrupts_are_suppressed(void)
 	kit_ring_interrupts(ring);
 	for (int round = 0; round < 4; round++) {
 		set_event(ring, 50, KIT_EVENT_AT); /* the last of the batch */
-		CHECK_INT(interrupts_of_a_batch(m), 1);
+		wire_check_interrupts(m, 0, run_batch(m) + 1);
 		set_event(ring, 51, KIT_EVENT_AT);
-		CHECK_INT(interrupts_of_a_batch(m), 0);
+		wire_check_interrupts(m, 0, run_batch(m));
 		set_event(ring, 0, KIT_EVENT_DISABLE);
-		CHECK_INT(interrupts_of_a_batch(m), 0);
+		wire_check_interrupts(m, 0, run_batch(m));
 		set_event(ring, 30, KIT_EVENT_ENABLE);
-		CHECK(interrupts_of_a_batch(m) > 0);
+		uint64_t before = run_batch(m);
+		wire_wait_interrupts(m, 0, before + 1);
 	}
 	wire_end(m);
 }
@@ -217,9 +217,20 @@ static void polling_driver(void)
 		struct kit_ring *ring = &m->rings[0];
 		kit_packed_set_event(ring, 0, KIT_EVENT_DISABLE);
 		kit_ring_interrupts(ring);
-		CHECK_INT(interrupts_of_a_batch(m), 0);
+		wire_check_interrupts(m, 0, run_batch(m));
 		wire_end(m);
 	}
+}
+
+/* It does so when it has answered, perhaps a little later. */
+static bool asks_for_the_next(void *data)
+{
+	const struct kit_ring *ring = data;
+	uint16_t position, flags;
+	kit_packed_device_event(ring, &position, &flags);
+	if (!ring->event_idx)
+		return flags == KIT_EVENT_ENABLE;
+	return flags == KIT_EVENT_AT && position == kit_packed_word(ring->available_at);
 }
 
 /* The device asks to be kicked for the next descriptor, and for no other. */
@@ -230,14 +241,10 @@ static void asks_for_kicks(void)
 			packed_machine(&(struct kit_machine_spec){ .sizes = { 7, 16 },
 				.unwanted = event_idx ? 0 : BIT(VIRTIO_RING_F_EVENT_IDX) });
 		struct kit_ring *ring = &m->rings[0];
-		uint16_t position, flags;
+		CHECK_INT(ring->event_idx, event_idx);
 		for (int i = 0; i < 20; i++) {
 			wire_check_alive(m);
-			CHECK_OK(m, kit_pump(&m->kit, 5));
-			kit_packed_device_event(ring, &position, &flags);
-			CHECK_INT(flags, event_idx ? KIT_EVENT_AT : KIT_EVENT_ENABLE);
-			if (event_idx)
-				CHECK_INT(position, kit_packed_word(ring->available_at));
+			CHECK(wire_poll(m, asks_for_the_next, ring));
 		}
 		wire_end(m);
 	}
