@@ -10,9 +10,6 @@
 #define SIDE VHOST_USER_GPU_CURSOR_SIDE
 #define XRGB VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM
 
-#define BAD_ID     VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID
-#define BAD_NUMBER VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER
-
 static struct kit_machine *machine(void)
 {
 	struct kit_machine *m = wire_machine(
@@ -21,22 +18,9 @@ static struct kit_machine *machine(void)
 	return m;
 }
 
-/* A picture of these sides in X8R8G8B8, without gaps. */
-static struct virtio_gpu_set_scanout_blob plain(uint32_t id, uint32_t w, uint32_t h)
-{
-	return (struct virtio_gpu_set_scanout_blob){
-		.r = { .width = w, .height = h },
-		.resource_id = id,
-		.width = w,
-		.height = h,
-		.format = XRGB,
-		.strides = { w * 4 },
-	};
-}
-
 static struct kit_surface blob(struct kit_machine *m, uint32_t id, uint32_t w, uint32_t h)
 {
-	const struct virtio_gpu_set_scanout_blob like = plain(id, w, h);
+	const struct virtio_gpu_set_scanout_blob like = wire_plain_blob(id, w, h);
 	return wire_blob(m, &like, 0);
 }
 
@@ -80,7 +64,8 @@ static void every_format_and_layout(void)
 	for (size_t f = 0; f < ARRAY_SIZE(kit_formats); f++)
 		for (size_t i = 0; i < ARRAY_SIZE(layouts); i++)
 			for (size_t k = 0; k < ARRAY_SIZE(chunks); k++) {
-				struct virtio_gpu_set_scanout_blob like = plain(1, 37, 11);
+				struct virtio_gpu_set_scanout_blob like =
+					wire_plain_blob(1, 37, 11);
 				like.format = kit_formats[f];
 				like.strides[0] += layouts[i].gap;
 				like.offsets[0] = layouts[i].offset;
@@ -96,7 +81,7 @@ static void single_bytes(void)
 	struct kit_machine *m = machine();
 	struct kit_picture *picture = wire_pattern(16, 8, 5);
 	for (size_t f = 0; f < ARRAY_SIZE(kit_formats); f++) {
-		struct virtio_gpu_set_scanout_blob like = plain(1, 16, 8);
+		struct virtio_gpu_set_scanout_blob like = wire_plain_blob(1, 16, 8);
 		like.format = kit_formats[f];
 		show_one(m, &like, 1, picture);
 	}
@@ -109,7 +94,7 @@ static void large_and_scattered(void)
 {
 	struct kit_machine *m = machine();
 	struct kit_picture *picture = wire_pattern(1920, 1080, 5);
-	struct virtio_gpu_set_scanout_blob like = plain(1, 1920, 1080);
+	struct virtio_gpu_set_scanout_blob like = wire_plain_blob(1, 1920, 1080);
 	like.offsets[0] = 12;
 	show_one(m, &like, 4096, picture);
 	kit_picture_destroy(picture);
@@ -172,7 +157,7 @@ static void several_scanouts(void)
 	struct kit_picture *part = kit_picture_create(100, 100);
 	for (uint32_t i = 0; i < 2; i++)
 		CHECK_GOOD(m, kit_surface_set_scanout(&s, i, kit_rect(i * 100, 0, 100, 100)));
-	struct virtio_gpu_set_scanout_blob rows = plain(1, 200, 10);
+	struct virtio_gpu_set_scanout_blob rows = wire_plain_blob(1, 200, 10);
 	rows.scanout_id = 2;
 	rows.offsets[0] = 90 * 200 * 4;
 	CHECK_GOOD(m, kit_gpu_set_scanout_blob(&m->gpu, rows));
@@ -233,7 +218,8 @@ static void goes_while_shown(void)
 		if (i % 2)
 			CHECK_PICTURE(m, 0, picture);
 		CHECK_GOOD(m, kit_gpu_unref(&m->gpu, 1));
-		CHECK_TYPE(m, kit_gpu_flush(&m->gpu, 1, whole(&s)), BAD_ID);
+		CHECK_TYPE(m, kit_gpu_flush(&m->gpu, 1, whole(&s)),
+			VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID);
 		kit_surface_finish(&s);
 	}
 	wire_wait_off(m, 0);
@@ -316,7 +302,7 @@ static void memory_goes_and_comes(void)
 	struct kit_picture *picture = wire_pattern(64, 64, 1);
 	plug(m, true);
 	blob_at(m, 8 * GIB);
-	CHECK_GOOD(m, kit_gpu_set_scanout_blob(&m->gpu, plain(1, 64, 64)));
+	CHECK_GOOD(m, kit_gpu_set_scanout_blob(&m->gpu, wire_plain_blob(1, 64, 64)));
 	for (uint32_t i = 0; i < 4; i++) {
 		kit_picture_pattern(picture, kit_rect(0, 0, 64, 64), i);
 		memcpy(kit_ptr(&m->memory, 8 * GIB, 16384), picture->pixels, 16384);
@@ -352,7 +338,7 @@ static void memory_is_cut_off(void)
 	CHECK_INT(ftruncate(m->memory.regions[1].fd, 0), 0);
 	for (size_t i = 0; i < 2; i++) {
 		/* As it is, and converted. */
-		struct virtio_gpu_set_scanout_blob set = plain(1, 64, 64);
+		struct virtio_gpu_set_scanout_blob set = wire_plain_blob(1, 64, 64);
 		set.format = i ? VIRTIO_GPU_FORMAT_R8G8B8A8_UNORM : XRGB;
 		CHECK_GOOD(m, kit_gpu_set_scanout_blob(&m->gpu, set));
 		CHECK_PICTURE(m, 0, black);
@@ -364,104 +350,6 @@ static void memory_is_cut_off(void)
 }
 
 /* --- commands ------------------------------------------------------------------------------ */
-
-static void hostile_creation(void)
-{
-	static const struct {
-		uint32_t id, mem, flags, entries;
-		uint64_t size;
-	} rows[] = {
-		{ 0, 1, 0, 1, 4096 },
-		{ 1, 0, 0, 1, 4096 },
-		{ 1, 2, 0, 0, 4096 },
-		{ 1, 3, 0, 1, 4096 },
-		{ 1, 9, 0, 1, 4096 },
-		{ 1, UINT32_MAX, 0, 1, 4096 },
-		{ 1, 1, 8, 1, 4096 },
-		{ 1, 1, UINT32_MAX, 1, 4096 },
-		{ 1, 1, 0, 1, 0 },
-		{ 1, 1, 0, 1, 8192 },
-		{ 1, 1, 0, 1, 4095 }, /* not a multiple of the alignment */
-		{ 1, 1, 0, 1, UINT64_MAX },
-		{ 1, 1, 0, 1, UINT64_MAX - 4095 },
-		{ 1, 1, 0, 2, 4096 },
-		{ 1, 1, 0, 16385, 4096 },
-		{ 1, 1, 0, 0x10000000, 4096 },
-		{ 1, 1, 0, UINT32_MAX, 4096 },
-	};
-	struct kit_machine *m = machine();
-	CHECK(kit_vmm_feature(&m->vmm, VIRTIO_GPU_F_BLOB_ALIGNMENT));
-	uint64_t page = kit_alloc(&m->memory, 4096, 4096);
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct {
-			struct virtio_gpu_resource_create_blob create;
-			struct virtio_gpu_mem_entry entry;
-		} request = {
-			.create.hdr = kit_header(VIRTIO_GPU_CMD_RESOURCE_CREATE_BLOB),
-			.create.resource_id = rows[i].id,
-			.create.blob_mem = rows[i].mem,
-			.create.blob_flags = rows[i].flags,
-			.create.nr_entries = rows[i].entries,
-			.create.size = rows[i].size,
-			.entry = { .addr = page, .length = 4096 },
-		};
-		int type = kit_gpu_simple(&m->gpu, &request, sizeof(request));
-		if (type < VIRTIO_GPU_RESP_ERR_UNSPEC)
-			test_fail(__FILE__, __LINE__, "row %zu: %s", i,
-				type < 0 ? m->kit.why : kit_response_name(type));
-		CHECK_TYPE(m, kit_gpu_unref(&m->gpu, 1), BAD_ID);
-	}
-	struct kit_surface s = blob(m, 1, 10, 10);
-	CHECK_TYPE(m, kit_gpu_create_2d(&m->gpu, 1, XRGB, 4, 4), BAD_ID);
-	kit_surface_finish(&s);
-	kit_free(&m->memory, page, 4096);
-	wire_end(m);
-}
-
-static void hostile_pictures(void)
-{
-	static const struct {
-		uint32_t w, h, format, stride, offset;
-	} rows[] = {
-		{ 0, 16, XRGB, 64, 0 },
-		{ 16, 0, XRGB, 64, 0 },
-		{ 16, 16, 0, 64, 0 },
-		{ 16, 16, 5, 64, 0 },
-		{ 16, 16, XRGB, 63, 0 },
-		{ 16, 16, XRGB, 0, 0 },
-		{ 16, 16, XRGB, 64, 3073 },
-		{ 16, 16, XRGB, 64, UINT32_MAX },
-		{ 16, 16, XRGB, UINT32_MAX, 0 },
-		{ 16, 16, XRGB, 0x10000000, 0 },
-		{ 16384, 16384, XRGB, 65536, 0 },
-		{ 0x40000000, 1, XRGB, 0, 0 },
-		{ UINT32_MAX, UINT32_MAX, XRGB, UINT32_MAX, UINT32_MAX },
-	};
-	struct kit_machine *m = machine();
-	struct kit_surface s = blob(m, 1, 32, 32);
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct virtio_gpu_set_scanout_blob set = plain(1, rows[i].w, rows[i].h);
-		set.format = rows[i].format;
-		set.strides[0] = rows[i].stride;
-		set.offsets[0] = rows[i].offset;
-		CHECK_TYPE(m, kit_gpu_set_scanout_blob(&m->gpu, set), BAD_NUMBER);
-	}
-	struct virtio_gpu_set_scanout_blob set = plain(1, 16, 16);
-	set.r.x = UINT32_MAX;
-	CHECK_TYPE(m, kit_gpu_set_scanout_blob(&m->gpu, set), BAD_NUMBER);
-	set = plain(2, 16, 16);
-	CHECK_TYPE(m, kit_gpu_set_scanout_blob(&m->gpu, set), BAD_ID);
-	set.scanout_id = 16;
-	CHECK_TYPE(
-		m, kit_gpu_set_scanout_blob(&m->gpu, set), VIRTIO_GPU_RESP_ERR_INVALID_SCANOUT_ID);
-	CHECK_OK(m, kit_pump(&m->kit, 20));
-	CHECK(!m->display.scanouts[0].picture);
-	put_on(m, &s);
-	CHECK_TYPE(m, kit_gpu_flush(&m->gpu, 1, kit_rect(1, 0, 32, 32)), BAD_NUMBER);
-	CHECK_TYPE(m, kit_gpu_flush(&m->gpu, 1, kit_rect(UINT32_MAX, 0, 2, 2)), BAD_NUMBER);
-	kit_surface_finish(&s);
-	wire_end(m);
-}
 
 /* There is no host memory, and nothing that could be mapped. */
 static void nothing_to_be_mapped(void)
@@ -484,7 +372,7 @@ static bool has_cursor(void *data)
 static void cursor(void)
 {
 	struct kit_machine *m = machine();
-	const struct virtio_gpu_set_scanout_blob like = plain(1, SIDE, SIDE);
+	const struct virtio_gpu_set_scanout_blob like = wire_plain_blob(1, SIDE, SIDE);
 	struct kit_surface s = wire_blob(m, &like, 333);
 	for (uint32_t i = 0; i < SIDE * SIDE; i++) {
 		uint32_t pixel = i * 0x01030507u;
@@ -502,7 +390,7 @@ static void cursor(void)
 	CHECK_TYPE(m,
 		kit_gpu_update_cursor(
 			&m->gpu, (struct virtio_gpu_update_cursor){ .resource_id = 2 }),
-		BAD_NUMBER);
+		VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER);
 	kit_surface_finish(&small);
 	kit_surface_finish(&s);
 	wire_end(m);
@@ -514,7 +402,7 @@ static void cursor(void)
 static void contexts_write(void)
 {
 	struct kit_machine *m = wire_machine_3d("null");
-	const struct virtio_gpu_set_scanout_blob like = plain(1, 40, 30);
+	const struct virtio_gpu_set_scanout_blob like = wire_plain_blob(1, 40, 30);
 	struct kit_surface s = wire_blob(m, &like, 1000);
 	struct kit_picture *picture = kit_picture_create(40, 30);
 	wire_context(m, 1);
@@ -586,8 +474,6 @@ int main(int argc, char **argv)
 		TEST_CASE(backing_by_command),
 		TEST_CASE(memory_goes_and_comes),
 		TEST_CASE(memory_is_cut_off),
-		TEST_CASE(hostile_creation),
-		TEST_CASE(hostile_pictures),
 		TEST_CASE(nothing_to_be_mapped),
 		TEST_CASE(cursor),
 		TEST_CASE(contexts_write),

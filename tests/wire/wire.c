@@ -255,6 +255,18 @@ void wire_settle(struct kit_machine *machine)
 	} while (count_updates(machine) != before);
 }
 
+struct virtio_gpu_set_scanout_blob wire_plain_blob(uint32_t id, uint32_t w, uint32_t h)
+{
+	return (struct virtio_gpu_set_scanout_blob){
+		.r = { .width = w, .height = h },
+		.resource_id = id,
+		.width = w,
+		.height = h,
+		.format = VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM,
+		.strides = { w * 4 },
+	};
+}
+
 static bool is_off(void *data)
 {
 	const struct kit_scanout *scanout = data;

@@ -79,6 +79,9 @@ struct kit_surface wire_surface_chunked(struct kit_machine *machine,
 struct kit_surface wire_blob(struct kit_machine *machine,
 	const struct virtio_gpu_set_scanout_blob *like, uint32_t chunk);
 
+/* For that: a picture of this size, B8G8R8X8, without gaps. */
+struct virtio_gpu_set_scanout_blob wire_plain_blob(uint32_t id, uint32_t width, uint32_t height);
+
 /* Waits until a scanout is switched off. */
 void wire_wait_off(struct kit_machine *machine, uint32_t scanout);
 
