@@ -12,7 +12,7 @@
  * Every mapping is taken back when its resource goes, also by a reset: some VMMs drop them by themselves then,
  * and say that there is nothing to be taken back, others do not.
  *
- * Nothing is asked while the device is stopped (backend_channel.h): there are VMMs that do not survive that. What a
+ * Nothing of this is asked while the device is stopped (backend_channel.h): there are VMMs that do not survive that. What a
  * reset leaves is taken back when the queues run again, before anything else is asked for.
  */
 #pragma once
