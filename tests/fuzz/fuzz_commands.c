@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "channel_answers.h"
 #include "display_answers.h"
 #include "fuzz.h"
 #include "gpu/commands.h"
@@ -40,8 +40,7 @@ static struct {
 	struct renderer_memory memory; /* of renderers */
 	struct renderer_memory no_memory; /* a descriptor that is of none */
 	uint64_t features; /* of the VMM */
-	struct backend_channel *channel;
-	int channel_sock; /* the VMM's end */
+	struct channel_end vmm;
 	bool no_udmabuf;
 } test;
 
@@ -73,7 +72,7 @@ uint64_t __wrap_vhost_session_protocol_features(const struct vhost_session *sess
 
 struct backend_channel *__wrap_vhost_session_backend_channel(struct vhost_session *session)
 {
-	return test.channel;
+	return test.vmm.channel;
 }
 
 void __wrap_vhost_session_completed(struct vhost_session *session, struct virtqueue *queue)
@@ -82,7 +81,7 @@ void __wrap_vhost_session_completed(struct vhost_session *session, struct virtqu
 
 int __wrap_vhost_session_config_changed(struct vhost_session *session)
 {
-	return test.channel ? 0 : -ENOTCONN;
+	return test.vmm.channel ? 0 : -ENOTCONN;
 }
 
 /* --- renderers ---------------------------------------------------------------------------------------- */
@@ -256,6 +255,7 @@ static void write_config(void)
 
 static void stop_queues(void)
 {
+	channel_running(&test.vmm, false);
 	for (uint32_t i = 0; i < VIRTIO_GPU_QUEUES; i++)
 		gpu_device_impl.queue_stop(rig.device, &rig.queues[i], true);
 }
@@ -264,6 +264,7 @@ static void wake_queues(void)
 {
 	for (uint32_t i = 0; i < VIRTIO_GPU_QUEUES; i++)
 		gpu_device_impl.queue_ready(rig.device, &rig.queues[i]);
+	channel_running(&test.vmm, true);
 }
 
 static void reset(void)
@@ -279,10 +280,12 @@ static void reset(void)
 static void stop_one(void)
 {
 	struct virtqueue *queue = &rig.queues[fuzz_bit(&test.input)];
+	channel_running(&test.vmm, false);
 	gpu_device_impl.queue_stop(rig.device, queue, false);
 	gpu_device_impl.queue_stop(rig.device, queue, true);
 	CHECK_INT(queue->in_flight, 0);
 	gpu_device_impl.queue_ready(rig.device, queue);
+	channel_running(&test.vmm, true);
 }
 
 /* What is saved can be loaded, and is then saved as the same. */
@@ -351,54 +354,22 @@ static void read_display(void)
 
 static void open_channel(void)
 {
-	int pair[2];
-	CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	struct backend_channel *old = test.channel;
-	test.channel = backend_channel_create(
-		rig.loop, pair[0], VHOST_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK));
-	backend_channel_destroy(old);
-	fd_close(&test.channel_sock);
-	test.channel_sock = pair[1];
+	channel_open(&test.input, rig.loop, &test.vmm);
 	test.features = VHOST_BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT) |
 		VHOST_BIT(VHOST_USER_PROTOCOL_F_SHMEM);
 	if (fuzz_bit(&test.input))
 		test.features |= VHOST_BIT(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS);
 }
 
-/* What is asked for next; a descriptor that comes along is closed by the kernel. */
-static uint32_t read_question(void)
-{
-	struct vhost_user_header header;
-	uint8_t payload[128];
-	if (recv(test.channel_sock, &header, sizeof(header), MSG_DONTWAIT) != sizeof(header))
-		return VHOST_USER_BACKEND_SHARED_OBJECT_ADD;
-	CHECK(header.size <= sizeof(payload));
-	CHECK_INT(recv(test.channel_sock, payload, header.size, MSG_DONTWAIT), header.size);
-	return header.request;
-}
-
-/* Answers what was asked, mostly. */
 static void play_channel(void)
 {
-	struct {
-		struct vhost_user_header header;
-		uint64_t value;
-	} __attribute__((packed)) answer = {
-		{ VHOST_USER_BACKEND_SHARED_OBJECT_ADD, VHOST_USER_VERSION | VHOST_USER_REPLY_MASK,
-			sizeof(uint64_t) },
-		0,
-	};
 	uint8_t bits = fuzz_u8(&test.input);
 	uint8_t uuid[16] = { bits };
 	gpu_device_impl.shared_object(rig.device, uuid);
-	if (test.channel_sock < 0 || bits & 4) {
+	if (test.vmm.sock < 0 || bits & 4)
 		open_channel();
-		return;
-	}
-	answer.header.request = read_question() + ((bits & 0xf1) == 0xf1);
-	answer.value = (bits & 0x12) == 0x12;
-	if (send(test.channel_sock, &answer, sizeof(answer), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		fd_close(&test.channel_sock);
+	else
+		channel_answer(&test.input, rig.loop, &test.vmm);
 }
 
 static void wait_long(void)
@@ -583,16 +554,16 @@ static void check_all_answered(void)
 
 static void finish(void)
 {
-	struct backend_channel *channel = test.channel;
 	check_all_answered();
-	test.channel = NULL;
+	struct backend_channel *channel = test.vmm.channel;
+	test.vmm.channel = NULL;
 	backend_channel_destroy(channel);
 	CHECK_INT(rig.device->host_visible.count, 0);
 	gpu_device_impl.memory_changed(rig.device, rig.memory);
 	run_all();
 	CHECK_INT(test.other_memory->refs, 1);
 	vhost_memory_unref(test.other_memory);
-	fd_close(&test.channel_sock);
+	fd_close(&test.vmm.sock);
 	fd_close(&test.memory.fd);
 	fd_close(&test.no_memory.fd);
 	loop_source_destroy(null.ready);
@@ -605,7 +576,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	memset(&null, 0, sizeof(null));
 	memset(gone, 0, sizeof(gone));
 	test.input = fuzz_begin(bytes, size);
-	test.channel_sock = -1;
+	test.vmm.sock = -1;
 	begin();
 	for (uint32_t i = 0; i < MOST_STEPS && test.input.left > 0; i++) {
 		steps[fuzz_below(&test.input, ARRAY_SIZE(steps))]();
