@@ -9,42 +9,10 @@
 
 #include "gpu/state.h"
 #include "util/fd.h"
-#include "vhost/backend_channel.h"
 
 #define FEATURES (FEATURES_3D | FEATURES_BLOB)
-#define LIKE_QEMU                                                                                  \
-	(VHOST_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) | VHOST_BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE))
-
 struct gpu_rig rig;
 struct renderer_memory memory;
-struct mapping_vmm vmm;
-
-uint64_t __wrap_vhost_session_protocol_features(const struct vhost_session *session);
-struct backend_channel *__wrap_vhost_session_backend_channel(struct vhost_session *session);
-void __wrap_vhost_session_completed(struct vhost_session *session, struct virtqueue *queue);
-
-uint64_t __wrap_vhost_session_protocol_features(const struct vhost_session *session)
-{
-	return vmm.features;
-}
-
-struct backend_channel *__wrap_vhost_session_backend_channel(struct vhost_session *session)
-{
-	return vmm.channel;
-}
-
-void __wrap_vhost_session_completed(struct vhost_session *session, struct virtqueue *queue)
-{
-}
-
-static void open_channel(void)
-{
-	int pair[2];
-	CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	vmm.channel = backend_channel_create(rig.loop, pair[0], LIKE_QEMU);
-	backend_channel_set_running(vmm.channel, true);
-	vmm.sock = pair[1];
-}
 
 void mapping_start(void)
 {
@@ -52,9 +20,10 @@ void mapping_start(void)
 	rig.args.host_visible_bytes = WINDOW;
 	gpu_rig_start(&rig, FEATURES);
 	rig.device->renderers.slots[1].can_map = true;
-	vmm.features = VHOST_BIT(VHOST_USER_PROTOCOL_F_SHMEM);
-	open_channel();
-	gpu_device_set_session(rig.device, (struct vhost_session *)&vmm);
+	gpu_device_set_session(rig.device,
+		session_in_name_begin(
+			rig.loop, SESSION_LIKE_QEMU | VHOST_BIT(VHOST_USER_PROTOCOL_F_SHMEM)));
+	backend_channel_set_running(vmm.channel, true);
 	memory = (struct renderer_memory){
 		.fd = memfd_create("memory", MFD_CLOEXEC | MFD_ALLOW_SEALING),
 		.map_info = VIRTIO_GPU_MAP_CACHE_CACHED,
@@ -67,9 +36,7 @@ void mapping_start(void)
 
 void mapping_finish(void)
 {
-	struct backend_channel *channel = vmm.channel;
-	vmm.channel = NULL;
-	backend_channel_destroy(channel);
+	session_in_name_close_channel();
 	gpu_device_impl.closed(rig.device);
 	CHECK(list_empty(&rig.device->host_visible.mappings));
 	CHECK_INT(rig.device->host_visible.count, 0);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * For tests of blobs of renderers' memory, and of mappings of them: a device with one renderer that has memory, a
- * context in it, and a VMM that is asked to map. The session is one only in name: its features and its backend
- * channel, whose other end is here, are made by the rig.
+ * context in it, and a VMM that is asked to map.
  */
 #pragma once
 
 #include "gpu_rig.h"
+#include "session_in_name.h"
 
 #define OK          VIRTIO_GPU_RESP_OK_NODATA
 #define OK_MAP      VIRTIO_GPU_RESP_OK_MAP_INFO
@@ -24,15 +24,8 @@
 #define WINDOW (UINT64_C(1) << 30)
 #define CTX    1u
 
-struct mapping_vmm {
-	uint64_t features;
-	struct backend_channel *channel;
-	int sock; /* the VMM's end */
-};
-
 extern struct gpu_rig rig;
 extern struct renderer_memory memory; /* that the renderer gives for every blob */
-extern struct mapping_vmm vmm;
 
 void mapping_start(void);
 /* As a session does it: the channel goes first. */

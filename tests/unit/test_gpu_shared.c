@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * UUIDs of resources, and what a VMM is told of them. The session is one only in name: its features
- * and its backend channel, whose other end the test has, are made here.
+ * UUIDs of resources, and what a VMM is told of them.
  */
 #include "gpu_rig.h"
+#include "session_in_name.h"
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -19,55 +19,16 @@
 #define ADD      VHOST_USER_BACKEND_SHARED_OBJECT_ADD
 #define REMOVE   VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE
 #define FEATURES (FEATURES_3D | FEATURE_BIT(VIRTIO_GPU_F_RESOURCE_UUID))
-#define LIKE_QEMU                                                                                  \
-	(VHOST_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) | VHOST_BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE))
-
 static struct gpu_rig rig;
-static struct {
-	uint64_t features;
-	struct backend_channel *channel;
-	int sock; /* the VMM's end */
-} vmm;
-
-uint64_t __wrap_vhost_session_protocol_features(const struct vhost_session *session);
-struct backend_channel *__wrap_vhost_session_backend_channel(struct vhost_session *session);
-void __wrap_vhost_session_completed(struct vhost_session *session, struct virtqueue *queue);
-
-uint64_t __wrap_vhost_session_protocol_features(const struct vhost_session *session)
-{
-	return vmm.features;
-}
-
-struct backend_channel *__wrap_vhost_session_backend_channel(struct vhost_session *session)
-{
-	return vmm.channel;
-}
-
-void __wrap_vhost_session_completed(struct vhost_session *session, struct virtqueue *queue)
-{
-}
-
-static void open_channel(void)
-{
-	int pair[2];
-	CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	struct backend_channel *old = vmm.channel;
-	vmm.channel = backend_channel_create(rig.loop, pair[0], LIKE_QEMU);
-	backend_channel_destroy(old);
-	fd_close(&vmm.sock);
-	vmm.sock = pair[1];
-}
-
 /* One renderer that exports, resources 5 and 6 of it, and a VMM that can do everything. */
 static void start(void)
 {
 	gpu_rig_prepare(&rig, 1);
 	gpu_rig_start(&rig, FEATURES);
 	rig.fakes[0]->base.can_export = true;
-	vmm.sock = -1;
-	vmm.features = VHOST_BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT);
-	open_channel();
-	gpu_device_set_session(rig.device, (struct vhost_session *)&vmm);
+	gpu_device_set_session(rig.device,
+		session_in_name_begin(rig.loop,
+			SESSION_LIKE_QEMU | VHOST_BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT)));
 	CHECK_INT(gpu_rig_create_3d(&rig, 5, 8, 8), OK);
 	CHECK_INT(gpu_rig_create_3d(&rig, 6, 8, 8), OK);
 }
@@ -75,9 +36,7 @@ static void start(void)
 /* As a session does it: the channel goes first. */
 static void finish(void)
 {
-	struct backend_channel *channel = vmm.channel;
-	vmm.channel = NULL;
-	backend_channel_destroy(channel);
+	session_in_name_close_channel();
 	gpu_device_impl.closed(rig.device);
 	CHECK(list_empty(&rig.device->shares.all));
 	CHECK_INT(rig.device->shares.exports, 0);
@@ -506,7 +465,7 @@ static void goes_on_with_another_channel(void)
 	start();
 	uint16_t number = begin_assign(5);
 	expect_asked(ADD, uuid);
-	open_channel();
+	session_in_name_open_channel(rig.loop);
 	gpu_rig_run(&rig);
 	CHECK_MEM(uuid_of(number), uuid, 16);
 	check_shared(uuid, true);

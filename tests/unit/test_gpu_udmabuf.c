@@ -4,6 +4,7 @@
  * here: a memfd stands in for each dma-buf.
  */
 #include "gpu_rig.h"
+#include "session_in_name.h"
 
 #include <drm/drm_fourcc.h>
 #include <linux/udmabuf.h>
@@ -19,7 +20,6 @@
 #include "gpu/state.h"
 #include "gpu/udmabuf.h"
 #include "util/fd.h"
-#include "vhost/backend_channel.h"
 
 static struct gpu_rig rig;
 
@@ -337,34 +337,14 @@ static void makes_so_many(void)
 
 /* --- for other devices ----------------------------------------------------------------------- */
 
-static struct backend_channel *channel;
-
-uint64_t __wrap_vhost_session_protocol_features(const struct vhost_session *session);
-struct backend_channel *__wrap_vhost_session_backend_channel(struct vhost_session *session);
-void __wrap_vhost_session_completed(struct vhost_session *session, struct virtqueue *queue);
-
-uint64_t __wrap_vhost_session_protocol_features(const struct vhost_session *session)
-{
-	return VHOST_BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT);
-}
-
-struct backend_channel *__wrap_vhost_session_backend_channel(struct vhost_session *session)
-{
-	return channel;
-}
-
-void __wrap_vhost_session_completed(struct vhost_session *session, struct virtqueue *queue)
-{
-}
-
-static void expect_asked(int sock, uint32_t type, uint8_t ret_uuid[16])
+static void expect_asked(uint32_t type, uint8_t ret_uuid[16])
 {
 	struct {
 		struct vhost_user_header header;
 		struct vhost_user_shared shared;
 	} request;
 	gpu_rig_run(&rig);
-	CHECK_INT(recv(sock, &request, sizeof(request), MSG_DONTWAIT), sizeof(request));
+	CHECK_INT(recv(vmm.sock, &request, sizeof(request), MSG_DONTWAIT), sizeof(request));
 	CHECK_INT(request.header.request, type);
 	memcpy(ret_uuid, request.shared.uuid, 16);
 }
@@ -377,31 +357,27 @@ static void shares_blobs(void)
 	};
 	uint8_t uuid[16], again[16];
 	struct stat ours, device;
-	int pair[2];
 	start();
-	CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	channel = backend_channel_create(rig.loop, pair[0], 0);
-	gpu_device_set_session(rig.device, (struct vhost_session *)&channel);
+	gpu_device_set_session(rig.device,
+		session_in_name_begin(rig.loop, VHOST_BIT(VHOST_USER_PROTOCOL_F_SHARED_OBJECT)));
 	CHECK_INT(gpu_rig_create_blob(&rig, 1, SIZE, GUEST_PAGES), OK);
 	CHECK_INT(gpu_rig_do(&rig, &assign, sizeof(assign)), VIRTIO_GPU_RESP_OK_RESOURCE_UUID);
-	expect_asked(pair[1], VHOST_USER_BACKEND_SHARED_OBJECT_ADD, uuid);
+	expect_asked(VHOST_USER_BACKEND_SHARED_OBJECT_ADD, uuid);
 	int fd = gpu_device_impl.shared_object(rig.device, uuid);
 	CHECK(fstat(fd, &ours) == 0 && fstat(kernel.device, &device) == 0);
 	CHECK(ours.st_ino != device.st_ino);
 	/* Without its memory there is nothing to be shared. */
 	CHECK_INT(gpu_rig_detach_backing(&rig, 1), OK);
-	expect_asked(pair[1], VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE, again);
+	expect_asked(VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE, again);
 	CHECK_MEM(again, uuid, 16);
 	CHECK_INT(gpu_device_impl.shared_object(rig.device, uuid), -ENOENT);
 	CHECK_INT(gpu_rig_attach_backing(&rig, 1, GUEST_PAGES, SIZE), OK);
-	expect_asked(pair[1], VHOST_USER_BACKEND_SHARED_OBJECT_ADD, again);
+	expect_asked(VHOST_USER_BACKEND_SHARED_OBJECT_ADD, again);
 	CHECK_MEM(again, uuid, 16);
 	CHECK_INT(gpu_rig_unref(&rig, 1), OK);
-	expect_asked(pair[1], VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE, again);
-	struct backend_channel *old = channel;
-	channel = NULL;
-	backend_channel_destroy(old);
-	fd_close(&pair[1]);
+	expect_asked(VHOST_USER_BACKEND_SHARED_OBJECT_REMOVE, again);
+	session_in_name_close_channel();
+	fd_close(&vmm.sock);
 	gpu_rig_finish(&rig);
 }
 

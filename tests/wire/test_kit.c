@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ring_rig.h"
 #include "util/fd.h"
 #include "wire.h"
 
@@ -104,31 +105,8 @@ static void unsealed_memory_shrinks(void)
 
 /* --- rings --------------------------------------------------------------------------------- */
 
-struct rig {
-	struct kit kit;
-	struct kit_memory memory;
-	struct kit_ring ring;
-};
-
-static void rig_init(struct rig *rig, uint32_t size)
-{
-	static const struct kit_region_spec spec = { .guest = 0, .size = 1 << 20 };
-	kit_init(&rig->kit);
-	rig->kit.timeout_ms = 50;
-	kit_memory_init(&rig->memory, &rig->kit);
-	CHECK_INT(kit_memory_add(&rig->memory, &spec), 0);
-	CHECK_INT(kit_ring_init(&rig->ring, &rig->memory, 0, size), 0);
-}
-
-static void rig_finish(struct rig *rig)
-{
-	kit_ring_finish(&rig->ring);
-	CHECK_INT(kit_memory_allocated(&rig->memory), 0);
-	kit_memory_finish(&rig->memory);
-}
-
 /* What a device does: puts an element into the used ring. */
-static void use(struct rig *rig, uint32_t id, uint32_t length, uint16_t index)
+static void use(struct ring_rig *rig, uint32_t id, uint32_t length, uint16_t index)
 {
 	uint8_t *used = kit_ptr(&rig->memory, rig->ring.used, 4);
 	uint32_t element[2] = { id, length };
@@ -138,11 +116,11 @@ static void use(struct rig *rig, uint32_t id, uint32_t length, uint16_t index)
 
 static void ring_judges_the_device(void)
 {
-	struct rig rig;
+	struct ring_rig rig;
 	struct kit_used used;
 	struct kit_piece piece = { 0x8000, 100, true };
 	int token;
-	rig_init(&rig, 8);
+	ring_rig_init(&rig, 8, false);
 	CHECK_INT(kit_ring_take(&rig.ring, &used), 0);
 	CHECK_INT(kit_ring_wait(&rig.ring, 10), -ETIMEDOUT);
 	int head = kit_ring_add(&rig.ring, &piece, 1, &token);
@@ -161,23 +139,23 @@ static void ring_judges_the_device(void)
 	CHECK_INT(kit_ring_take(&rig.ring, &used), -EPROTO);
 	use(&rig, (uint32_t)head, 0, 3);
 	CHECK_INT(kit_ring_take(&rig.ring, &used), -EPROTO);
-	rig_finish(&rig);
+	ring_rig_finish(&rig);
 }
 
 static int late_answer(void *data, short events)
 {
-	struct rig *rig = data;
+	struct ring_rig *rig = data;
 	use(rig, 0, 0, 1);
 	return 0;
 }
 
 static void ring_misses_the_interrupt(void)
 {
-	struct rig rig;
+	struct ring_rig rig;
 	struct kit_piece piece = { 0x8000, 100, true };
 	struct kit_source source = { .fd = -1, .due = kit_now() + 10 };
 	int token;
-	rig_init(&rig, 8);
+	ring_rig_init(&rig, 8, false);
 	CHECK_INT(kit_ring_add(&rig.ring, &piece, 1, &token), 0);
 	/* the answer comes while the driver sleeps, the interrupt does not */
 	source.ready = late_answer;
@@ -185,16 +163,16 @@ static void ring_misses_the_interrupt(void)
 	kit_source_add(&rig.kit, &source);
 	CHECK_INT(kit_ring_wait(&rig.ring, 300), -EPROTO);
 	kit_source_remove(&source);
-	rig_finish(&rig);
+	ring_rig_finish(&rig);
 }
 
 static void ring_fills_up(void)
 {
-	struct rig rig;
+	struct ring_rig rig;
 	struct kit_piece pieces[3] = { { 0x8000, 1, false }, { 0x9000, 1, true },
 		{ 0xa000, 1, true } };
 	int tokens[8];
-	rig_init(&rig, 8);
+	ring_rig_init(&rig, 8, false);
 	CHECK(kit_ring_add(&rig.ring, pieces, 3, &tokens[0]) >= 0);
 	CHECK(kit_ring_add(&rig.ring, pieces, 3, &tokens[1]) >= 0);
 	CHECK_INT(kit_ring_add(&rig.ring, pieces, 3, &tokens[2]), -ENOSPC);
@@ -205,7 +183,7 @@ static void ring_fills_up(void)
 	for (int i = 0; i < 8; i++)
 		CHECK(kit_ring_add(&rig.ring, pieces, 3, &tokens[i]) >= 0);
 	CHECK_INT(kit_ring_in_flight(&rig.ring), 8);
-	rig_finish(&rig);
+	ring_rig_finish(&rig);
 }
 
 /* --- pictures ------------------------------------------------------------------------------ */

@@ -4,49 +4,26 @@
 #include <unistd.h>
 
 #include "kit/ring.h"
+#include "ring_rig.h"
 #include "test.h"
 
 #define MARKS (KIT_PACKED_AVAILABLE | KIT_PACKED_USED)
 
-struct rig {
-	struct kit kit;
-	struct kit_memory memory;
-	struct kit_ring ring;
-};
-
-static void rig_init(struct rig *rig, uint32_t size)
-{
-	static const struct kit_region_spec spec = { .guest = 0, .size = 1 << 20 };
-	kit_init(&rig->kit);
-	rig->kit.timeout_ms = 50;
-	kit_memory_init(&rig->memory, &rig->kit);
-	CHECK_INT(kit_memory_add(&rig->memory, &spec), 0);
-	CHECK_INT(kit_ring_init(&rig->ring, &rig->memory, 0, size), 0);
-	kit_ring_set_packed(&rig->ring, true);
-}
-
-static void rig_finish(struct rig *rig)
-{
-	kit_ring_finish(&rig->ring);
-	CHECK_INT(kit_memory_allocated(&rig->memory), 0);
-	kit_memory_finish(&rig->memory);
-}
-
-static struct kit_packed_descriptor *at(struct rig *rig, uint32_t index)
+static struct kit_packed_descriptor *at(struct ring_rig *rig, uint32_t index)
 {
 	return (struct kit_packed_descriptor *)kit_ptr(
 		       &rig->memory, rig->ring.descriptors, 16ull * rig->ring.size) +
 		index;
 }
 
-static void use(struct rig *rig, uint32_t index, uint16_t id, uint32_t length, uint16_t flags)
+static void use(struct ring_rig *rig, uint32_t index, uint16_t id, uint32_t length, uint16_t flags)
 {
 	at(rig, index)->id = id;
 	at(rig, index)->length = length;
 	at(rig, index)->flags = flags;
 }
 
-static void want(struct rig *rig, uint16_t position, uint16_t flags)
+static void want(struct ring_rig *rig, uint16_t position, uint16_t flags)
 {
 	uint16_t event[2] = { position, flags };
 	memcpy(kit_ptr(&rig->memory, rig->ring.used, 4), event, 4);
@@ -54,11 +31,11 @@ static void want(struct rig *rig, uint16_t position, uint16_t flags)
 
 static void describes_chains(void)
 {
-	struct rig rig;
+	struct ring_rig rig;
 	struct kit_piece pieces[] = { { 0x8000, 1, false }, { 0x9000, 2, true },
 		{ 0xa000, 3, true } };
 	int token;
-	rig_init(&rig, 5);
+	ring_rig_init(&rig, 5, true);
 	for (int round = 0; round < 5; round++) {
 		struct kit_position begin = rig.ring.available_at;
 		int id = kit_ring_add(&rig.ring, pieces, 3, &token);
@@ -85,15 +62,15 @@ static void describes_chains(void)
 		CHECK(used.token == &token && used.length == 5);
 		CHECK_INT(kit_ring_base(&rig.ring), base);
 	}
-	rig_finish(&rig);
+	ring_rig_finish(&rig);
 }
 
 static void describes_indirect_chains(void)
 {
-	struct rig rig;
+	struct ring_rig rig;
 	struct kit_piece pieces[] = { { 0x8000, 1, false }, { 0x9000, 2, true } };
 	int token;
-	rig_init(&rig, 3);
+	ring_rig_init(&rig, 3, true);
 	rig.ring.indirect = true;
 	CHECK_INT(kit_ring_add(&rig.ring, pieces, 2, &token), 0);
 	CHECK_INT(at(&rig, 0)->flags, KIT_RING_INDIRECT | KIT_PACKED_AVAILABLE);
@@ -102,7 +79,7 @@ static void describes_indirect_chains(void)
 	CHECK_INT(table[0].flags, 0);
 	CHECK_INT(table[1].flags, KIT_RING_WRITE);
 	CHECK_INT(table[1].address, 0x9000);
-	rig_finish(&rig);
+	ring_rig_finish(&rig);
 }
 
 static void judges_the_device(void)
@@ -130,24 +107,24 @@ static void judges_the_device(void)
 	};
 	struct kit_piece piece = { 0x8000, 100, true };
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct rig rig;
+		struct ring_rig rig;
 		struct kit_used used;
 		int token;
-		rig_init(&rig, 8);
+		ring_rig_init(&rig, 8, true);
 		CHECK_INT(kit_ring_add(&rig.ring, &piece, 1, &token), 0);
 		use(&rig, 0, rows[i].id, rows[i].length, rows[i].flags);
 		CHECK_INT(kit_ring_take(&rig.ring, &used), rows[i].verdict);
-		rig_finish(&rig);
+		ring_rig_finish(&rig);
 	}
 }
 
 static void fills_up(void)
 {
-	struct rig rig;
+	struct ring_rig rig;
 	struct kit_piece pieces[3] = { { 0x8000, 1, false }, { 0x9000, 1, true },
 		{ 0xa000, 1, true } };
 	int tokens[7];
-	rig_init(&rig, 7);
+	ring_rig_init(&rig, 7, true);
 	CHECK(kit_ring_add(&rig.ring, pieces, 3, &tokens[0]) >= 0);
 	CHECK(kit_ring_add(&rig.ring, pieces, 3, &tokens[1]) >= 0);
 	CHECK_INT(kit_ring_add(&rig.ring, pieces, 2, &tokens[2]), -ENOSPC);
@@ -159,17 +136,17 @@ static void fills_up(void)
 		CHECK(kit_ring_add(&rig.ring, pieces, 3, &tokens[i]) >= 0);
 	CHECK_INT(kit_ring_add(&rig.ring, pieces, 1, &tokens[0]), -ENOSPC);
 	CHECK_INT(kit_ring_in_flight(&rig.ring), 7);
-	rig_finish(&rig);
+	ring_rig_finish(&rig);
 }
 
 /* How many of three chains of one descriptor each, added one by one, are kicked. */
 static uint64_t kicks_at(uint16_t position, uint16_t flags, int *ret_verdict)
 {
-	struct rig rig;
+	struct ring_rig rig;
 	struct kit_piece piece = { 0x8000, 100, true };
 	struct kit_used used;
 	int tokens[3];
-	rig_init(&rig, 3);
+	ring_rig_init(&rig, 3, true);
 	rig.ring.event_idx = true;
 	want(&rig, position, flags);
 	for (int i = 0; i < 3; i++) {
@@ -178,7 +155,7 @@ static uint64_t kicks_at(uint16_t position, uint16_t flags, int *ret_verdict)
 	}
 	uint64_t kicks = rig.ring.kicks;
 	*ret_verdict = kit_ring_take(&rig.ring, &used);
-	rig_finish(&rig);
+	ring_rig_finish(&rig);
 	return kicks;
 }
 
@@ -201,11 +178,11 @@ static void kicks_when_wanted(void)
 /* Batches pass an event in their middle; one without event_idx may not be asked for. */
 static void kicks_for_a_batch(void)
 {
-	struct rig rig;
+	struct ring_rig rig;
 	struct kit_piece piece = { 0x8000, 100, true };
 	struct kit_used used;
 	int tokens[8];
-	rig_init(&rig, 8);
+	ring_rig_init(&rig, 8, true);
 	rig.ring.event_idx = true;
 	want(&rig, 0x8002, KIT_EVENT_AT);
 	for (int i = 0; i < 5; i++)
@@ -219,23 +196,23 @@ static void kicks_for_a_batch(void)
 	rig.ring.event_idx = false;
 	kit_ring_kick(&rig.ring);
 	CHECK_INT(kit_ring_take(&rig.ring, &used), -EPROTO);
-	rig_finish(&rig);
+	ring_rig_finish(&rig);
 }
 
 static int late_answer(void *data, short events)
 {
-	struct rig *rig = data;
+	struct ring_rig *rig = data;
 	use(rig, 0, 0, 0, MARKS);
 	return 0;
 }
 
 static void misses_the_interrupt(void)
 {
-	struct rig rig;
+	struct ring_rig rig;
 	struct kit_piece piece = { 0x8000, 100, true };
 	struct kit_source source = { .fd = -1, .due = kit_now() + 10 };
 	int token;
-	rig_init(&rig, 8);
+	ring_rig_init(&rig, 8, true);
 	CHECK_INT(kit_ring_wait(&rig.ring, 10), -ETIMEDOUT);
 	CHECK_INT(kit_ring_add(&rig.ring, &piece, 1, &token), 0);
 	source.ready = late_answer;
@@ -243,15 +220,15 @@ static void misses_the_interrupt(void)
 	kit_source_add(&rig.kit, &source);
 	CHECK_INT(kit_ring_wait(&rig.ring, 30), -EPROTO);
 	kit_source_remove(&source);
-	rig_finish(&rig);
+	ring_rig_finish(&rig);
 }
 
 static void changes_the_layout(void)
 {
-	struct rig rig;
+	struct ring_rig rig;
 	struct kit_piece piece = { 0x8000, 100, true };
 	int token;
-	rig_init(&rig, 8);
+	ring_rig_init(&rig, 8, true);
 	CHECK_INT(kit_ring_first_base(&rig.ring), 0x80008000);
 	CHECK_INT(kit_ring_base(&rig.ring), 0x80008000);
 	CHECK(kit_ring_add(&rig.ring, &piece, 1, &token) >= 0);
@@ -261,7 +238,7 @@ static void changes_the_layout(void)
 	CHECK_INT(kit_ring_in_flight(&rig.ring), 0);
 	CHECK_INT(kit_ring_first_base(&rig.ring), 0);
 	CHECK(kit_ring_add(&rig.ring, &piece, 1, &token) >= 0);
-	rig_finish(&rig);
+	ring_rig_finish(&rig);
 }
 
 int main(int argc, char **argv)
