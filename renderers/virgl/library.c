@@ -214,10 +214,14 @@ void library_capset_fill(uint32_t id, uint32_t version, void *data)
 	virgl_renderer_fill_caps(id, version, data);
 }
 
+/* The library (1.3.0) leaves the new context's GL current, and takes that for the one of the context whose
+ * stream came last: what comes next for that one would be drawn in the new one. So it is told to begin anew. */
 int library_context_create(uint32_t context, uint32_t capset, const char *name)
 {
-	return error_of(virgl_renderer_context_create_with_flags(
-		context, capset, (uint32_t)strlen(name), name));
+	int result = virgl_renderer_context_create_with_flags(
+		context, capset, (uint32_t)strlen(name), name);
+	virgl_renderer_force_ctx_0();
+	return error_of(result);
 }
 
 void library_context_destroy(uint32_t context)

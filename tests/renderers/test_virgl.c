@@ -277,6 +277,60 @@ static void drawing_is_read_back_at_once(void)
 	fixture_destroy(&f);
 }
 
+/* What may come between two streams of one context without anything of another in between. */
+static void create_another(struct fixture *f, uint32_t id)
+{
+	CHECK_INT(create_context(f, id), 0);
+}
+
+static void create_and_destroy_another(struct fixture *f, uint32_t id)
+{
+	CHECK_INT(create_context(f, id), 0);
+	CHECK_INT(STATUS_OF(f, renderer_context_destroy(f->renderer, id, call)), 0);
+}
+
+static void destroy_an_older_one(struct fixture *f, uint32_t id)
+{
+	CHECK_INT(STATUS_OF(f, renderer_context_destroy(f->renderer, 4, call)), 0);
+}
+
+static void create_another_and_show(struct fixture *f, uint32_t id)
+{
+	CHECK_INT(create_context(f, id), 0);
+	CHECK_INT(read_back(f, 8, (struct rect){ 0, 0, 1, 1 }, 4), 0);
+}
+
+static void create_a_resource(struct fixture *f, uint32_t id)
+{
+	CHECK_INT(create_texture(f, id, BGRX, 16, 16), 0);
+}
+
+/* What a context draws to is bound once, and holds whatever others begin meanwhile. */
+static void others_do_not_disturb(void)
+{
+	static void (*const others[])(struct fixture *, uint32_t) = { create_another,
+		create_and_destroy_another, destroy_an_older_one, create_another_and_show,
+		create_a_resource };
+	struct fixture f = fixture_create();
+	struct stream stream = { 0 };
+	CHECK_INT(create_context(&f, 3), 0);
+	CHECK_INT(create_context(&f, 4), 0);
+	CHECK_INT(create_texture(&f, 8, BGRX, 16, 16), 0);
+	CHECK_INT(STATUS_OF(&f, renderer_context_attach(f.renderer, 3, 8, call)), 0);
+	stream_target(&stream, 1, 8, BGRX);
+	CHECK_INT(stream_submit(&f, 3, &stream), 0);
+	for (uint32_t i = 0; i < ARRAY_SIZE(others); i++) {
+		stream_clear(&stream, 1.0f, 0.0f, 0.0f, 1.0f);
+		CHECK_INT(stream_submit(&f, 3, &stream), 0);
+		others[i](&f, 10 + i);
+		stream_clear(&stream, 0.0f, 1.0f, 0.0f, 1.0f);
+		CHECK_INT(stream_submit(&f, 3, &stream), 0);
+		CHECK_INT(read_back(&f, 8, (struct rect){ 0, 0, 1, 1 }, 4), 0);
+		CHECK_MEM(f.frame, "\0\xff\0", 3);
+	}
+	fixture_destroy(&f);
+}
+
 static void warm_up_draws(void)
 {
 	if (getenv("VIRGL_PROGRAM"))
@@ -515,6 +569,7 @@ int main(int argc, char **argv)
 		TEST_CASE(read_back_stays_inside),
 		TEST_CASE(clear_is_seen),
 		TEST_CASE(drawing_is_read_back_at_once),
+		TEST_CASE(others_do_not_disturb),
 		TEST_CASE(warm_up_draws),
 		TEST_CASE(bogus_streams_are_refused),
 		TEST_CASE(transfers_in_streams_stay_inside),

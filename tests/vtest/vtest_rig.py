@@ -158,12 +158,21 @@ class Bridge:
         self.wait_line("programs connect to")
         return Client(self.path, version)
 
-    def run(self, *command: str | Path, seconds: float = TIMEOUT, **environment: str) -> subprocess.CompletedProcess:
-        """A program that draws on it."""
+    def environment(self) -> dict[str, str]:
+        """What programs need to draw on it."""
         self.wait_line("programs connect to")
         mesa = {"LIBGL_ALWAYS_SOFTWARE": "1", "GALLIUM_DRIVER": "virpipe", "VTEST_SOCKET_NAME": str(self.path)}
-        return subprocess.run([str(word) for word in command], env={**os.environ, **mesa, **environment}, text=True,
+        return {**os.environ, **mesa}
+
+    def run(self, *command: str | Path, seconds: float = TIMEOUT, **environment: str) -> subprocess.CompletedProcess:
+        """A program that draws on it."""
+        return subprocess.run([str(word) for word in command], env={**self.environment(), **environment}, text=True,
                               stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False)
+
+    def start(self, *command: str | Path) -> subprocess.Popen:
+        """The same, beside others."""
+        return subprocess.Popen([str(word) for word in command], env=self.environment(), text=True,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def descendants(self, name: str) -> list[int]:
         """Processes of the backend with this program."""
