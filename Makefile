@@ -17,6 +17,7 @@ help:
 	@echo 'make bench        measures against QEMU'"'"'s own GPU'
 	@echo 'make bench-vtest  measures without a virtual machine, against virglrenderer'"'"'s test server'
 	@echo 'make bench-scanout measures pictures in shared memory against pixels by a socket'
+	@echo 'make piglit       runs tests of OpenGL on virtiogpud; ARGS: tools/piglit --help, words of names'
 	@echo 'make overhead     measures what the sandbox costs a guest that draws (no virtual machine needed)'
 	@echo 'make bench-memory measures memory of Vulkan that guests map'
 	@echo 'make conformance  judges our backend case by case; BACKEND="CMD {socket}": another one;'
@@ -62,6 +63,10 @@ bench-vtest:
 	$(LAB) run -- tools/check build
 	$(LAB) run -- tools/bench-vtest $(ARGS)
 
+piglit:
+	$(LAB) run -- tools/check build
+	$(LAB) run -- tools/piglit $(ARGS)
+
 overhead:
 	$(LAB) run -- tools/check build
 	$(LAB) run -- env 'BACKEND=$(BUILD)/virtiogpud --socket-path {socket} --renderer virgl' \
@@ -102,4 +107,4 @@ shell:
 clean:
 	rm -rf build-lab* build-native*
 
-.PHONY: help build demo check check-fast breakout proofs bench bench-memory bench-vtest bench-scanout overhead conformance hostile kills soak conformance-rust fuzz shell clean
+.PHONY: help build demo check check-fast breakout proofs bench bench-memory bench-vtest piglit bench-scanout overhead conformance hostile kills soak conformance-rust fuzz shell clean

@@ -259,10 +259,14 @@ make_tree()
 	fi
 }
 
+# path_excludes NAME: what the list NAME.excludes says, as options of mmdebstrap.
+path_excludes() { list "$1.excludes" | sed 's/^/--dpkgopt=path-exclude=/'; }
+
 make_lab_root()
 {
-	local tree=$cache/partial-lab f
-	make_tree lab "$SUITE" "$tree" --variant=minbase || return 1
+	local tree=$cache/partial-lab f excludes
+	mapfile -t excludes < <(path_excludes lab)
+	make_tree lab "$SUITE" "$tree" --variant=minbase "${excludes[@]}" || return 1
 	# Places to show the host's own files at.
 	for f in passwd group hosts resolv.conf; do
 		[ -f "$tree/etc/$f" ] && [ ! -L "$tree/etc/$f" ] || { rm -f "$tree/etc/$f"; : >"$tree/etc/$f"; }
@@ -278,7 +282,7 @@ make_guest_disk()
 	local tree=$cache/partial-guest excludes
 	remove_tree "$tree"
 	mkdir "$tree"
-	mapfile -t excludes < <(list guest.excludes | sed 's/^/--dpkgopt=path-exclude=/')
+	mapfile -t excludes < <(path_excludes guest)
 	make_root guest "$SUITE" - --format=tar --variant=minbase "${excludes[@]}" \
 		--essential-hook='chroot "$1" dpkg-divert --local --rename --add /usr/sbin/update-initramfs' \
 		--essential-hook='ln -s /bin/true "$1/usr/sbin/update-initramfs"' \
