@@ -229,11 +229,19 @@ static void read_done(struct renderer_call *call, int status, const struct rende
 	gpu_scanouts_push(device);
 }
 
+/* What was to be copied is where a renderer has it now, and is damage again. */
+static void give_up_copy(struct gpu_scanout *scanout)
+{
+	scanout->damage = rect_union(&scanout->damage, &scanout->copy);
+	scanout->copy = (struct rect){ 0 };
+}
+
 static void push_read_back(struct gpu_scanout *scanout, struct display *display, uint32_t id)
 {
 	struct gpu_resource *resource = scanout->resource;
 	if (scanout->read || wait_for_answer(display, id))
 		return;
+	give_up_copy(scanout);
 	if (!ensure_frame(scanout, resource->home->slot)) {
 		if (errno != EAGAIN)
 			log_limited(LOG_WARN, "no memory for a frame of %u x %u pixels: not shown",

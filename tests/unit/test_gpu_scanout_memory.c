@@ -449,6 +449,43 @@ static void copies_large_pictures_in_rounds(void)
 	finish();
 }
 
+static void send_scanout(uint32_t id, uint32_t resource, uint32_t side)
+{
+	const struct virtio_gpu_set_scanout request = {
+		.hdr.type = VIRTIO_GPU_CMD_SET_SCANOUT,
+		.r = { 0, 0, side, side },
+		.scanout_id = id,
+		.resource_id = resource,
+	};
+	gpu_rig_send(&rig, VIRTIO_GPU_QUEUE_CONTROL, &request, sizeof(request), ANSWER_ROOM);
+}
+
+/* A picture goes to a renderer while its copy waits for those of others: nothing of it is left out. */
+static void reads_back_what_was_to_be_copied(void)
+{
+	enum { SIDE = 2048, LAST = 2 };
+	start(1);
+	const struct gpu_scanout *scanout = &rig.device->scanouts[LAST];
+	CHECK_INT(gpu_rig_ctx_create(&rig, 1, 0), OK);
+	CHECK_INT(gpu_rig_ctx_attach(&rig, 1, 1), OK);
+	CHECK_INT(gpu_rig_create_2d(&rig, 2, SIDE, SIDE), OK);
+	send_scanout(0, 2, SIDE);
+	send_scanout(1, 2, SIDE);
+	send_scanout(LAST, 1, LINES);
+	for (int i = 0; i < 4 && rect_empty(&scanout->copy); i++)
+		CHECK_INT(loop_round(rig.loop, 0), 0);
+	CHECK(!rect_empty(&scanout->copy) && scanout->copied == 0);
+	CHECK_INT(gpu_rig_submit(&rig, 1, 1), OK); /* which takes it there */
+	CHECK_INT(fake_count(rig.fakes[0], FAKE_READ_BACK), 1);
+	for (uint32_t i = 0; i < rig.fakes[0]->count; i++) {
+		const struct fake_op *op = &rig.fakes[0]->ops[i];
+		CHECK(op->type != FAKE_READ_BACK ||
+			(op->read_back.rect.w == LINES && op->read_back.rect.h == LINES));
+	}
+	CHECK(rect_empty(&scanout->copy) && rect_empty(&scanout->damage));
+	finish();
+}
+
 static void goes_off(void)
 {
 	start_3d();
@@ -477,6 +514,7 @@ int main(int argc, char **argv)
 		TEST_CASE(holds_still_until_answered),
 		TEST_CASE(gives_no_more_to_one_that_waits),
 		TEST_CASE(copies_large_pictures_in_rounds),
+		TEST_CASE(reads_back_what_was_to_be_copied),
 		TEST_CASE(goes_off),
 	};
 	return test_main(argc, argv, cases, ARRAY_SIZE(cases));
