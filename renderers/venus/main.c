@@ -52,6 +52,7 @@
 #include "memory_types.h"
 #include "probe.h"
 #include "sandbox/sandbox.h"
+#include "util/checked.h"
 #include "util/fd.h"
 #include "util/log.h"
 
@@ -142,6 +143,37 @@ static int confine(struct sandbox *sandbox, const struct options *options)
 	return error ? error : sandbox_files(sandbox, places, count);
 }
 
+/* What has the loader of Vulkan load the layer. */
+static const char *const layer_variables[] = { MEMORY_TYPES_VARIABLE, "VK_LAYER_PATH",
+	"VK_INSTANCE_LAYERS", "VK_LOADER_LAYERS_DISABLE", "VK_LOADER_LAYERS_ENABLE" };
+
+struct layer_environment {
+	char *values[ARRAY_SIZE(layer_variables)]; /* owned; NULL: it was not set */
+};
+
+static void keep_environment(struct layer_environment *environment)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(layer_variables); i++) {
+		const char *value = getenv(layer_variables[i]);
+		environment->values[i] = value ? strdup(value) : NULL;
+	}
+}
+
+static void restore_environment(const struct layer_environment *environment)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(layer_variables); i++)
+		if (environment->values[i])
+			setenv(layer_variables[i], environment->values[i], 1);
+		else
+			unsetenv(layer_variables[i]);
+}
+
+static void forget_environment(struct layer_environment *environment)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(layer_variables); i++)
+		free(environment->values[i]);
+}
+
 /* Has the loader of Vulkan, here and in virglrenderer's processes, load the layer, and no other that would not be
  * under it. Each allocation has a descriptor then. */
 static void use_layer(const struct options *options, const char *memory_types)
@@ -158,19 +190,30 @@ static void use_layer(const struct options *options, const char *memory_types)
 	}
 }
 
-/* Where it does not work, drivers go on as they are: without the text the layer changes nothing. */
+/* True, and *report is what the drivers can do with it; false: it is not in use. */
+static bool take_layer(const struct options *options, struct venus_report *report)
+{
+	struct venus_report layered;
+	struct layer_environment before;
+	if (!options->layer)
+		return false;
+	keep_environment(&before);
+	use_layer(options, report->memory_types);
+	venus_probe(&layered, &(struct probe_args){ .layered = report->memory_types });
+	bool works = layered.status == 0 && !layered.wants_layer;
+	if (works)
+		*report = layered;
+	else
+		restore_environment(&before);
+	forget_environment(&before);
+	return works;
+}
+
+/* Where it does not work, drivers go on as they are. */
 static void try_layer(const struct options *options, struct venus_report *report)
 {
-	struct venus_report layered = { .status = -ENOENT };
-	if (options->layer) {
-		use_layer(options, report->memory_types);
-		venus_probe(&layered, &(struct probe_args){ .layered = report->memory_types });
-	}
-	if (layered.status == 0) {
-		*report = layered;
+	if (take_layer(options, report))
 		return;
-	}
-	unsetenv(MEMORY_TYPES_VARIABLE);
 	report->memory_types[0] = '\0';
 	log_warn("the layer of Vulkan that makes memory for guests %s",
 		options->layer ? "does not work here" : "is not installed");

@@ -314,6 +314,9 @@ static void judge(struct venus_report *report, VkPhysicalDevice physical, bool f
 		found.dmabuf ? "work" : "do not work", found.opaque ? "work" : "do not work",
 		found.page_types);
 	consider_layer(report, &id, &found, args->prefers_layer);
+	/* it was not loaded, or is of no use here */
+	if (layered && !(found.opaque && found.opaque_offset == 0))
+		report->wants_layer = true;
 	bool differs = found.opaque != report->can_map_opaque ||
 		found.opaque_offset != report->opaque_offset;
 	if (first || !differs) {

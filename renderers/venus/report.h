@@ -17,7 +17,8 @@ struct venus_report {
 	/* Drivers' own descriptors of memory (VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD) can be mapped, and the
 	 * bytes begin there in the file. */
 	uint32_t can_map_opaque;
-	uint32_t wants_layer; /* 0 or 1: only with the layer can memory of some device be mapped */
+	uint32_t
+		wants_layer; /* 0 or 1: memory of some device needs the layer, and does not have it yet */
 	uint64_t opaque_offset;
 	char text[256]; /* printable: the device, or why there is none */
 	/* Devices whose memory is files of our own, by the layer (memory_layer.c); "": drivers make all of it. */
