@@ -387,6 +387,8 @@ void wayland_seat_offered(struct wayland *wayland, uint32_t name, uint32_t versi
 	seat->name = name;
 	wayland->seat_count++;
 	list_append(&wayland->seats, &seat->link);
+	/* the library may be older than the compositor: what it does not know would end the connection */
+	version = min_u32(version, (uint32_t)wl_seat_interface.version);
 	seat->handle = wl_registry_bind(
 		wayland->registry, name, &wl_seat_interface, min_u32(version, MOST_VERSION));
 	if (!listen_to(seat->handle, &seat_events, seat))
