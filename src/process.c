@@ -77,10 +77,12 @@ static const char *find_render_server(void)
 	return access(path, X_OK) == 0 ? path : NULL;
 }
 
-/* The folder is beside the server, wherever that is. */
+/* The folder is beside the server, wherever that is. Drivers' loader looks for it from elsewhere: not where only a path
+ * from here leads to. */
 static void find_layer(struct process_program *program)
 {
-	const char *slash = strrchr(program->server_path, '/');
+	const bool whole = program->server_path[0] == '/';
+	const char *slash = whole ? strrchr(program->server_path, '/') : NULL;
 	int length = slash
 		? snprintf(program->layer_path, sizeof(program->layer_path), "%.*s/layer",
 			  (int)(slash - program->server_path), program->server_path)
