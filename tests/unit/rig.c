@@ -210,7 +210,10 @@ void rig_setup(void)
 void rig_teardown(void)
 {
 	fd_close(&rig.peer);
+	/* what was sent before comes first, a part of it in each round */
 	rig_run();
+	for (uint32_t i = 0; i < 1000 && !rig.ended; i++)
+		rig_run();
 	CHECK_INT(rig.ended, 1);
 	CHECK_INT(rig.device.closes, 1);
 	loop_destroy(rig.loop);
