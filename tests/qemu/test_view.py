@@ -90,12 +90,17 @@ def machine_with_input(context: Context, port: int) -> Iterator[VM]:
 
 
 def event_file(vm: VM, name: str) -> str:
-    """The guest's device of this name."""
-    text = vm.run("cat /proc/bus/input/devices", check=True).output
-    for device in text.split("\n\n"):
-        if f'Name="{name}"' in device:
-            return "/dev/input/" + next(word for word in device.split() if word.startswith("event"))
-    raise LabError(f"the guest has no {name}:\n{text}")
+    """The guest's device of this name, when there is a file for it, which may come later than the device."""
+    files: list[str] = []
+
+    def found() -> bool:
+        text = vm.run("cat /proc/bus/input/devices", check=True).output
+        device = next((part for part in text.split("\n\n") if f'Name="{name}"' in part), "")
+        files[:] = [word for word in device.split() if word.startswith("event")]
+        return bool(files)
+
+    wait(found, f"the guest has no file for {name}")
+    return "/dev/input/" + files[0]
 
 
 def type_line(port: int, line: str) -> None:
