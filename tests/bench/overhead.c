@@ -170,7 +170,6 @@ int main(int argc, char **argv)
 {
 	static struct side off, on;
 	struct pairs pairs = {
-		.program = "overhead",
 		.first = &off.base,
 		.second = &on.base,
 		.blocks = 100,

@@ -2,34 +2,14 @@
 #include "pairs.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "util/checked.h"
 
 #define MAX_COUNT 100000u
-
-static const char *program = "bench";
-
-void kit_check_failed(struct kit_place place, const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	printf("%s: FAILED: ", program);
-	vprintf(format, args);
-	printf(" (%s:%d)\n", place.file, place.line);
-	va_end(args);
-	exit(EXIT_FAILURE);
-}
-
-void kit_check_error(
-	struct kit_place place, struct kit_machine *machine, const char *expression, int error)
-{
-	kit_check_failed(place, "%s: %s (%s)", expression, strerror(-error), machine->kit.why);
-}
 
 /* --- the command line ---------------------------------------------------------------------- */
 
@@ -38,7 +18,8 @@ static double number(const char *text, double most)
 	char *end;
 	double value = strtod(text, &end);
 	if (*end || !(value > 0 && value <= most)) {
-		fprintf(stderr, "%s: %s is not a number up to %g\n", program, text, most);
+		fprintf(stderr, "%s: %s is not a number up to %g\n", program_invocation_short_name,
+			text, most);
 		exit(2);
 	}
 	return value;
@@ -53,7 +34,6 @@ void pairs_parse(struct pairs *pairs, int argc, char **argv)
 		{ 0 },
 	};
 	int letter;
-	program = pairs->program;
 	while ((letter = getopt_long(argc, argv, "", longs, NULL)) >= 0) {
 		if (letter == '?')
 			exit(2);

@@ -29,7 +29,6 @@ struct pairs_side {
 };
 
 struct pairs {
-	const char *program; /* for messages */
 	struct pairs_side *first, *second;
 	uint32_t blocks, frames;
 	double least;

@@ -90,7 +90,6 @@ int main(int argc, char **argv)
 {
 	static struct side by_socket, by_memory;
 	struct pairs pairs = {
-		.program = "scanout",
 		.first = &by_socket.base,
 		.second = &by_memory.base,
 		.blocks = 40,

@@ -8,10 +8,8 @@
  */
 #include <getopt.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
 
 #include "kit/check.h"
@@ -44,23 +42,6 @@ struct run {
 	uint64_t cursor_us; /* the slowest answer of the cursor queue */
 	struct kit_usage before, after;
 };
-
-void kit_check_failed(struct kit_place place, const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	printf("kills: FAILED: ");
-	vprintf(format, args);
-	printf(" (%s:%d)\n", place.file, place.line);
-	va_end(args);
-	exit(EXIT_FAILURE);
-}
-
-void kit_check_error(
-	struct kit_place place, struct kit_machine *machine, const char *expression, int error)
-{
-	kit_check_failed(place, "%s: %s (%s)", expression, strerror(-error), machine->kit.why);
-}
 
 /* --- the guest ----------------------------------------------------------------------------- */
 

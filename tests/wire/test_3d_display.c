@@ -11,19 +11,8 @@ static const char *const renderers[] = { "null", "null-export" };
 static struct kit_machine *showing(const char *renderer, uint32_t width, uint32_t height)
 {
 	struct kit_machine *m = wire_machine_3d(renderer);
-	wire_context(m, 1);
-	wire_texture(m, 1, width, height);
-	CHECK_GOOD(m, kit_gpu_ctx_attach(&m->gpu, 1, 1));
-	CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 1, kit_rect(0, 0, width, height)));
+	wire_show_texture(m, width, height);
 	return m;
-}
-
-static void fill(struct kit_machine *m, struct kit_picture *picture, struct virtio_gpu_rect r,
-	uint32_t color)
-{
-	CHECK_GOOD(m, WIRE_SUBMIT(m, 1, NULL_FILL_RECT, 1, color, r.x, r.y, r.width, r.height));
-	CHECK_GOOD(m, kit_gpu_flush(&m->gpu, 1, r));
-	kit_picture_fill(picture, r, color);
 }
 
 static void frames(void)
@@ -31,10 +20,11 @@ static void frames(void)
 	for (size_t i = 0; i < ARRAY_SIZE(renderers); i++) {
 		struct kit_machine *m = showing(renderers[i], 320, 200);
 		struct kit_picture *picture = kit_picture_create(320, 200);
-		fill(m, picture, kit_rect(0, 0, 320, 200), 0x00808080);
+		wire_fill(m, picture, kit_rect(0, 0, 320, 200), 0x00808080);
 		CHECK_PICTURE(m, 0, picture);
 		for (uint32_t k = 0; k < 50; k++)
-			fill(m, picture, kit_rect(k * 6, k * 3, 17, 11), k * 0x00051119 & KIT_RGB);
+			wire_fill(m, picture, kit_rect(k * 6, k * 3, 17, 11),
+				k * 0x00051119 & KIT_RGB);
 		CHECK_PICTURE(m, 0, picture);
 		CHECK_INT(m->display.scanouts[0].dmabuf, i == 1);
 		kit_picture_destroy(picture);
@@ -47,9 +37,9 @@ static void only_the_damage(void)
 {
 	struct kit_machine *m = showing("null", 1000, 1000);
 	struct kit_picture *picture = kit_picture_create(1000, 1000);
-	fill(m, picture, kit_rect(0, 0, 1000, 1000), 0x00808080);
+	wire_fill(m, picture, kit_rect(0, 0, 1000, 1000), 0x00808080);
 	CHECK_PICTURE(m, 0, picture);
-	fill(m, picture, kit_rect(500, 600, 10, 20), 0x00ff0000);
+	wire_fill(m, picture, kit_rect(500, 600, 10, 20), 0x00ff0000);
 	CHECK_PICTURE(m, 0, picture);
 	CHECK(m->display.scanouts[0].last.width <= 16);
 	CHECK(m->display.scanouts[0].last.height <= 32);
@@ -65,7 +55,7 @@ static void parts(void)
 		struct kit_picture *whole = kit_picture_create(300, 300);
 		struct kit_picture *part = kit_picture_create(100, 100);
 		for (uint32_t k = 0; k < 9; k++)
-			fill(m, whole, kit_rect(k % 3 * 100, k / 3 * 100, 100, 90),
+			wire_fill(m, whole, kit_rect(k % 3 * 100, k / 3 * 100, 100, 90),
 				0x10203 * (k + 1));
 		for (uint32_t k = 0; k <= 200; k += 40) {
 			CHECK_GOOD(m,
@@ -95,7 +85,7 @@ static void modifiers(void)
 		wire_texture(m, 1, 64, 64);
 		CHECK_GOOD(m, kit_gpu_ctx_attach(&m->gpu, 1, 1));
 		CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 1, kit_rect(0, 0, 64, 64)));
-		fill(m, picture, kit_rect(0, 0, 64, 64), 0x00abcdef);
+		wire_fill(m, picture, kit_rect(0, 0, 64, 64), 0x00abcdef);
 		CHECK_PICTURE(m, 0, picture);
 		if (m->display.scanouts[0].dmabuf)
 			CHECK_INT(m->display.scanouts[0].has_modifier, second);
@@ -114,7 +104,7 @@ static void acknowledgement_stays_out(void)
 	struct wire_latency latency = { 0 };
 	uint64_t begin = kit_now();
 	for (uint32_t i = 0; i < 100; i++) {
-		fill(m, picture, kit_rect(0, 0, 640, 480), i);
+		wire_fill(m, picture, kit_rect(0, 0, 640, 480), i);
 		wire_move_cursor(m, &latency);
 	}
 	wire_check_prompt(&latency);
@@ -137,9 +127,9 @@ static void stop_with_an_acknowledgement_owed(void)
 	struct kit_picture *picture = kit_picture_create(64, 64);
 	for (uint32_t i = 0; i < 3; i++) {
 		m->display.answers[VHOST_USER_GPU_DMABUF_UPDATE] = KIT_DISPLAY_SILENT;
-		fill(m, picture, kit_rect(0, 0, 64, 64), 0x00010203 * (i + 1));
+		wire_fill(m, picture, kit_rect(0, 0, 64, 64), 0x00010203 * (i + 1));
 		CHECK_OK(m, kit_display_wait(&m->display, VHOST_USER_GPU_DMABUF_UPDATE, 2 * i + 1));
-		fill(m, picture, kit_rect(0, 0, 32, 32), 0x00030201 * (i + 1));
+		wire_fill(m, picture, kit_rect(0, 0, 32, 32), 0x00030201 * (i + 1));
 		CHECK_OK(m, kit_machine_stop(m));
 		m->display.answers[VHOST_USER_GPU_DMABUF_UPDATE] = KIT_DISPLAY_GOOD;
 		CHECK_OK(m, kit_machine_start(m));
@@ -161,7 +151,7 @@ static void wrong_acknowledgements(void)
 	for (uint32_t i = 0; i < ARRAY_SIZE(answers); i++) {
 		m->display.answers[VHOST_USER_GPU_DMABUF_UPDATE] = answers[i];
 		for (uint32_t k = 0; k < 5; k++)
-			fill(m, picture, kit_rect(0, 0, 64, 64), 0x00010203 * (i + 1) + k);
+			wire_fill(m, picture, kit_rect(0, 0, 64, 64), 0x00010203 * (i + 1) + k);
 		wire_check_alive(m);
 		CHECK_OK(m, kit_machine_stop(m));
 		m->display.answers[VHOST_USER_GPU_DMABUF_UPDATE] = KIT_DISPLAY_GOOD;
@@ -183,7 +173,7 @@ static void kinds_take_turns(void)
 		wire_show(m, &s, flat);
 		for (uint32_t k = 0; k < 6; k++) {
 			CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 1, kit_rect(0, 0, 64, 64)));
-			fill(m, drawn, kit_rect(0, 0, 64, 64), 0x00202020 + k);
+			wire_fill(m, drawn, kit_rect(0, 0, 64, 64), 0x00202020 + k);
 			CHECK_PICTURE(m, 0, drawn);
 			CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 2, kit_rect(0, 0, 64, 64)));
 			CHECK_GOOD(m, kit_gpu_flush(&m->gpu, 2, kit_rect(0, 0, 64, 64)));
@@ -203,13 +193,13 @@ static void unref_while_shown(void)
 		struct kit_machine *m = showing(renderers[i], 640, 480);
 		struct kit_picture *picture = kit_picture_create(640, 480);
 		for (uint32_t k = 0; k < 20; k++) {
-			fill(m, picture, kit_rect(0, 0, 640, 480), k);
+			wire_fill(m, picture, kit_rect(0, 0, 640, 480), k);
 			CHECK_GOOD(m, kit_gpu_unref(&m->gpu, 1));
 			wire_texture(m, 1, 640, 480);
 			CHECK_GOOD(m, kit_gpu_ctx_attach(&m->gpu, 1, 1));
 			CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 1, kit_rect(0, 0, 640, 480)));
 		}
-		fill(m, picture, kit_rect(0, 0, 640, 480), 0x00123456);
+		wire_fill(m, picture, kit_rect(0, 0, 640, 480), 0x00123456);
 		CHECK_PICTURE(m, 0, picture);
 		kit_picture_destroy(picture);
 		wire_end(m);

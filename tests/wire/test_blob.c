@@ -10,20 +10,6 @@
 #define SIDE VHOST_USER_GPU_CURSOR_SIDE
 #define XRGB VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM
 
-static struct kit_machine *machine(void)
-{
-	struct kit_machine *m = wire_machine(
-		"none", &(struct kit_machine_spec){ .profile = &kit_profile_qemu_gpu_all });
-	CHECK(kit_vmm_feature(&m->vmm, VIRTIO_GPU_F_RESOURCE_BLOB));
-	return m;
-}
-
-static struct kit_surface blob(struct kit_machine *m, uint32_t id, uint32_t w, uint32_t h)
-{
-	const struct virtio_gpu_set_scanout_blob like = wire_plain_blob(id, w, h);
-	return wire_blob(m, &like, 0);
-}
-
 static struct virtio_gpu_rect whole(const struct kit_surface *surface)
 {
 	return kit_rect(0, 0, surface->width, surface->height);
@@ -59,7 +45,7 @@ static void every_format_and_layout(void)
 		uint32_t gap, offset;
 	} layouts[] = { { 0, 0 }, { 64, 4096 }, { 4, 4 }, { 3, 1 }, { 1, 4095 } };
 	static const uint32_t chunks[] = { 0, 4096, 1021, 61, 3 };
-	struct kit_machine *m = machine();
+	struct kit_machine *m = wire_machine_with_blobs();
 	struct kit_picture *picture = wire_pattern(37, 11, 5);
 	for (size_t f = 0; f < ARRAY_SIZE(kit_formats); f++)
 		for (size_t i = 0; i < ARRAY_SIZE(layouts); i++)
@@ -78,7 +64,7 @@ static void every_format_and_layout(void)
 /* Each byte somewhere else. */
 static void single_bytes(void)
 {
-	struct kit_machine *m = machine();
+	struct kit_machine *m = wire_machine_with_blobs();
 	struct kit_picture *picture = wire_pattern(16, 8, 5);
 	for (size_t f = 0; f < ARRAY_SIZE(kit_formats); f++) {
 		struct virtio_gpu_set_scanout_blob like = wire_plain_blob(1, 16, 8);
@@ -92,7 +78,7 @@ static void single_bytes(void)
 /* A frame of pages that are all over memory, as large as a screen. */
 static void large_and_scattered(void)
 {
-	struct kit_machine *m = machine();
+	struct kit_machine *m = wire_machine_with_blobs();
 	struct kit_picture *picture = wire_pattern(1920, 1080, 5);
 	struct virtio_gpu_set_scanout_blob like = wire_plain_blob(1, 1920, 1080);
 	like.offsets[0] = 12;
@@ -104,8 +90,8 @@ static void large_and_scattered(void)
 /* What the guest draws is there with the next flush, what it does not flush is not. */
 static void changes_with_each_flush(void)
 {
-	struct kit_machine *m = machine();
-	struct kit_surface s = blob(m, 1, 400, 300);
+	struct kit_machine *m = wire_machine_with_blobs();
+	struct kit_surface s = wire_plain_surface(m, 1, 400, 300);
 	struct kit_picture *drawn = wire_pattern(400, 300, 1), *seen = wire_pattern(400, 300, 1);
 	put_on(m, &s);
 	wire_show(m, &s, drawn);
@@ -134,8 +120,8 @@ static void changes_with_each_flush(void)
  * flush. */
 static void transfers_as_for_2d(void)
 {
-	struct kit_machine *m = machine();
-	struct kit_surface s = blob(m, 1, 100, 80);
+	struct kit_machine *m = wire_machine_with_blobs();
+	struct kit_surface s = wire_plain_surface(m, 1, 100, 80);
 	struct kit_picture *picture = wire_pattern(100, 80, 1);
 	CHECK_GOOD(m, kit_gpu_transfer_2d(&m->gpu, 1, whole(&s), 0));
 	put_on(m, &s);
@@ -151,8 +137,8 @@ static void transfers_as_for_2d(void)
 /* One blob on three outputs: two halves, and other bytes of it as another picture. */
 static void several_scanouts(void)
 {
-	struct kit_machine *m = machine();
-	struct kit_surface s = blob(m, 1, 200, 100);
+	struct kit_machine *m = wire_machine_with_blobs();
+	struct kit_surface s = wire_plain_surface(m, 1, 200, 100);
 	struct kit_picture *picture = wire_pattern(200, 100, 1);
 	struct kit_picture *part = kit_picture_create(100, 100);
 	for (uint32_t i = 0; i < 2; i++)
@@ -184,11 +170,11 @@ static void several_scanouts(void)
 
 static void page_flips(void)
 {
-	struct kit_machine *m = machine();
+	struct kit_machine *m = wire_machine_with_blobs();
 	struct kit_surface surfaces[2];
 	struct kit_picture *picture = wire_pattern(320, 200, 1);
 	for (uint32_t i = 0; i < 2; i++)
-		surfaces[i] = blob(m, i + 1, 320, 200);
+		surfaces[i] = wire_plain_surface(m, i + 1, 320, 200);
 	for (uint32_t frame = 0; frame < 20; frame++) {
 		struct kit_surface *s = &surfaces[frame % 2];
 		kit_picture_pattern(picture, whole(s), frame);
@@ -208,10 +194,10 @@ static void page_flips(void)
 /* The id is free at once, the memory is the guest's, and the output is off. */
 static void goes_while_shown(void)
 {
-	struct kit_machine *m = machine();
+	struct kit_machine *m = wire_machine_with_blobs();
 	struct kit_picture *picture = wire_pattern(640, 480, 1);
 	for (uint32_t i = 0; i < 10; i++) {
-		struct kit_surface s = blob(m, 1, 640, 480);
+		struct kit_surface s = wire_plain_surface(m, 1, 640, 480);
 		put_on(m, &s);
 		kit_picture_pattern(picture, whole(&s), i);
 		wire_show(m, &s, picture);
@@ -229,10 +215,10 @@ static void goes_while_shown(void)
 
 static void reset_while_shown(void)
 {
-	struct kit_machine *m = machine();
+	struct kit_machine *m = wire_machine_with_blobs();
 	struct kit_picture *picture = wire_pattern(320, 200, 1);
 	for (uint32_t i = 0; i < 3; i++) {
-		struct kit_surface s = blob(m, 1, 320, 200);
+		struct kit_surface s = wire_plain_surface(m, 1, 320, 200);
 		put_on(m, &s);
 		kit_picture_pattern(picture, whole(&s), i);
 		wire_show(m, &s, picture);
@@ -247,8 +233,8 @@ static void reset_while_shown(void)
 /* Memory that is given, taken and given by the commands for that. */
 static void backing_by_command(void)
 {
-	struct kit_machine *m = machine();
-	struct kit_surface s = blob(m, 1, 100, 80);
+	struct kit_machine *m = wire_machine_with_blobs();
+	struct kit_surface s = wire_plain_surface(m, 1, 100, 80);
 	struct kit_picture *first = wire_pattern(100, 80, 1), *second = wire_pattern(100, 80, 2);
 	put_on(m, &s);
 	wire_show(m, &s, first);
@@ -355,8 +341,8 @@ static void memory_is_cut_off(void)
 static void nothing_to_be_mapped(void)
 {
 	uint32_t info;
-	struct kit_machine *m = machine();
-	struct kit_surface s = blob(m, 1, 32, 32);
+	struct kit_machine *m = wire_machine_with_blobs();
+	struct kit_surface s = wire_plain_surface(m, 1, 32, 32);
 	CHECK_ERROR(m, kit_gpu_map_blob(&m->gpu, 1, 0, &info));
 	CHECK_ERROR(m, kit_gpu_unmap_blob(&m->gpu, 1));
 	kit_surface_finish(&s);
@@ -371,7 +357,7 @@ static bool has_cursor(void *data)
 
 static void cursor(void)
 {
-	struct kit_machine *m = machine();
+	struct kit_machine *m = wire_machine_with_blobs();
 	const struct virtio_gpu_set_scanout_blob like = wire_plain_blob(1, SIDE, SIDE);
 	struct kit_surface s = wire_blob(m, &like, 333);
 	for (uint32_t i = 0; i < SIDE * SIDE; i++) {
@@ -386,7 +372,7 @@ static void cursor(void)
 	CHECK_OK(m, kit_wait(&m->kit, has_cursor, &m->display.cursor, -1));
 	for (uint32_t i = 0; i < SIDE * SIDE; i++)
 		CHECK_INT(m->display.cursor.pixels[i], i * 0x01030507u);
-	struct kit_surface small = blob(m, 2, 16, 16);
+	struct kit_surface small = wire_plain_surface(m, 2, 16, 16);
 	CHECK_TYPE(m,
 		kit_gpu_update_cursor(
 			&m->gpu, (struct virtio_gpu_update_cursor){ .resource_id = 2 }),
@@ -418,7 +404,7 @@ static void contexts_write(void)
 	/* In other memory, and not at all without. */
 	CHECK_GOOD(m, kit_gpu_detach(&m->gpu, 1));
 	CHECK_ERROR(m, WIRE_SUBMIT(m, 1, NULL_WRITE, 1, 0xffffff, 0, 1));
-	struct kit_surface other = blob(m, 2, 40, 30);
+	struct kit_surface other = wire_plain_surface(m, 2, 40, 30);
 	CHECK_GOOD(m, kit_gpu_attach(&m->gpu, 1, other.entries, other.count));
 	CHECK_GOOD(m, WIRE_SUBMIT(m, 1, NULL_WRITE, 1, 0x654321, 0, 40));
 	CHECK_GOOD(m, kit_gpu_flush(&m->gpu, 1, whole(&s)));
@@ -446,7 +432,7 @@ static void generic_device(void)
 	CHECK_OK(m, kit_vmm_read_config(&m->vmm, 0, &config, sizeof(config)));
 	CHECK_INT(config.blob_alignment, sysconf(_SC_PAGESIZE));
 	for (uint32_t i = 0; i < 5; i++) {
-		struct kit_surface s = blob(m, 1, 100, 100);
+		struct kit_surface s = wire_plain_surface(m, 1, 100, 100);
 		put_on(m, &s);
 		CHECK_GOOD(m, kit_surface_show(&s, whole(&s)));
 		if (i % 2)

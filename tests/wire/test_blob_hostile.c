@@ -7,20 +7,6 @@
 #define BAD_ID     VIRTIO_GPU_RESP_ERR_INVALID_RESOURCE_ID
 #define BAD_NUMBER VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER
 
-static struct kit_machine *machine(void)
-{
-	struct kit_machine *m = wire_machine(
-		"none", &(struct kit_machine_spec){ .profile = &kit_profile_qemu_gpu_all });
-	CHECK(kit_vmm_feature(&m->vmm, VIRTIO_GPU_F_RESOURCE_BLOB));
-	return m;
-}
-
-static struct kit_surface blob(struct kit_machine *m, uint32_t id, uint32_t w, uint32_t h)
-{
-	const struct virtio_gpu_set_scanout_blob like = wire_plain_blob(id, w, h);
-	return wire_blob(m, &like, 0);
-}
-
 static void hostile_creation(void)
 {
 	static const struct {
@@ -45,7 +31,7 @@ static void hostile_creation(void)
 		{ 1, 1, 0, 0x10000000, 4096 },
 		{ 1, 1, 0, UINT32_MAX, 4096 },
 	};
-	struct kit_machine *m = machine();
+	struct kit_machine *m = wire_machine_with_blobs();
 	CHECK(kit_vmm_feature(&m->vmm, VIRTIO_GPU_F_BLOB_ALIGNMENT));
 	uint64_t page = kit_alloc(&m->memory, 4096, 4096);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -67,7 +53,7 @@ static void hostile_creation(void)
 				type < 0 ? m->kit.why : kit_response_name(type));
 		CHECK_TYPE(m, kit_gpu_unref(&m->gpu, 1), BAD_ID);
 	}
-	struct kit_surface s = blob(m, 1, 10, 10);
+	struct kit_surface s = wire_plain_surface(m, 1, 10, 10);
 	CHECK_TYPE(m, kit_gpu_create_2d(&m->gpu, 1, XRGB, 4, 4), BAD_ID);
 	kit_surface_finish(&s);
 	kit_free(&m->memory, page, 4096);
@@ -93,8 +79,8 @@ static void hostile_pictures(void)
 		{ 0x40000000, 1, XRGB, 0, 0 },
 		{ UINT32_MAX, UINT32_MAX, XRGB, UINT32_MAX, UINT32_MAX },
 	};
-	struct kit_machine *m = machine();
-	struct kit_surface s = blob(m, 1, 32, 32);
+	struct kit_machine *m = wire_machine_with_blobs();
+	struct kit_surface s = wire_plain_surface(m, 1, 32, 32);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct virtio_gpu_set_scanout_blob set = wire_plain_blob(1, rows[i].w, rows[i].h);
 		set.format = rows[i].format;

@@ -53,21 +53,10 @@ static void two_d(void)
 	}
 }
 
-static void fill(struct kit_machine *m, struct kit_picture *picture, struct virtio_gpu_rect r,
-	uint32_t color)
-{
-	CHECK_GOOD(m, WIRE_SUBMIT(m, 1, NULL_FILL_RECT, 1, color, r.x, r.y, r.width, r.height));
-	CHECK_GOOD(m, kit_gpu_flush(&m->gpu, 1, r));
-	kit_picture_fill(picture, r, color);
-}
-
 static struct kit_machine *start_3d(uint32_t width, uint32_t height)
 {
 	struct kit_machine *m = start("null");
-	wire_context(m, 1);
-	wire_texture(m, 1, width, height);
-	CHECK_GOOD(m, kit_gpu_ctx_attach(&m->gpu, 1, 1));
-	CHECK_GOOD(m, kit_gpu_set_scanout(&m->gpu, 0, 1, kit_rect(0, 0, width, height)));
+	wire_show_texture(m, width, height);
 	return m;
 }
 
@@ -75,10 +64,10 @@ static void three_d(void)
 {
 	struct kit_machine *m = start_3d(320, 200);
 	struct kit_picture *picture = kit_picture_create(320, 200);
-	fill(m, picture, kit_rect(0, 0, 320, 200), 0x00808080);
+	wire_fill(m, picture, kit_rect(0, 0, 320, 200), 0x00808080);
 	CHECK_PICTURE(m, 0, picture);
 	for (uint32_t k = 0; k < 50; k++)
-		fill(m, picture, kit_rect(k * 6, k * 3, 17, 11), k * 0x00051119 & KIT_RGB);
+		wire_fill(m, picture, kit_rect(k * 6, k * 3, 17, 11), k * 0x00051119 & KIT_RGB);
 	CHECK_PICTURE(m, 0, picture);
 	check_shared(m);
 	kit_picture_destroy(picture);
@@ -93,13 +82,13 @@ static void holds_still(void)
 	struct wire_latency latency = { 0 };
 	CHECK_OK(m, kit_display_wait(&m->display, VHOST_USER_GPU_DMABUF_UPDATE, 1));
 	m->display.answers[VHOST_USER_GPU_DMABUF_UPDATE] = KIT_DISPLAY_SILENT;
-	fill(m, picture, kit_rect(0, 0, 640, 480), 0x00123456);
+	wire_fill(m, picture, kit_rect(0, 0, 640, 480), 0x00123456);
 	CHECK_PICTURE(m, 0, picture);
 	struct kit_picture *seen = kit_picture_create(640, 480);
 	kit_picture_copy(seen, 0, 0, picture, kit_rect(0, 0, 640, 480));
 	uint64_t begin = kit_now();
 	for (uint32_t i = 0; i < 100 && kit_now() - begin < 500; i++) {
-		fill(m, picture, kit_rect(0, 0, 640, 480), i);
+		wire_fill(m, picture, kit_rect(0, 0, 640, 480), i);
 		wire_move_cursor(m, &latency);
 	}
 	wire_check_prompt(&latency);

@@ -64,6 +64,14 @@ struct kit_machine *wire_machine_with(
 	return machine;
 }
 
+struct kit_machine *wire_machine_with_blobs(void)
+{
+	struct kit_machine *machine = wire_machine(
+		"none", &(struct kit_machine_spec){ .profile = &kit_profile_qemu_gpu_all });
+	CHECK(kit_vmm_feature(&machine->vmm, VIRTIO_GPU_F_RESOURCE_BLOB));
+	return machine;
+}
+
 void wire_end(struct kit_machine *machine)
 {
 	CHECK_INT(kit_machine_destroy(machine), 0);
@@ -196,6 +204,13 @@ struct kit_surface wire_blob(
 	struct kit_surface surface = { 0 };
 	CHECK_GOOD(machine, kit_surface_create_blob(&machine->gpu, &surface, like, chunk));
 	return surface;
+}
+
+struct kit_surface wire_plain_surface(
+	struct kit_machine *machine, uint32_t id, uint32_t width, uint32_t height)
+{
+	const struct virtio_gpu_set_scanout_blob like = wire_plain_blob(id, width, height);
+	return wire_blob(machine, &like, 0);
 }
 
 bool wire_poll(struct kit_machine *machine, bool (*done)(void *data), void *data)

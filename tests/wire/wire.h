@@ -19,7 +19,10 @@ const char *wire_command(const char *renderer);
 /* A machine with a backend of its own. spec may be NULL; its command is filled in. Never NULL. */
 struct kit_machine *wire_machine(const char *renderer, const struct kit_machine_spec *spec);
 
-/* The same with further options for the backend's command line. */
+/* With a 2D backend that has blobs, which the driver uses. */
+struct kit_machine *wire_machine_with_blobs(void);
+
+/* As wire_machine(), with further options for the backend's command line. */
 struct kit_machine *wire_machine_with(
 	const char *renderer, const char *options, const struct kit_machine_spec *spec);
 
@@ -81,6 +84,10 @@ struct kit_surface wire_blob(struct kit_machine *machine,
 
 /* For that: a picture of this size, B8G8R8X8, without gaps. */
 struct virtio_gpu_set_scanout_blob wire_plain_blob(uint32_t id, uint32_t width, uint32_t height);
+
+/* A blob of the guest's that is such a picture. */
+struct kit_surface wire_plain_surface(
+	struct kit_machine *machine, uint32_t id, uint32_t width, uint32_t height);
 
 /* Waits until a scanout is switched off. */
 void wire_wait_off(struct kit_machine *machine, uint32_t scanout);

@@ -73,3 +73,22 @@ struct kit_command *wire_send(struct kit_machine *machine, struct virtio_gpu_ctr
 	CHECK(command);
 	return command;
 }
+
+void wire_show_texture(struct kit_machine *machine, uint32_t width, uint32_t height)
+{
+	struct kit_gpu *gpu = &machine->gpu;
+	wire_context(machine, 1);
+	wire_texture(machine, 1, width, height);
+	CHECK_GOOD(machine, kit_gpu_ctx_attach(gpu, 1, 1));
+	CHECK_GOOD(machine, kit_gpu_set_scanout(gpu, 0, 1, kit_rect(0, 0, width, height)));
+}
+
+void wire_fill(struct kit_machine *machine, struct kit_picture *picture,
+	struct virtio_gpu_rect rect, uint32_t color)
+{
+	CHECK_GOOD(machine,
+		WIRE_SUBMIT(machine, 1, NULL_FILL_RECT, 1, color, rect.x, rect.y, rect.width,
+			rect.height));
+	CHECK_GOOD(machine, kit_gpu_flush(&machine->gpu, 1, rect));
+	kit_picture_fill(picture, rect, color);
+}

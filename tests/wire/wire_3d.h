@@ -14,6 +14,13 @@ struct virtio_gpu_resource_create_3d wire_texture_args(
 	uint32_t id, uint32_t width, uint32_t height);
 void wire_texture(struct kit_machine *machine, uint32_t id, uint32_t width, uint32_t height);
 
+/* Context 1, and texture 1 in it, which is shown whole on scanout 0. */
+void wire_show_texture(struct kit_machine *machine, uint32_t width, uint32_t height);
+
+/* That context fills a part of that texture, which is flushed; the same in the picture. */
+void wire_fill(struct kit_machine *machine, struct kit_picture *picture,
+	struct virtio_gpu_rect rect, uint32_t color);
+
 /* Kills the renderer's process, and waits until the device knows. The log is marked before. */
 void wire_kill_renderer(struct kit_machine *machine);
 
