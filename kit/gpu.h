@@ -163,6 +163,7 @@ int kit_gpu_set_scanout_blob(struct kit_gpu *gpu, struct virtio_gpu_set_scanout_
 int kit_gpu_map_blob(struct kit_gpu *gpu, uint32_t id, uint64_t offset, uint32_t *ret_map_info);
 int kit_gpu_unmap_blob(struct kit_gpu *gpu, uint32_t id);
 
+/* Waits for KIT_RENDERER_MS at least. */
 int kit_gpu_ctx_create(
 	struct kit_gpu *gpu, uint32_t ctx_id, uint32_t context_init, const char *name);
 int kit_gpu_ctx_destroy(struct kit_gpu *gpu, uint32_t ctx_id);

@@ -220,7 +220,12 @@ int kit_gpu_ctx_create(
 		.context_init = context_init,
 	};
 	memcpy(request.debug_name, name, request.nlen);
-	return kit_gpu_simple(gpu, &request, sizeof(request));
+	int timeout_ms = gpu->kit->timeout_ms;
+	if (timeout_ms < KIT_RENDERER_MS)
+		gpu->kit->timeout_ms = KIT_RENDERER_MS;
+	int type = kit_gpu_simple(gpu, &request, sizeof(request));
+	gpu->kit->timeout_ms = timeout_ms;
+	return type;
 }
 
 int kit_gpu_ctx_destroy(struct kit_gpu *gpu, uint32_t ctx_id)

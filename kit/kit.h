@@ -25,6 +25,7 @@
 #include "util/list.h"
 
 #define KIT_TIMEOUT_MS  5000
+#define KIT_RENDERER_MS 15000 /* a renderer may have to load a graphics driver first */
 #define KIT_MAX_SOURCES 16u
 
 struct kit_seen;

@@ -11,8 +11,8 @@
 enum control_type {
 	/* Launcher to device */
 	CONTROL_SPARE =
-		1, /* fds: the device's end of a socket to renderer `index`'s next process, and
-			    * memory for their ring */
+		1, /* fds: the device's end of a socket to a process of renderer `index` that is
+			    * still to be started, and memory for their ring; it has a number */
 	CONTROL_MEMORY, /* fd: memory for one frame, of gpu_frame_bytes_max() bytes */
 	CONTROL_SESSION, /* fd: a VMM's connection */
 	CONTROL_VIEWER, /* fd: a viewer's display socket */
@@ -21,8 +21,9 @@ enum control_type {
 	/* Device to launcher */
 	CONTROL_READY, /* renderers have said what they can do: sessions may come */
 	CONTROL_SESSION_ENDED, /* the next one may come */
-	CONTROL_START_RENDERER, /* start renderer `index` at the other end of the spare */
-	CONTROL_SPARE_LOST, /* the spare of renderer `index` cannot be used: send another, not at once */
+	CONTROL_START_RENDERER, /* start renderer `index` at the other end of spare `number` */
+	CONTROL_END_RENDERER, /* end the process of renderer `index` that was started last, if it lives */
+	CONTROL_SPARE_LOST, /* spare `number` of renderer `index` cannot be used: send another, not at once */
 	CONTROL_MEMORY_TAKEN, /* memory for a frame is in use: send other */
 	CONTROL_MEMORY_LOST, /* it cannot be used: send other, not at once */
 };
@@ -30,10 +31,15 @@ enum control_type {
 /* The most descriptors that come with a packet. */
 #define CONTROL_MAX_FDS 2u
 
+/* How many spares of each renderer the device has in stock: so often a guest may change hands before the launcher
+ * has been heard of. */
+#define CONTROL_SPARE_STOCK 4u
+
 /* How much memory for frames the device has in stock. It takes no more of the host than is written to. */
 #define CONTROL_MEMORY_STOCK 8u
 
 struct control_packet {
 	uint32_t type; /* enum control_type */
 	uint32_t index; /* of config.renderers */
+	uint32_t number; /* of a spare: no other of the same renderer has it */
 };

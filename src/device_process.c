@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * The launcher keeps one spare socket per renderer here, with memory for a ring, so that the next renderer
+ * The launcher keeps some spare sockets per renderer here, each with memory for a ring, so that the next renderer
  * process can be used before it runs: what the device asks of it waits in the ring.
  */
 #include "device_process.h"
@@ -34,8 +34,12 @@ struct device_process {
 	struct loop_source *control_source;
 	struct gpu_device *gpu;
 	struct vhost_session *session; /* may be NULL */
-	struct spare {
-		int sock, memory; /* owned; -1: none */
+	struct spares {
+		uint32_t count;
+		struct spare {
+			int sock, memory; /* owned */
+			uint32_t number;
+		} list[CONTROL_SPARE_STOCK];
 	} spares[GPU_MAX_RENDERERS]; /* per renderer of the configuration */
 	int memory[CONTROL_MEMORY_STOCK]; /* owned: for frames */
 	uint32_t memory_count;
@@ -71,13 +75,29 @@ static void tell_untold(void *data)
 		loop_timer_arm(process->retry, RETRY_MS);
 }
 
-static void tell_launcher(struct device_process *process, enum control_type type, uint32_t index)
+static void tell_of_spare(
+	struct device_process *process, enum control_type type, uint32_t index, uint32_t number)
 {
-	const struct control_packet packet = { .type = type, .index = index };
+	const struct control_packet packet = { .type = type, .index = index, .number = number };
 	assert(process->untold_count < UNTOLD_MAX);
 	process->untold[process->untold_count++] = packet;
 	if (process->untold_count == 1)
 		tell_untold(process);
+}
+
+static void tell_launcher(struct device_process *process, enum control_type type, uint32_t index)
+{
+	tell_of_spare(process, type, index, 0);
+}
+
+static uint32_t renderer_index(const struct device_process *process, const char *name)
+{
+	uint32_t index = 0;
+	while (index < process->config->renderer_count &&
+		strcmp(process->config->renderers[index], name) != 0)
+		index++;
+	assert(index < process->config->renderer_count);
+	return index;
 }
 
 static struct renderer *start_renderer(void *data, const char *name,
@@ -85,28 +105,32 @@ static struct renderer *start_renderer(void *data, const char *name,
 	void (*ready)(void *events_data, struct renderer *renderer), void *events_data)
 {
 	struct device_process *process = data;
-	uint32_t index = 0;
-	while (index < process->config->renderer_count &&
-		strcmp(process->config->renderers[index], name) != 0)
-		index++;
-	assert(index < process->config->renderer_count);
-	struct spare *spare = &process->spares[index];
-	if (spare->sock < 0) {
+	const uint32_t index = renderer_index(process, name);
+	struct spares *spares = &process->spares[index];
+	if (spares->count == 0) {
 		log_limited(LOG_WARN, "renderer %s cannot be started again so soon", name);
 		return NULL;
 	}
+	const struct spare spare = spares->list[--spares->count];
 	struct remote_args args = {
 		.loop = process->loop,
-		.sock = fd_steal(&spare->sock),
-		.memory = fd_steal(&spare->memory),
+		.sock = spare.sock,
+		.memory = spare.memory,
 		.name = process->config->renderers[index],
 		.events = events,
 		.ready = ready,
 		.data = events_data,
 	};
 	struct renderer *renderer = remote_renderer_create(&args);
-	tell_launcher(process, renderer ? CONTROL_START_RENDERER : CONTROL_SPARE_LOST, index);
+	tell_of_spare(process, renderer ? CONTROL_START_RENDERER : CONTROL_SPARE_LOST, index,
+		spare.number);
 	return renderer;
+}
+
+static void end_renderer(void *data, const char *name)
+{
+	struct device_process *process = data;
+	tell_launcher(process, CONTROL_END_RENDERER, renderer_index(process, name));
 }
 
 static int take_memory(void *data, uint64_t size)
@@ -182,10 +206,23 @@ static void gpu_ready(void *data)
 	tell_launcher(data, CONTROL_READY, 0);
 }
 
-static void drop_spare(struct spare *spare)
+static void spare_came(struct spares *spares, int *fds, uint32_t number)
 {
-	fd_close(&spare->sock);
-	fd_close(&spare->memory);
+	assert(spares->count < CONTROL_SPARE_STOCK);
+	spares->list[spares->count++] = (struct spare){
+		.sock = fd_steal(&fds[0]),
+		.memory = fd_steal(&fds[1]),
+		.number = number,
+	};
+}
+
+static void drop_spares(struct spares *spares)
+{
+	while (spares->count > 0) {
+		struct spare *spare = &spares->list[--spares->count];
+		fd_close(&spare->sock);
+		fd_close(&spare->memory);
+	}
 }
 
 static void handle_packet(
@@ -194,11 +231,7 @@ static void handle_packet(
 	switch ((enum control_type)packet->type) {
 	case CONTROL_SPARE:
 		assert(packet->index < process->config->renderer_count);
-		drop_spare(&process->spares[packet->index]);
-		process->spares[packet->index] = (struct spare){
-			.sock = fd_steal(&fds[0]),
-			.memory = fd_steal(&fds[1]),
-		};
+		spare_came(&process->spares[packet->index], fds, packet->number);
 		break;
 	case CONTROL_MEMORY:
 		memory_came(process, fd_steal(&fds[0]));
@@ -217,6 +250,7 @@ static void handle_packet(
 	case CONTROL_READY:
 	case CONTROL_SESSION_ENDED:
 	case CONTROL_START_RENDERER:
+	case CONTROL_END_RENDERER:
 	case CONTROL_SPARE_LOST:
 	case CONTROL_MEMORY_TAKEN:
 	case CONTROL_MEMORY_LOST:
@@ -230,7 +264,7 @@ static void packet_lost(struct device_process *process, const struct control_pac
 	switch ((enum control_type)packet->type) {
 	case CONTROL_SPARE:
 		log_limited(LOG_ERROR, "out of descriptors: a renderer cannot be started");
-		tell_launcher(process, CONTROL_SPARE_LOST, packet->index);
+		tell_of_spare(process, CONTROL_SPARE_LOST, packet->index, packet->number);
 		break;
 	case CONTROL_MEMORY:
 		log_limited(LOG_ERROR, "out of descriptors: there are no new frames for pictures");
@@ -249,6 +283,7 @@ static void packet_lost(struct device_process *process, const struct control_pac
 	case CONTROL_READY:
 	case CONTROL_SESSION_ENDED:
 	case CONTROL_START_RENDERER:
+	case CONTROL_END_RENDERER:
 	case CONTROL_SPARE_LOST:
 	case CONTROL_MEMORY_TAKEN:
 	case CONTROL_MEMORY_LOST:
@@ -315,7 +350,12 @@ static int create(struct device_process *process)
 		.height = process->config->height,
 		.host_visible_bytes = process->config->host_visible_bytes,
 		.capset_mask = process->config->capset_mask,
-		.factory = { .start = start_renderer, .memory = take_memory, .data = process },
+		.factory = {
+			.start = start_renderer,
+			.end = end_renderer,
+			.memory = take_memory,
+			.data = process,
+		},
 		.renderer_count = process->config->renderer_count,
 		.headless = process->config->headless,
 		.renderer_late_ms = process->config->renderer_late_s * 1000,
@@ -339,7 +379,7 @@ static void finish(struct device_process *process)
 		gpu_device_set_session(process->gpu, NULL);
 	gpu_device_destroy(process->gpu);
 	for (uint32_t i = 0; i < GPU_MAX_RENDERERS; i++)
-		drop_spare(&process->spares[i]);
+		drop_spares(&process->spares[i]);
 	fd_close_all(process->memory, process->memory_count);
 	fd_close(&process->udmabuf);
 	loop_source_destroy(process->control_source);
@@ -366,8 +406,6 @@ int device_process_run(const struct config *config, int control)
 		.control = control,
 		.udmabuf = -1,
 	};
-	for (uint32_t i = 0; i < GPU_MAX_RENDERERS; i++)
-		process.spares[i] = (struct spare){ -1, -1 };
 	struct sandbox sandbox;
 	sandbox_init(&sandbox, &sandbox_device, config->sandbox);
 	const struct sandbox_limits limits = most_of_the_host(&config->limits);

@@ -63,12 +63,12 @@ static int send_device(struct launcher *launcher, enum control_type type, int fd
 	return fd_send_packet(launcher->control, &packet, sizeof(packet), &fd, 1);
 }
 
-static void start_renderer(struct launcher *launcher, uint32_t index)
+static void start_renderer(struct launcher *launcher, uint32_t index, uint32_t number)
 {
-	struct process_pids *pids = &launcher->renderers[index];
-	_cleanup_fd_ int spare = supplies_take(&launcher->supplies, index);
+	_cleanup_fd_ int spare = supplies_take(&launcher->supplies, index, number);
 	if (spare < 0)
 		return;
+	struct process_pids *pids = &launcher->renderers[index];
 	process_kill(pids);
 	/* The device sees the other end close when there is no process to hold it. */
 	const struct process_args args = {
@@ -83,6 +83,12 @@ static void start_renderer(struct launcher *launcher, uint32_t index)
 		log_debug("renderer %s is process %d", launcher->config->renderers[index],
 			(int)pids->renderer);
 	supplies_renew(&launcher->supplies, index);
+}
+
+static void end_renderer(struct launcher *launcher, uint32_t index)
+{
+	if (index < launcher->config->renderer_count)
+		process_kill(&launcher->renderers[index]);
 }
 
 static void watch_listeners(struct launcher *launcher)
@@ -158,10 +164,13 @@ static void handle_packet(struct launcher *launcher, const struct control_packet
 		session_ended(launcher);
 		break;
 	case CONTROL_START_RENDERER:
-		start_renderer(launcher, packet->index);
+		start_renderer(launcher, packet->index, packet->number);
+		break;
+	case CONTROL_END_RENDERER:
+		end_renderer(launcher, packet->index);
 		break;
 	case CONTROL_SPARE_LOST:
-		supplies_spare_lost(&launcher->supplies, packet->index);
+		supplies_spare_lost(&launcher->supplies, packet->index, packet->number);
 		break;
 	case CONTROL_MEMORY_TAKEN:
 		supplies_memory_taken(&launcher->supplies);
@@ -468,7 +477,6 @@ int launcher_run(const struct config *config)
 			.renderer_count = config->renderer_count,
 			.renderers = config->renderers,
 			.memory_bytes = gpu_frame_bytes_max(&config->limits),
-			.spares = { -1, -1, -1, -1 },
 		},
 	};
 	sandbox_init(&launcher.sandbox, &sandbox_launcher, config->sandbox);

@@ -23,11 +23,21 @@ static int send_fds(const struct supplies *supplies, const struct control_packet
 /* ends[0] and memory go to the device, ends[1] is kept. */
 static int send_spare(struct supplies *supplies, uint32_t renderer, int *ends, int memory)
 {
-	const struct control_packet packet = { .type = CONTROL_SPARE, .index = renderer };
+	struct supplies_spares *spares = &supplies->spares[renderer];
+	const struct control_packet packet = {
+		.type = CONTROL_SPARE,
+		.index = renderer,
+		.number = supplies->next_number,
+	};
 	int error = send_fds(supplies, &packet, (const int[]){ ends[0], memory }, 2);
-	if (error == 0)
-		supplies->spares[renderer] = fd_steal(&ends[1]);
-	return error;
+	if (error)
+		return error;
+	supplies->next_number++;
+	spares->list[spares->count++] = (struct supplies_spare){
+		.end = fd_steal(&ends[1]),
+		.number = packet.number,
+	};
+	return 0;
 }
 
 static int make_spare(struct supplies *supplies, uint32_t renderer)
@@ -71,17 +81,18 @@ static void fill_memory(struct supplies *supplies)
 
 void supplies_renew(struct supplies *supplies, uint32_t renderer)
 {
-	fd_close(&supplies->spares[renderer]);
-	if (supplies->control >= 0 && make_spare(supplies, renderer) < 0)
-		loop_timer_arm(supplies->timer, RETRY_MS);
+	while (supplies->control >= 0 && supplies->spares[renderer].count < CONTROL_SPARE_STOCK)
+		if (make_spare(supplies, renderer) < 0) {
+			loop_timer_arm(supplies->timer, RETRY_MS);
+			break;
+		}
 }
 
 static void fill(void *data)
 {
 	struct supplies *supplies = data;
 	for (uint32_t i = 0; i < supplies->renderer_count; i++)
-		if (supplies->spares[i] < 0)
-			supplies_renew(supplies, i);
+		supplies_renew(supplies, i);
 	fill_memory(supplies);
 }
 
@@ -91,9 +102,18 @@ int supplies_init(struct supplies *supplies, struct loop *loop)
 	return supplies->timer ? 0 : -ENOMEM;
 }
 
+static void close_spares(struct supplies *supplies)
+{
+	for (uint32_t i = 0; i < GPU_MAX_RENDERERS; i++) {
+		struct supplies_spares *spares = &supplies->spares[i];
+		while (spares->count > 0)
+			fd_close(&spares->list[--spares->count].end);
+	}
+}
+
 void supplies_finish(struct supplies *supplies)
 {
-	fd_close_all(supplies->spares, GPU_MAX_RENDERERS);
+	close_spares(supplies);
 	loop_source_destroy(supplies->timer);
 	supplies->timer = NULL;
 }
@@ -102,21 +122,30 @@ void supplies_deliver(struct supplies *supplies, int control)
 {
 	supplies->control = control;
 	supplies->memory_count = 0;
-	fd_close_all(supplies->spares, GPU_MAX_RENDERERS);
+	close_spares(supplies);
 	fill(supplies);
 }
 
-int supplies_take(struct supplies *supplies, uint32_t renderer)
-{
-	return renderer < supplies->renderer_count ? fd_steal(&supplies->spares[renderer]) : -1;
-}
-
-void supplies_spare_lost(struct supplies *supplies, uint32_t renderer)
+int supplies_take(struct supplies *supplies, uint32_t renderer, uint32_t number)
 {
 	if (renderer >= supplies->renderer_count)
-		return;
-	fd_close(&supplies->spares[renderer]);
-	loop_timer_arm(supplies->timer, RETRY_MS);
+		return -1;
+	struct supplies_spares *spares = &supplies->spares[renderer];
+	for (uint32_t i = 0; i < spares->count; i++) {
+		int end = spares->list[i].end;
+		if (spares->list[i].number != number)
+			continue;
+		spares->list[i] = spares->list[--spares->count];
+		return end;
+	}
+	return -1;
+}
+
+void supplies_spare_lost(struct supplies *supplies, uint32_t renderer, uint32_t number)
+{
+	_cleanup_fd_ int end = supplies_take(supplies, renderer, number);
+	if (end >= 0)
+		loop_timer_arm(supplies->timer, RETRY_MS);
 }
 
 void supplies_memory_taken(struct supplies *supplies)

@@ -147,7 +147,7 @@ static uint64_t allocate(struct conform *c, struct venus *venus)
 		kit_venus_allocate(&venus->stream, handle, DEVICE_SIZE, type);
 		CHECK_OK(venus->m,
 			kit_venus_submit(&venus->m->gpu, MAPPING_CONTEXT, &venus->stream));
-		venus->m->kit.timeout_ms = MAPPING_START_MS;
+		venus->m->kit.timeout_ms = KIT_RENDERER_MS;
 		int made = make_memory(venus->m, MEMORY, handle);
 		venus->m->kit.timeout_ms = timeout_ms;
 		CHECK_OK(venus->m, made);

@@ -16,6 +16,8 @@
 
 #define MAX_MACHINES    16u
 #define LEAK_TIMEOUT_MS 20000u
+#define REST_MS         2000u
+#define REST_LOOK_US    2000u
 #define PROMPT_MS       100u
 #define PROMPT_TRIES    3u
 #define LOG_TAIL        3000u /* bytes of the backend's log that are shown */
@@ -23,12 +25,13 @@
 static struct {
 	struct conform_plan *plan;
 	struct kit_backend *kept; /* NULL: each machine starts its own */
+	uint32_t rest_fds; /* what that has without a connection; 0: not known */
 	int result_fd;
 	bool blind;
 	struct {
 		struct kit_machine *machine; /* NULL: gone */
-		/* of the backend: before it was connected if others were served before, else when it
-		 * was; 0: not known */
+		/* of the backend: at rest if others were served before, else when it was connected;
+		 * 0: not known */
 		uint32_t fds;
 	} machines[MAX_MACHINES];
 	uint32_t count;
@@ -156,7 +159,7 @@ static uint32_t count_fds(struct kit_backend *backend)
 	return kit_backend_usage(backend, &usage) == 0 ? usage.fds : 0;
 }
 
-static void remember(struct kit_machine *machine, uint32_t fds)
+static void remember(struct kit_machine *machine)
 {
 	uint32_t at = 0;
 	while (at < running.count && running.machines[at].machine)
@@ -164,10 +167,21 @@ static void remember(struct kit_machine *machine, uint32_t fds)
 	CHECK(at < MAX_MACHINES);
 	running.count = max_u32(running.count, at + 1);
 	running.machines[at].machine = machine;
-	running.machines[at].fds = fds;
+	running.machines[at].fds = running.rest_fds;
 	/* one that has answered has begun to serve the connection */
 	if (is_own(machine) && machine->spec.stage <= KIT_STAGE_REALIZED)
 		running.machines[at].fds = count_fds(machine->backend);
+}
+
+/* What the last case has left is over: another renderer, if there is one, is ready. */
+static void wait_rest(void)
+{
+	uint64_t deadline = kit_now() + REST_MS;
+	if (running.rest_fds == 0 || running.count > 0)
+		return;
+	while (kit_backend_alive(running.kept) && count_fds(running.kept) != running.rest_fds &&
+		kit_now() < deadline)
+		usleep(REST_LOOK_US);
 }
 
 struct kit_machine *conform_machine(struct conform *c, const struct kit_machine_spec *spec)
@@ -181,14 +195,13 @@ struct kit_machine *conform_machine(struct conform *c, const struct kit_machine_
 	own.seen = &running.plan->shared->seen;
 	own.end = KIT_END_SOMEHOW;
 	own.patience_ms = CONFORM_START_MS;
-	/* of one that others see to as well it is not known what it should have */
-	uint32_t fds = running.kept && !running.kept->foreign ? count_fds(running.kept) : 0;
+	wait_rest();
 	struct kit_machine *machine =
 		running.kept ? kit_machine_attach(running.kept, &own) : kit_machine_create(&own);
 	/* the reason has been said on standard error, which whoever reports looks at */
 	if (!machine)
 		end_case(errno == ETIMEDOUT ? CONFORM_WEDGED : CONFORM_FAIL, "");
-	remember(machine, fds);
+	remember(machine);
 	return machine;
 }
 
@@ -267,7 +280,7 @@ static void check_leaks(struct conform *c, struct kit_machine *machine)
 		usleep(2000);
 	if (now > before)
 		kit_check_failed(KIT_HERE, "the backend keeps descriptors: %u %s, %u after it",
-			before, running.kept ? "before the connection" : "with a connection", now);
+			before, running.kept ? "at rest" : "with a connection", now);
 }
 
 /* What a VMM refuses of mappings may end another one. */
@@ -496,6 +509,7 @@ void conform_child(const struct conform_child *child)
 	struct conform_plan *plan = child->plan;
 	running.plan = plan;
 	running.kept = child->kept;
+	running.rest_fds = child->kept ? child->rest_fds : 0;
 	running.result_fd = child->result_fd;
 	if (child->item) {
 		struct conform c = {

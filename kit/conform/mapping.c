@@ -20,11 +20,7 @@ const char *const mapping_vmm_names[] = { "qemu", "qemu_tells_first", "qemu_tell
 
 void mapping_context(struct conform *c, struct kit_machine *m, uint32_t ctx_id)
 {
-	int timeout_ms = m->kit.timeout_ms;
-	m->kit.timeout_ms = MAPPING_START_MS;
-	int type = kit_gpu_ctx_create(&m->gpu, ctx_id, c->probe->maps_capset, "conform");
-	m->kit.timeout_ms = timeout_ms;
-	CHECK_GOOD(m, type);
+	CHECK_GOOD(m, kit_gpu_ctx_create(&m->gpu, ctx_id, c->probe->maps_capset, "conform"));
 }
 
 struct kit_machine *mapping_machine_like(

@@ -12,7 +12,6 @@
 #define MAPPING_SIZE    (16u * KIT_PAGE) /* of blobs, where it does not matter */
 
 /* How long it may take to make a context, which may be a process, or the first use of a GPU. */
-#define MAPPING_START_MS 15000
 
 /* VMMs that map, as names of variants. */
 extern const char *const mapping_vmm_names[];

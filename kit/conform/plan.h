@@ -91,6 +91,7 @@ struct conform_child {
 	struct conform_plan *plan;
 	const struct conform_item *item; /* NULL: the probe, which writes plan->shared->probe */
 	struct kit_backend *kept; /* NULL: the item starts its own */
+	uint32_t rest_fds; /* what the kept one has without a connection; 0: not known */
 	int result_fd;
 };
 void conform_child(const struct conform_child *child) __attribute__((noreturn));

@@ -29,6 +29,7 @@ struct job {
 	pid_t pid; /* 0: none */
 	size_t index; /* of the item */
 	struct kit_backend *kept; /* owned: for one item after another; NULL: each starts its own */
+	uint32_t rest_fds; /* descriptors that the kept one had when it had begun; 0: not known */
 	int result_fd, log_fd;
 	uint64_t started_ms;
 	uint32_t limit_ms; /* from then on */
@@ -50,7 +51,11 @@ static int job_start(struct job *job, struct conform_plan *plan, const struct co
 		if (getppid() != parent || dup2(log_fd, STDERR_FILENO) < 0)
 			_exit(EXIT_FAILURE);
 		conform_child(
-			&(struct conform_child){ plan, item, alone ? NULL : job->kept, result[1] });
+			&(struct conform_child){ .plan = plan,
+				.item = item,
+				.kept = alone ? NULL : job->kept,
+				.rest_fds = job->rest_fds,
+				.result_fd = result[1] });
 	}
 	int error = errno;
 	fd_close(&result[1]);
@@ -229,8 +234,8 @@ static void take_result(struct run *run, struct job *job, bool late)
 	run->done(run->plan, job->index);
 }
 
-/* Waits for it to be done with a connection: until the number of its descriptors stays. */
-static void settle(struct kit_backend *kept)
+/* Waits for it to be done with a connection: until the number of its descriptors stays, which is returned. */
+static uint32_t settle(struct kit_backend *kept)
 {
 	struct kit_usage usage = { 0 };
 	uint32_t before = 0, same = 0;
@@ -240,10 +245,12 @@ static void settle(struct kit_backend *kept)
 		same = usage.fds == before ? same + 1 : 0;
 		before = usage.fds;
 	}
+	return before;
 }
 
-/* One that has answered, so that what it has from then on is what it needs. NULL: none. */
-static struct kit_backend *start_kept(struct run *run)
+/* One that has answered, so that what it has from then on is what it needs. Of one that others see to as well
+ * that is not known. */
+static void start_kept(struct run *run, struct job *job)
 {
 	const struct kit_machine_spec spec = {
 		.stage = KIT_STAGE_REALIZED,
@@ -251,15 +258,15 @@ static struct kit_backend *start_kept(struct run *run)
 		.patience_ms = CONFORM_START_MS,
 	};
 	const struct conform_options *options = &run->plan->options;
-	if (options->attach)
-		return kit_backend_attach(&run->kit, options->attach_pid, options->attach);
-	struct kit_backend *kept = kit_backend_create(&run->kit, options->backend);
-	if (!kept)
-		return NULL;
-	kit_machine_destroy(kit_machine_attach(kept, &spec));
-	kept->kit = &run->kit;
-	settle(kept);
-	return kept;
+	job->rest_fds = 0;
+	job->kept = options->attach
+		? kit_backend_attach(&run->kit, options->attach_pid, options->attach)
+		: kit_backend_create(&run->kit, options->backend);
+	if (!job->kept || options->attach)
+		return;
+	kit_machine_destroy(kit_machine_attach(job->kept, &spec));
+	job->kept->kit = &run->kit;
+	job->rest_fds = settle(job->kept);
 }
 
 static int start_next(struct run *run, struct job *job)
@@ -272,7 +279,7 @@ static int start_next(struct run *run, struct job *job)
 	if (!reason) {
 		job->index = index;
 		if (run->plan->options.keep && !job->kept)
-			job->kept = start_kept(run);
+			start_kept(run, job);
 		int ret = job_start(job, run->plan, item);
 		run->open += ret == 0;
 		return ret;
@@ -350,7 +357,7 @@ int conform_run(struct conform_plan *plan, void (*done)(struct conform_plan *pla
 	plan->options.jobs = min_u32(plan->options.jobs, MAX_JOBS);
 	kit_init(&run.kit);
 	if (plan->options.attach)
-		run.jobs[0].kept = start_kept(&run);
+		start_kept(&run, &run.jobs[0]);
 	int ret = probe_and_run(&run);
 	for (uint32_t i = 0; i < plan->options.jobs; i++)
 		kit_backend_destroy(run.jobs[i].kept);

@@ -145,11 +145,6 @@ static void start_fence(const struct ops_target *target, const struct ops_reques
 	renderer_fence(target->renderer, ids->context, ids->ring, request->call);
 }
 
-static void start_reset(const struct ops_target *target, const struct ops_request *request)
-{
-	renderer_reset(target->renderer, request->call);
-}
-
 #define SPAN ((uint32_t)sizeof(struct renderer_span))
 
 static const struct op_spec op_specs[] = {
@@ -183,7 +178,6 @@ static const struct op_spec op_specs[] = {
 	[WIRE_READ_BACK] = { .name = "read back", .start = start_read_back },
 	[WIRE_EXPORT_IMAGE] = { .name = "export image", .start = start_export_image },
 	[WIRE_FENCE] = { .name = "fence", .start = start_fence },
-	[WIRE_RESET] = { .name = "reset", .start = start_reset },
 };
 static_assert(ARRAY_SIZE(op_specs) == WIRE_OP_COUNT, "a row for each operation");
 

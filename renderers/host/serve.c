@@ -227,7 +227,7 @@ static int take_fd(struct host *host)
 static bool may_take_long(uint32_t op)
 {
 	return op == WIRE_SUBMIT || op == WIRE_TRANSFER || op == WIRE_READ_BACK ||
-		op == WIRE_CONTEXT_CREATE || op == WIRE_RESET;
+		op == WIRE_CONTEXT_CREATE;
 }
 
 static void start_submission(struct host *host, const struct wire_submission *record)

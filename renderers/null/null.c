@@ -107,14 +107,13 @@ static void on_timer(void *data)
 	arm_timer(null);
 }
 
-/* With only == 0 all of them. */
-static void finish_fences(struct null_renderer *null, uint32_t only)
+static void finish_fences(struct null_renderer *null, uint32_t context)
 {
 	struct list *link = null->fences.next;
 	while (link != &null->fences) {
 		struct null_fence *fence = container_of(link, struct null_fence, link);
 		link = link->next;
-		if (only == 0 || fence->context == only) {
+		if (fence->context == context) {
 			finish_fence(fence);
 			link = null->fences.next; /* may have changed */
 		}
@@ -435,15 +434,6 @@ static void drop_objects(struct null_renderer *null)
 	null->bytes = 0;
 }
 
-static void null_reset(struct renderer *renderer, struct renderer_call *call)
-{
-	struct null_renderer *null = null_from(renderer);
-	finish_fences(null, 0);
-	drop_objects(null);
-	arm_timer(null);
-	renderer_call_done(call, 0, NULL);
-}
-
 static void null_destroy(struct renderer *renderer)
 {
 	struct null_renderer *null = null_from(renderer);
@@ -481,7 +471,6 @@ static const struct renderer_impl null_impl = {
 	.read_back = null_read_back,
 	.export_image = null_export_image,
 	.fence = null_fence,
-	.reset = null_reset,
 };
 
 struct renderer *null_renderer_create(

@@ -171,7 +171,7 @@ static void put_aside(struct virgl *virgl, struct context *context, struct rende
 	virgl_context_fences_drop(context);
 }
 
-void virgl_contexts_drop(struct virgl *virgl, int status)
+void virgl_contexts_drop(struct virgl *virgl)
 {
 	uint32_t position = 0;
 	struct context *context;
@@ -179,7 +179,7 @@ void virgl_contexts_drop(struct virgl *virgl, int status)
 		put_aside(virgl, context, NULL);
 		position = 0;
 	}
-	give_up_all(virgl, status);
+	give_up_all(virgl, -ECONNRESET);
 	virgl_contexts_bury(virgl);
 }
 

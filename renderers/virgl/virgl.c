@@ -23,20 +23,11 @@ static void virgl_region_remove(struct renderer *renderer, uint32_t id)
 	regions_remove(&virgl_from(renderer)->regions, id, &size);
 }
 
-static void virgl_reset(struct renderer *renderer, struct renderer_call *call)
-{
-	struct virgl *virgl = virgl_from(renderer);
-	virgl_fences_answer(&virgl->fences, 0);
-	virgl_contexts_drop(virgl, 0);
-	virgl_resources_drop(virgl);
-	renderer_call_done(call, 0, NULL);
-}
-
 static void virgl_destroy(struct renderer *renderer)
 {
 	struct virgl *virgl = virgl_from(renderer);
 	virgl_fences_answer(&virgl->fences, -ECONNRESET);
-	virgl_contexts_drop(virgl, -ECONNRESET);
+	virgl_contexts_drop(virgl);
 	virgl_resources_drop(virgl);
 	if (!virgl_fences_settle(virgl)) {
 		/* Its threads may still call us: everything must stay. */
@@ -72,7 +63,6 @@ static const struct renderer_impl virgl_impl = {
 	.read_back = virgl_read_back,
 	.export_image = virgl_export_image,
 	.fence = virgl_fence,
-	.reset = virgl_reset,
 };
 
 static void fence_done(void *data, uint32_t handle, uint32_t ring, uint64_t id)

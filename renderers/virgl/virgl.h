@@ -120,9 +120,8 @@ int virgl_capsets_init(struct virgl *virgl);
 int virgl_contexts_init(struct virgl *virgl);
 void virgl_contexts_finish(struct virgl *virgl);
 struct context *virgl_context_find(struct virgl *virgl, uint32_t id);
-/* Destroys every context; their fences and the calls of those that are dying are finished with
- * status. */
-void virgl_contexts_drop(struct virgl *virgl, int status);
+/* Destroys every context; their fences and the calls of those that are dying are finished with -ECONNRESET. */
+void virgl_contexts_drop(struct virgl *virgl);
 /* Ends those of the dying whose last fence is done. */
 void virgl_contexts_bury(struct virgl *virgl);
 void virgl_context_create(struct renderer *renderer, const struct renderer_context_args *args,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
- * Who is alive when: the device, its renderers and a viewer's display live as long as the process;
+ * Who is alive when: the device and a viewer's display live as long as the process;
  * a session brings memory, queues and maybe a display, and takes them away. Between two sessions,
- * and when the guest resets the device, everything that the guest made is dropped and the renderers
- * are told to do the same. What renderers and displays have not finished by then is finished later,
- * for nobody.
+ * and when the guest resets the device, everything that the guest made is dropped, and the renderers
+ * that it used are ended: others begin in their places, as what a guest has made of one must not meet
+ * the next. What displays have not finished by then is finished later, for nobody.
  */
 #include "gpu/device.h"
 
@@ -36,6 +36,7 @@ static void device_reset(struct gpu_device *device)
 	while (!list_empty(&device->resource_list))
 		gpu_resource_forget(
 			container_of(device->resource_list.next, struct gpu_resource, link));
+	gpu_renderers_renew(device);
 	gpu_events_reset(device);
 }
 
@@ -144,6 +145,7 @@ static void impl_reset(void *data)
 static void impl_closed(void *data)
 {
 	struct gpu_device *device = data;
+	gpu_renderers_forgive(device);
 	device_reset(device);
 	device->outputs.session_shows = false;
 	gpu_outputs_set(device, GPU_DISPLAY_SESSION, -1);

@@ -53,6 +53,9 @@ struct gpu_renderer_factory {
 	struct renderer *(*start)(void *data, const char *name,
 		const struct renderer_events *events,
 		void (*ready)(void *events_data, struct renderer *renderer), void *events_data);
+	/* The one of this name that was started last is of no more use, whether it has been destroyed or not yet: whatever
+	 * it is doing, it ends, and before another of the name begins. Never waits. */
+	void (*end)(void *data, const char *name);
 	/* A memfd of at least size bytes (at most what gpu_frame_bytes_max() says), all zero, that nobody
 	 * can shrink: the caller's. Or -errno; -EAGAIN: there is none now, gpu_device_memory_came() says
 	 * when. Never waits. */

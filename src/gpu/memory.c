@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /*
  * A pin counts in the regions of its slot from its creation until it has ended and its calls are
- * finished: only then has the renderer stopped to use the memory. A reset ends all pins at once,
- * without a call for each; the regions then remember which reset they wait for.
+ * finished: only then has the renderer stopped to use the memory.
  */
 #include "gpu/memory.h"
 
@@ -12,13 +11,6 @@
 
 #include "gpu/command.h"
 #include "gpu/state.h"
-
-struct reset {
-	struct renderer_call call;
-	struct gpu_slot *slot;
-	uint32_t generation;
-	uint64_t number;
-};
 
 static struct gpu_slot_region *find_region(struct gpu_slot *slot, uint32_t id)
 {
@@ -33,7 +25,7 @@ static void sweep(struct gpu_slot *slot)
 	struct gpu_slot_memory *memory = &slot->memory;
 	for (uint32_t i = memory->count; i-- > 0;) {
 		struct gpu_slot_region *region = &memory->regions[i];
-		if (region->pins > 0 || region->reset > memory->resets_done ||
+		if (region->pins > 0 ||
 			gpu_regions_have(&slot->device->regions, region->id))
 			continue;
 		renderer_region_remove(slot->renderer, region->id);
@@ -193,38 +185,6 @@ void gpu_pin_forget(struct gpu_pin *pin)
 	assert(!pin->ended);
 	pin->ended = true;
 	pin_check(pin);
-}
-
-static void reset_done(struct renderer_call *call, int status, const struct renderer_reply *reply)
-{
-	struct reset *reset = container_of(call, struct reset, call);
-	struct gpu_slot *slot = reset->slot;
-	if (slot->renderer && slot->generation == reset->generation) {
-		slot->memory.resets_done = reset->number;
-		sweep(slot);
-	}
-	free(reset);
-}
-
-void gpu_slot_memory_reset(struct gpu_slot *slot)
-{
-	struct gpu_slot_memory *memory = &slot->memory;
-	memory->resets_begun++;
-	for (uint32_t i = 0; i < memory->count; i++)
-		memory->regions[i].reset = memory->resets_begun;
-	struct reset *reset = calloc(1, sizeof(*reset));
-	if (!reset) {
-		/* The regions then wait for the next reset that can be waited for. */
-		renderer_reset(slot->renderer, NULL);
-		return;
-	}
-	*reset = (struct reset){
-		.call.done = reset_done,
-		.slot = slot,
-		.generation = slot->generation,
-		.number = memory->resets_begun,
-	};
-	renderer_reset(slot->renderer, &reset->call);
 }
 
 void gpu_slot_memory_changed(struct gpu_slot *slot)

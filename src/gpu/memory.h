@@ -5,8 +5,7 @@
  * Spans: what a list of guest addresses comes to with one memory table. Pin: spans that are the
  * backing of a resource in one renderer. A region is given to a renderer when the first pin needs
  * it and taken away when the memory table has it no longer and nothing that could use it is under
- * way: the last pin has ended, and so has every reset. Until then a table that has it is kept, so
- * it stays mapped here, too.
+ * way: the last pin has ended. Until then a table that has it is kept, so it stays mapped here, too.
  */
 #pragma once
 
@@ -78,10 +77,8 @@ struct gpu_slot_memory {
 	struct gpu_slot_region {
 		uint32_t id;
 		uint32_t pins;
-		uint64_t reset; /* may be in use until this reset is done; 0: not */
 		struct vhost_memory *memory; /* a reference; a table that has it */
 	} regions[GPU_SLOT_REGIONS];
-	uint64_t resets_begun, resets_done;
 };
 
 struct gpu_pin {
@@ -113,12 +110,9 @@ struct gpu_pin *gpu_pin_replace(struct gpu_pin *pin, uint32_t resource, struct g
 void gpu_pin_unref_resource(
 	struct gpu_slot *slot, struct gpu_pin *pin, uint32_t resource, struct gpu_command *command);
 
-/* Ends a pin whose renderer is gone, never came to know of it, or is about to be reset. NULL is
+/* Ends a pin whose renderer is gone, never came to know of it, has been reset, or is about to be destroyed. NULL is
  * fine. */
 void gpu_pin_forget(struct gpu_pin *pin);
-
-/* Resets the slot's renderer; everything pinned so far may be in use until that is done. */
-void gpu_slot_memory_reset(struct gpu_slot *slot);
 
 /* The memory table changed: keeps and removes regions accordingly. */
 void gpu_slot_memory_changed(struct gpu_slot *slot);

@@ -99,11 +99,20 @@ static void say_lost(struct gpu_slot *slot, uint32_t contexts)
 		log_warn("renderer %s %s: going on without it", slot->name, how);
 }
 
+/* Whatever its process is doing. */
+static void end_process(const struct gpu_slot *slot)
+{
+	const struct gpu_renderer_factory *factory = &slot->device->args.factory;
+	factory->end(factory->data, slot->name);
+}
+
 static void renderer_lost(void *data, struct renderer *renderer)
 {
 	struct gpu_slot *slot = data;
 	if (renderer != slot->renderer)
 		return;
+	end_process(slot);
+	slot->counts = true;
 	/* What it leaves is taken apart below with nothing there that could be called any more. */
 	renderer_destroy(slot->dead);
 	slot->dead = slot->renderer;
@@ -202,11 +211,35 @@ static bool may_start(struct gpu_slot *slot, uint64_t now)
 	return false;
 }
 
+static bool may_renew(struct gpu_slot *slot, uint64_t now)
+{
+	if (now - slot->renewals_since >= GPU_RENEWALS_MS) {
+		slot->renewals_since = now;
+		slot->renewals = 0;
+	}
+	if (slot->renewals < GPU_RENEWALS)
+		return true;
+	log_limited(LOG_WARN, "renderer %s was needed for %u guests within %u s: no 3D for a while",
+		slot->name, GPU_RENEWALS, GPU_RENEWALS_MS / 1000);
+	return false;
+}
+
+/* A start that has succeeded. */
+static void count_start(struct gpu_slot *slot, uint64_t now)
+{
+	if (!slot->counts) {
+		slot->renewals++;
+		return;
+	}
+	*oldest_start(slot) = now;
+	slot->start_count++;
+}
+
 struct renderer *gpu_slot_acquire(struct gpu_slot *slot)
 {
 	const struct gpu_renderer_factory *factory = &slot->device->args.factory;
 	uint64_t now = loop_now_ms();
-	if (slot->renderer || !may_start(slot, now))
+	if (slot->renderer || !(slot->counts ? may_start(slot, now) : may_renew(slot, now)))
 		return slot->renderer;
 	slot->generation++;
 	slot->ready = false;
@@ -215,8 +248,7 @@ struct renderer *gpu_slot_acquire(struct gpu_slot *slot)
 	slot->renderer =
 		factory->start(factory->data, slot->name, &slot_events, renderer_ready, slot);
 	if (slot->renderer) {
-		*oldest_start(slot) = now;
-		slot->start_count++;
+		count_start(slot, now);
 		if (!slot->device->renderers.watching)
 			arm_watch(slot->device);
 		slot->device->renderers.watching = true;
@@ -228,6 +260,7 @@ static void slot_init(struct gpu_slot *slot, struct gpu_device *device, const ch
 {
 	slot->device = device;
 	slot->name = name;
+	slot->counts = true;
 	list_init(&slot->realisations);
 	list_init(&slot->contexts);
 }
@@ -296,11 +329,39 @@ bool gpu_renderers_have_room(const struct gpu_device *device)
 
 void gpu_renderers_reset(struct gpu_device *device)
 {
-	for (uint32_t i = 0; i < device->renderers.count; i++) {
+	software_renderer_reset(gpu_renderers_software(device)->renderer);
+}
+
+static void renew(struct gpu_slot *slot)
+{
+	struct renderer *renderer = slot->renderer;
+	/* What its open calls do when they are finished finds no renderer any more. */
+	slot->renderer = NULL;
+	renderer_destroy(renderer);
+	gpu_slot_memory_lost(slot);
+	if (renderer) {
+		end_process(slot);
+		slot->counts = false;
+	}
+	slot->used = false;
+	/* At once, so that it is ready by the time it is needed. */
+	if (!slot->counts)
+		gpu_slot_acquire(slot);
+}
+
+void gpu_renderers_renew(struct gpu_device *device)
+{
+	for (uint32_t i = GPU_SOFTWARE_SLOT + 1; i < device->renderers.count; i++)
+		if (device->renderers.slots[i].used)
+			renew(&device->renderers.slots[i]);
+}
+
+void gpu_renderers_forgive(struct gpu_device *device)
+{
+	for (uint32_t i = GPU_SOFTWARE_SLOT + 1; i < device->renderers.count; i++) {
 		struct gpu_slot *slot = &device->renderers.slots[i];
-		if (slot->renderer && slot->used)
-			gpu_slot_memory_reset(slot);
-		slot->used = false;
+		slot->counts = slot->counts && !slot->used;
+		slot->start_count = slot->used ? 0 : slot->start_count;
 	}
 }
 

@@ -5,7 +5,8 @@
  *
  * A renderer that is lost takes its contexts and realisations with it. Its slot is empty until the
  * next context is created in it, which starts a new one; that operation and what follows wait in
- * its ring, never here. A renderer that keeps dying is not started again for a while. One that does
+ * its ring, never here. A renderer that keeps dying is not started again for a while, and its deaths are not held against
+ * the next guest. One that was used gives way to another one when the guest is reset or goes. One that does
  * not get ready, does not answer, or leaves something undone for too long is given up as if it had died:
  * while there are renderers a timer looks after them.
  */
@@ -20,6 +21,10 @@
 #include "renderer/renderer.h"
 #include "util/list.h"
 
+/* So many starts, of those that are not after a death, are plenty for guests in good faith. */
+#define GPU_RENEWALS    256u
+#define GPU_RENEWALS_MS 10000u
+
 #define GPU_SOFTWARE_SLOT 0u
 #define GPU_MAX_SLOTS     (1u + GPU_MAX_RENDERERS)
 
@@ -33,10 +38,13 @@ struct gpu_slot {
 	uint32_t silent_ms; /* it did not do what it should, as far as was watched */
 	uint32_t late_ms; /* the same of the oldest of what it was asked */
 	bool announced; /* its first renderer is ready or lost */
-	bool used; /* has been given work since the last reset */
+	bool used; /* this guest has asked something of its renderers */
+	bool counts; /* the next start is after a death, or the first: there may be only so many */
 	uint64_t starts
 		[GPU_RENDERER_STARTS_MAX]; /* when, in ms; the oldest is next to be replaced */
 	uint32_t start_count;
+	uint64_t renewals_since; /* in ms */
+	uint32_t renewals; /* starts that do not count, since then */
 	struct gpu_capset_list capsets; /* what the last one that got ready can do */
 	bool can_map; /* the same */
 	struct gpu_slot_memory memory;
@@ -63,8 +71,14 @@ void gpu_renderers_finish(struct gpu_device *device);
 /* True when every live renderer would take a further command. */
 bool gpu_renderers_have_room(const struct gpu_device *device);
 
-/* Drops everything in all of them: before the resources and contexts are forgotten here. */
+/* A guest is reset or goes: drops everything in the software renderer, before the resources are forgotten here; and puts
+ * others in the place of those that the guest used, when resources and contexts have been forgotten. Open calls are
+ * finished. */
 void gpu_renderers_reset(struct gpu_device *device);
+void gpu_renderers_renew(struct gpu_device *device);
+
+/* The guest goes, before that: what renderers died of under it is not held against the next. */
+void gpu_renderers_forgive(struct gpu_device *device);
 
 /* The slot's renderer, a new one if it has died; NULL when that cannot be had now. */
 struct renderer *gpu_slot_acquire(struct gpu_slot *slot);

@@ -343,11 +343,6 @@ static void remote_fence(
 		renderer, WIRE_FENCE, (struct wire_ids){ .context = context, .ring = ring }, call);
 }
 
-static void remote_reset(struct renderer *renderer, struct renderer_call *call)
-{
-	start_ids(renderer, WIRE_RESET, (struct wire_ids){ 0 }, call);
-}
-
 static const struct renderer_impl remote_impl = {
 	.name = "remote",
 	.destroy = remote_destroy,
@@ -371,7 +366,6 @@ static const struct renderer_impl remote_impl = {
 	.read_back = remote_read_back,
 	.export_image = remote_export_image,
 	.fence = remote_fence,
-	.reset = remote_reset,
 };
 
 /* Finishes the call of a completion; returns false when the peer is faulty. */

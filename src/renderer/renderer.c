@@ -17,7 +17,7 @@ static bool contexts_are_whole(const struct renderer_impl *impl)
 void renderer_init(struct renderer *renderer, const struct renderer_impl *impl,
 	const struct renderer_events *events, void *events_data)
 {
-	assert(impl->name && impl->destroy && impl->reset && impl->transfer);
+	assert(impl->name && impl->destroy && impl->transfer);
 	assert(impl->resource_create && impl->resource_unref && impl->resource_set_backing);
 	assert(!impl->region_add == !impl->region_remove);
 	assert(!impl->silent_ms == !impl->give_up);
@@ -249,9 +249,4 @@ void renderer_fence(
 		renderer->impl->fence(renderer, context, ring, call);
 	else
 		renderer_call_done(call, 0, NULL);
-}
-
-void renderer_reset(struct renderer *renderer, struct renderer_call *call)
-{
-	renderer->impl->reset(renderer, call);
 }

@@ -224,9 +224,6 @@ struct renderer_impl {
 	 * timeline finish in order. Optional (finished at once). */
 	void (*fence)(struct renderer *renderer, uint32_t context, int32_t ring,
 		struct renderer_call *call);
-
-	/* Drops all contexts and resources (not regions); fences are finished with status 0. */
-	void (*reset)(struct renderer *renderer, struct renderer_call *call);
 };
 
 /* The base of every renderer; implementations embed it first. */
@@ -294,4 +291,3 @@ void renderer_export_image(
 struct image *renderer_image(struct renderer *renderer, uint32_t resource);
 void renderer_fence(
 	struct renderer *renderer, uint32_t context, int32_t ring, struct renderer_call *call);
-void renderer_reset(struct renderer *renderer, struct renderer_call *call);

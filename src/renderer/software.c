@@ -328,12 +328,6 @@ static struct image *software_image(struct renderer *renderer, uint32_t id)
 	return resource ? resource->image : NULL;
 }
 
-static void software_reset(struct renderer *renderer, struct renderer_call *call)
-{
-	destroy_all_resources(software_from(renderer));
-	renderer_call_done(call, 0, NULL);
-}
-
 static const struct renderer_impl software_impl = {
 	.name = "software",
 	.destroy = software_destroy,
@@ -345,8 +339,12 @@ static const struct renderer_impl software_impl = {
 	.transfer = software_transfer,
 	.read_back = software_read_back,
 	.image = software_image,
-	.reset = software_reset,
 };
+
+void software_renderer_reset(struct renderer *renderer)
+{
+	destroy_all_resources(software_from(renderer));
+}
 
 struct renderer *software_renderer_create(uint64_t max_bytes)
 {

@@ -15,5 +15,8 @@ struct renderer;
  * IMAGE_MAX_SIDE; others fail with -EINVAL. NULL when memory is short. */
 struct renderer *software_renderer_create(uint64_t max_bytes);
 
+/* Drops all resources (not regions). renderer: made by software_renderer_create(). */
+void software_renderer_reset(struct renderer *renderer);
+
 /* The DRM fourcc of a virtio format with 4 bytes a pixel, or 0 when it is none of the eight. */
 uint32_t software_format_fourcc(uint32_t virtio_format);

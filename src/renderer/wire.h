@@ -18,7 +18,7 @@
 
 #include "renderer/renderer.h"
 
-#define RENDERER_WIRE_VERSION 3u
+#define RENDERER_WIRE_VERSION 4u
 
 enum wire_op {
 	WIRE_NOP,
@@ -37,7 +37,6 @@ enum wire_op {
 	WIRE_READ_BACK,
 	WIRE_EXPORT_IMAGE,
 	WIRE_FENCE,
-	WIRE_RESET,
 	WIRE_OP_COUNT
 };
 

@@ -169,7 +169,6 @@ static void (*const fillers[])(struct wire_submission *record) = {
 	[WIRE_READ_BACK] = fill_read_back,
 	[WIRE_EXPORT_IMAGE] = fill_ids,
 	[WIRE_FENCE] = fill_ids,
-	[WIRE_RESET] = fill_bytes,
 };
 
 static void fill_spans(struct renderer_span *spans, uint32_t count)
@@ -220,8 +219,9 @@ static void spoil(struct wire_submission *record, uint8_t odd)
 /* A renderer relies on that: nothing is backed by a region that is taken away. */
 static void let_go(void)
 {
-	const struct wire_submission reset = { .op = WIRE_RESET };
-	ring_push_submission(device.ring, &reset);
+	struct wire_submission unref = { .op = WIRE_RESOURCE_UNREF };
+	for (unref.ids.resource = 1; unref.ids.resource <= 3; unref.ids.resource++)
+		ring_push_submission(device.ring, &unref);
 }
 
 static void submit(void)

@@ -150,9 +150,6 @@ static void ask_context(struct renderer *renderer, uint32_t which)
 	case 4:
 		renderer_fence(renderer, 1, 0, call);
 		break;
-	case 5:
-		renderer_reset(renderer, call);
-		break;
 	default:
 		ask_submit(renderer, call);
 	}
@@ -172,7 +169,7 @@ static void ask(void)
 	else if (bits & 1)
 		ask_resource(renderer, fuzz_below(&test.input, 7));
 	else
-		ask_context(renderer, fuzz_below(&test.input, 7));
+		ask_context(renderer, fuzz_below(&test.input, 6));
 }
 
 static void ask_much(void)

@@ -112,41 +112,6 @@ static void destroying_finishes_fences(void)
 	fixture_destroy(&f);
 }
 
-static void reset_drops_everything(void)
-{
-	static struct outcome fences[20], destroyed, ended;
-	struct fixture f = fixture_create();
-	for (uint32_t round = 0; round < 10; round++) {
-		add_drawing_context(&f, 1);
-		add_drawing_context(&f, 2);
-		CHECK_INT(back(&f, 1, 0, 512 * 384 * 4), 0);
-		draw(&f, 1, 1);
-		draw(&f, 2, 2);
-		for (uint32_t i = 0; i < ARRAY_SIZE(fences); i++) {
-			bool global = i % 3 == 2;
-			start_fence(&f, global ? 0 : i % 3 + 1, global ? RENDERER_GLOBAL_RING : 0,
-				&fences[i]);
-		}
-		renderer_context_destroy(f.renderer, 2, outcome_call(&destroyed));
-		renderer_reset(f.renderer, outcome_call(&ended));
-		CHECK_INT(outcome_wait(&f, &ended), 0);
-		CHECK_INT(outcome_wait(&f, &destroyed), 0);
-		for (uint32_t i = 0; i < ARRAY_SIZE(fences); i++) {
-			CHECK_INT(outcome_wait(&f, &fences[i]), 0);
-			CHECK(fences[i].number < ended.number);
-		}
-		CHECK_INT(STATUS_OF(&f, renderer_context_destroy(f.renderer, 1, call)), -ENOENT);
-		CHECK_INT(STATUS_OF(&f, renderer_resource_unref(f.renderer, 1, call)), -ENOENT);
-	}
-	/* regions stay */
-	CHECK_INT(create_texture(&f, 1, BGRX, 16, 16), 0);
-	CHECK_INT(back(&f, 1, 0, 1024), 0);
-	CHECK_INT(transfer(&f, RENDERER_TO_HOST, 1, (struct rect){ 0, 0, 16, 16 }, 0, 0), 0);
-	CHECK_INT(read_back(&f, 1, (struct rect){ 0, 0, 16, 16 }, 64), 0);
-	CHECK_MEM(f.frame, f.guest, 3);
-	fixture_destroy(&f);
-}
-
 static void the_end_finishes_fences(void)
 {
 	static struct outcome fences[10], destroyed;
@@ -227,7 +192,6 @@ int main(int argc, char **argv)
 		TEST_CASE(a_lone_fence_finishes),
 		TEST_CASE(timelines_that_are_not_there),
 		TEST_CASE(destroying_finishes_fences),
-		TEST_CASE(reset_drops_everything),
 		TEST_CASE(the_end_finishes_fences),
 		TEST_CASE(queries_do_not_hold_fences_up),
 		TEST_CASE(starts_again),

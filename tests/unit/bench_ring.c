@@ -140,7 +140,7 @@ static void bench_ring(void)
 	}
 	bench_throughput(ring);
 	bench_latency(ring);
-	const struct wire_submission last = { .op = WIRE_RESET };
+	const struct wire_submission last = { .op = WIRE_FENCE };
 	ring_push_submission(ring, &last);
 	ring_notify(ring);
 	CHECK_INT(waitpid(process, NULL, 0), process);

@@ -283,11 +283,6 @@ static void fence(
 	open_call(renderer, op, call);
 }
 
-static void reset(struct renderer *renderer, struct renderer_call *call)
-{
-	open_call(renderer, add(renderer, FAKE_RESET), call);
-}
-
 static const struct renderer_impl fake_impl = {
 	.name = "fake",
 	.destroy = fake_destroy,
@@ -311,7 +306,6 @@ static const struct renderer_impl fake_impl = {
 	.read_back = start_read_back,
 	.export_image = start_export,
 	.fence = fence,
-	.reset = reset,
 };
 
 struct fake *fake_create(const struct renderer_events *events, void *data)

@@ -29,7 +29,6 @@ enum fake_type {
 	FAKE_READ_BACK,
 	FAKE_EXPORT,
 	FAKE_FENCE,
-	FAKE_RESET,
 	FAKE_NONE,
 };
 

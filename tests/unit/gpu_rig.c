@@ -41,13 +41,19 @@ static void add_capset(struct fake *fake, uint32_t id)
 	CHECK(ret == 0 || ret == -ENOMEM);
 }
 
+static uint32_t fake_index(const char *name)
+{
+	uint32_t index = 0;
+	while (strcmp(fake_names[index], name) != 0)
+		index++;
+	return index;
+}
+
 static struct renderer *start(void *data, const char *name, const struct renderer_events *events,
 	void (*ready)(void *events_data, struct renderer *renderer), void *events_data)
 {
 	struct gpu_rig *rig = data;
-	uint32_t index = 0;
-	while (strcmp(fake_names[index], name) != 0)
-		index++;
+	uint32_t index = fake_index(name);
 	rig->starts++;
 	if (rig->start_fails)
 		return NULL;
@@ -61,6 +67,13 @@ static struct renderer *start(void *data, const char *name, const struct rendere
 	rig->factory[index].ready = ready;
 	rig->factory[index].data = events_data;
 	return &fake->base;
+}
+
+static void end(void *data, const char *name)
+{
+	struct gpu_rig *rig = data;
+	rig->ends++;
+	rig->fakes[fake_index(name)] = NULL;
 }
 
 static int memory(void *data, uint64_t size)
@@ -95,7 +108,7 @@ void gpu_rig_prepare(struct gpu_rig *rig, uint32_t renderers)
 		.width = 1024,
 		.height = 768,
 		.capset_mask = UINT64_MAX,
-		.factory = { .start = start, .memory = memory, .data = rig },
+		.factory = { .start = start, .end = end, .memory = memory, .data = rig },
 		.renderer_count = renderers,
 		.ready = ready,
 		.data = rig,

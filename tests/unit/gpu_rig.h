@@ -48,12 +48,12 @@ struct gpu_rig {
 	uint16_t sent_at[VIRTIO_GPU_QUEUES][QUEUE_SIZE]; /* used index then, for each head */
 	struct peer display; /* only loop and sock are used */
 
-	struct fake *fakes[GPU_MAX_RENDERERS]; /* the last one that was started in each place */
+	struct fake *fakes[GPU_MAX_RENDERERS]; /* those that are in use */
 	struct {
 		void (*ready)(void *data, struct renderer *renderer);
 		void *data;
 	} factory[GPU_MAX_RENDERERS];
-	uint32_t starts;
+	uint32_t starts, ends;
 	bool start_fails;
 	uint32_t memories; /* how often the factory was asked for memory */
 	int memory_fails; /* the -errno that the factory has for memory; 0: it has memory */

@@ -347,7 +347,7 @@ static void answers_unref_when_memory_is_free(void)
 	gpu_rig_finish(&rig);
 }
 
-/* A session that ends while the renderer hangs; the next one has other memory. */
+/* A session that ends while the renderer hangs; the next one has another renderer, and other memory. */
 static void keeps_sessions_apart(void)
 {
 	start(1);
@@ -356,8 +356,9 @@ static void keeps_sessions_apart(void)
 	rig.manual = true;
 	gpu_device_impl.closed(rig.device);
 	CHECK_INT(rig.device->resource_count, 0);
-	CHECK_INT(fake_regions(rig.fakes[0]), 1);
-	fake_skip(rig.fakes[0]);
+	CHECK_INT(fake_regions(rig.fakes[0]), 0);
+	CHECK_INT(rig.memory->refs, 1 + VIRTIO_GPU_QUEUES);
+	gpu_rig_fake_ready(&rig, 0);
 
 	struct vhost_memory *other = gpu_rig_other_memory(&rig, 0);
 	gpu_device_impl.memory_changed(rig.device, other);
@@ -385,12 +386,9 @@ static void keeps_sessions_apart(void)
 	fake_expect(rig.fakes[0], FAKE_RESOURCE_CREATE);
 	uint32_t region = fake_expect(rig.fakes[0], FAKE_REGION_ADD)->region;
 	CHECK_INT(fake_expect(rig.fakes[0], FAKE_SET_BACKING)->region, region);
-	CHECK_INT(fake_regions(rig.fakes[0]), 2);
-	fake_finish(rig.fakes[0]);
 	CHECK_INT(fake_regions(rig.fakes[0]), 1);
-	CHECK_INT(rig.memory->refs, 1 + VIRTIO_GPU_QUEUES);
-	gpu_device_impl.closed(rig.device);
 	fake_finish(rig.fakes[0]);
+	gpu_device_impl.closed(rig.device);
 	CHECK_INT(fake_regions(rig.fakes[0]), 0);
 	CHECK_INT(other->refs, 1);
 	vhost_memory_unref(other);
@@ -398,17 +396,76 @@ static void keeps_sessions_apart(void)
 	gpu_rig_finish(&rig);
 }
 
-static void resets_renderers_that_were_used(void)
+static void guests_do_not_share_renderers(void)
 {
+	bool destroyed[2] = { false, false };
 	start(2);
+	for (uint32_t i = 0; i < 2; i++)
+		rig.fakes[i]->destroyed = &destroyed[i];
 	CHECK_INT(gpu_rig_ctx_create(&rig, 1, 4), OK);
 	gpu_device_impl.reset(rig.device);
+	CHECK(!destroyed[0] && destroyed[1]);
+	CHECK_INT(rig.ends, 1);
+	CHECK_INT(rig.starts, 3);
 	gpu_device_impl.reset(rig.device);
-	CHECK_INT(fake_count(rig.fakes[0], FAKE_RESET), 0);
-	CHECK_INT(fake_count(rig.fakes[1], FAKE_RESET), 1);
+	CHECK(!destroyed[0]);
+	CHECK_INT(rig.starts, 3);
+	/* One that is not ready yet is as good. */
 	CHECK_INT(gpu_rig_ctx_create(&rig, 1, 4), OK);
+	CHECK_INT(gpu_rig_create_3d(&rig, 5, 8, 8), OK);
+	gpu_device_impl.closed(rig.device);
+	CHECK_INT(rig.ends, 2);
+	CHECK_INT(rig.starts, 4);
+	gpu_rig_finish(&rig);
+}
+
+static void a_new_guest_is_no_death(void)
+{
+	start(1);
+	for (uint32_t i = 0; i < 20; i++) {
+		CHECK_INT(gpu_rig_ctx_create(&rig, 1, 0), OK);
+		gpu_device_impl.reset(rig.device);
+	}
+	CHECK_INT(rig.starts, 21);
+	for (uint32_t i = 0; i < 3; i++) {
+		CHECK_INT(gpu_rig_ctx_create(&rig, 1 + i, 0), OK);
+		fake_lose(rig.fakes[0]);
+		rig.fakes[0] = NULL;
+	}
+	CHECK_INT(gpu_rig_ctx_create(&rig, 9, 0), UNSPEC);
+	/* A reset does not bring it back, ... */
 	gpu_device_impl.reset(rig.device);
-	CHECK_INT(fake_count(rig.fakes[1], FAKE_RESET), 2);
+	CHECK_INT(gpu_rig_ctx_create(&rig, 9, 0), UNSPEC);
+	CHECK_INT(rig.starts, 23);
+	gpu_rig_finish(&rig);
+}
+
+/* ... but what one guest's renderers died of is not the next one's fault. */
+static void deaths_are_the_guests_own(void)
+{
+	start(1);
+	for (uint32_t i = 0; i < 3; i++) {
+		CHECK_INT(gpu_rig_ctx_create(&rig, 1 + i, 0), OK);
+		fake_lose(rig.fakes[0]);
+		rig.fakes[0] = NULL;
+	}
+	CHECK_INT(gpu_rig_ctx_create(&rig, 9, 0), UNSPEC);
+	gpu_device_impl.closed(rig.device);
+	CHECK_INT(rig.starts, 4);
+	CHECK(rig.device->renderers.slots[1].renderer);
+	gpu_rig_finish(&rig);
+}
+
+static void guests_in_bad_faith_do_not_keep_us_busy(void)
+{
+	uint32_t count = 0;
+	start(1);
+	while (count < 2 * GPU_RENEWALS && gpu_rig_ctx_create(&rig, 1, 0) == OK) {
+		gpu_device_impl.reset(rig.device);
+		count++;
+	}
+	CHECK(count >= GPU_RENEWALS && count < 2 * GPU_RENEWALS);
+	CHECK_INT(gpu_rig_create_2d(&rig, 6, 8, 8), OK);
 	gpu_rig_finish(&rig);
 }
 
@@ -431,7 +488,10 @@ int main(int argc, char **argv)
 		TEST_CASE(holds_memory_until_the_renderer_has_let_go),
 		TEST_CASE(answers_unref_when_memory_is_free),
 		TEST_CASE(keeps_sessions_apart),
-		TEST_CASE(resets_renderers_that_were_used),
+		TEST_CASE(guests_do_not_share_renderers),
+		TEST_CASE(a_new_guest_is_no_death),
+		TEST_CASE(deaths_are_the_guests_own),
+		TEST_CASE(guests_in_bad_faith_do_not_keep_us_busy),
 	};
 	return test_main(argc, argv, cases, ARRAY_SIZE(cases));
 }

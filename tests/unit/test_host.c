@@ -296,24 +296,6 @@ static void destroying_a_context_finishes_its_fences(void)
 	CHECK_INT(rig_stop(&rig), 0);
 }
 
-static void reset_drops_everything(void)
-{
-	struct rig rig;
-	struct rig_call fence, reset;
-	rig_start(&rig, "null");
-	for (int i = 0; i < 3; i++) {
-		rig_add_canvas(&rig, 8, 8);
-		const uint32_t never[] = { NULL_COMMAND(NULL_NEVER_SIGNAL, 0) };
-		rig_submit(&rig, never, 1, NULL);
-		renderer_fence(rig.renderer, 1, 0, rig_call(&fence, NULL));
-		renderer_reset(rig.renderer, rig_call(&reset, NULL));
-		CHECK_INT(rig_finish(&rig, &reset), 0);
-		CHECK(fence.done);
-		CHECK_INT(fence.status, 0);
-	}
-	CHECK_INT(rig_stop(&rig), 0);
-}
-
 static void exports_memory(void)
 {
 	struct rig rig;
@@ -547,7 +529,6 @@ int main(int argc, char **argv)
 		TEST_CASE(answers_what_is_wrong),
 		TEST_CASE(fences_keep_the_order_of_their_timeline),
 		TEST_CASE(destroying_a_context_finishes_its_fences),
-		TEST_CASE(reset_drops_everything),
 		TEST_CASE(exports_memory),
 		TEST_CASE(many_submits_are_pipelined),
 		TEST_CASE(large_submits_arrive_whole),

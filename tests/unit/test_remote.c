@@ -45,7 +45,7 @@ static void operations_wait_for_the_peer(void)
 	const struct wire_submission record = fake_pop(&fake);
 	CHECK_INT(record.op, WIRE_RESOURCE_UNREF);
 	fake_finish(&fake, record.cookie, 0);
-	renderer_reset(fake.renderer, NULL);
+	renderer_context_destroy(fake.renderer, 1, NULL);
 	fake_settle(&fake);
 	CHECK(!call.done); /* it has not even said that it is a renderer */
 	fake_send_ready(&fake);
@@ -80,7 +80,6 @@ static void start_all(struct renderer *renderer, struct renderer_call *call)
 	renderer_read_back(renderer, &read_back, call);
 	renderer_export_image(renderer, 24, call);
 	renderer_fence(renderer, 25, 26, call);
-	renderer_reset(renderer, call);
 	renderer_region_remove(renderer, 27);
 }
 
@@ -137,12 +136,11 @@ static void operations_become_records(void)
 	CHECK_INT(r.ids.resource, 24);
 	POP(WIRE_FENCE);
 	CHECK(r.ids.context == 25 && r.ids.ring == 26);
-	POP(WIRE_RESET);
 	POP(WIRE_REGION_REMOVE);
 	CHECK_INT(r.region.id, 27);
 #undef POP
 	fake_stop(&fake);
-	CHECK_INT(finished, 14);
+	CHECK_INT(finished, 13);
 }
 
 /* Cookie 0: nobody wants to know. */

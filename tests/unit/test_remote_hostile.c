@@ -51,7 +51,7 @@ static void a_wrong_introduction_is_the_end(void)
 		struct fake fake;
 		struct rig_call call;
 		fake_start(&fake);
-		renderer_reset(fake.renderer, rig_call(&call, NULL));
+		renderer_context_destroy(fake.renderer, 1, rig_call(&call, NULL));
 		fake_send_capset(&fake, 7, 8);
 		CHECK_INT(fake_send(&fake, &row->header, zeroes, row->size,
 				  row->with_fd ? fake.sock : -1),
@@ -94,7 +94,7 @@ static void one_that_never_starts_is_lost(void)
 	struct fake fake;
 	struct rig_call call;
 	fake_start(&fake);
-	renderer_reset(fake.renderer, rig_call(&call, NULL));
+	renderer_context_destroy(fake.renderer, 1, rig_call(&call, NULL));
 	fd_close(&fake.sock);
 	fake_settle(&fake);
 	CHECK_INT(fake.ready, 0);
@@ -359,14 +359,14 @@ static void impossible_indices_are_the_end(void)
 		struct fake fake;
 		struct rig_call call, late;
 		fake_start_ready(&fake);
-		renderer_reset(fake.renderer, rig_call(&call, NULL));
+		renderer_context_destroy(fake.renderer, 1, rig_call(&call, NULL));
 		fake_settle(&fake);
 		if (consumed)
 			fake.shared->submissions.consumed = 77;
 		else
 			fake.shared->completions.produced = 7777;
 		/* Not even a wake-up is needed: the next thing that is done finds it. */
-		renderer_reset(fake.renderer, rig_call(&late, NULL));
+		renderer_context_destroy(fake.renderer, 1, rig_call(&late, NULL));
 		fake_settle(&fake);
 		CHECK_INT(fake.lost, 1);
 		CHECK_INT(call.status, -ECONNRESET);
@@ -445,7 +445,7 @@ static void events_may_destroy_the_renderer(void)
 	struct rig_call call;
 	fake_start(&fake);
 	fake.on_event = destroy_in_event;
-	renderer_reset(fake.renderer, rig_call(&call, NULL));
+	renderer_context_destroy(fake.renderer, 1, rig_call(&call, NULL));
 	fake_send_ready(&fake);
 	fake_settle(&fake);
 	CHECK_INT(fake.ready, 1);
@@ -454,7 +454,7 @@ static void events_may_destroy_the_renderer(void)
 
 	fake_start_ready(&fake);
 	fake.on_event = destroy_in_event;
-	renderer_reset(fake.renderer, rig_call(&call, NULL));
+	renderer_context_destroy(fake.renderer, 1, rig_call(&call, NULL));
 	fd_close(&fake.sock);
 	fake_settle(&fake);
 	CHECK_INT(fake.lost, 1);
@@ -464,7 +464,7 @@ static void events_may_destroy_the_renderer(void)
 	fake_start_ready(&fake);
 	fake.on_event = destroy_in_event;
 	for (int i = 0; i < 3000; i++)
-		renderer_reset(fake.renderer, NULL);
+		renderer_context_destroy(fake.renderer, 1, NULL);
 	while (fake.room == 0) {
 		fake_settle(&fake);
 		while (ring_pop_submission(fake.ring, &record) > 0)

@@ -219,7 +219,7 @@ static void quota_is_kept(void)
 	CHECK_INT(create(f, 3, BGRX, 1, 1), -ENOMEM);
 	CHECK_INT(STATUS_OF(renderer_resource_unref(f->renderer, 1, call)), 0);
 	CHECK_INT(create(f, 3, BGRX, 20, 10), 0);
-	CHECK_INT(STATUS_OF(renderer_reset(f->renderer, call)), 0);
+	software_renderer_reset(f->renderer);
 	CHECK_INT(create(f, 4, BGRX, 25, 10), 0);
 	fixture_destroy(f);
 }

@@ -30,13 +30,6 @@ static void work_3d(struct kit_machine *m)
 	kit_free(&m->memory, entry.addr, 65536);
 }
 
-/* When all that the backend was told is done. */
-static struct kit_usage usage_when_idle(struct kit_machine *m)
-{
-	wire_check_alive(m);
-	return wire_usage(m);
-}
-
 /* A hundred VMMs one after another, each of which leaves everything lying about. */
 static void connect_often(struct kit_machine *m, bool with_3d)
 {
@@ -47,9 +40,9 @@ static void connect_often(struct kit_machine *m, bool with_3d)
 			work_3d(m);
 		CHECK_OK(m, kit_machine_reconnect(m));
 		if (i == 9)
-			before = usage_when_idle(m);
+			before = wire_usage_at_rest(m);
 	}
-	struct kit_usage after = usage_when_idle(m);
+	struct kit_usage after = wire_usage_at_rest(m);
 	CHECK_INT(after.processes, before.processes);
 	CHECK_INT(after.fds, before.fds);
 	wire_check_memory(&before, &after, 1024);
@@ -75,9 +68,9 @@ static void resets(void)
 		work(m);
 		CHECK_OK(m, kit_machine_reset(m));
 		if (i == 9)
-			before = usage_when_idle(m);
+			before = wire_usage_at_rest(m);
 	}
-	struct kit_usage after = usage_when_idle(m);
+	struct kit_usage after = wire_usage_at_rest(m);
 	CHECK_INT(after.fds, before.fds);
 	wire_check_memory(&before, &after, 1024);
 	wire_end(m);

@@ -230,8 +230,8 @@ static void forget(struct flight *f)
 	}
 }
 
-/* Round after round ends in the same way: neither memory nor descriptors grow, and the renderer is the
- * same all the time. */
+/* Round after round ends in the same way: neither memory nor descriptors grow, and no renderer is in
+ * trouble. */
 static void rounds(struct kit_machine *m, void (*end)(struct kit_machine *m))
 {
 	struct kit_usage before = { 0 };

@@ -220,9 +220,44 @@ static void reset_while_stopped(void)
 	CHECK_OK(m, kit_machine_reset(m));
 	CHECK(kit_now() - start < 3000);
 	check_2d(m, 6);
-	kill(pid, SIGCONT);
 	check_3d(m, 1, 0x00010203);
 	wire_end(m);
+}
+
+static bool is_gone(void *data)
+{
+	const pid_t *pid = data;
+	return kill(*pid, 0) < 0;
+}
+
+/* One that has been taken over does not go by itself: as one that is stopped. */
+static void guest_leaves_no_renderer(int (*next_guest)(struct kit_machine *m))
+{
+	struct kit_machine *m = drawing();
+	pid_t pid = renderer_of(m);
+	kill(pid, SIGSTOP);
+	CHECK_OK(m, next_guest(m));
+	CHECK_OK(m, kit_wait(&m->kit, is_gone, &pid, 3000));
+	check_3d(m, 1, 0x00112233);
+	/* a reset of that one, too; and then there is one that only uses 2D */
+	CHECK_OK(m, kit_machine_reset(m));
+	CHECK_OK(m, kit_pump(&m->kit, 50));
+	pid = renderer_of(m);
+	check_2d(m, 8);
+	CHECK_OK(m, next_guest(m));
+	check_2d(m, 9);
+	CHECK(renderer_of(m) == pid);
+	wire_end(m);
+}
+
+static void reset_leaves_no_renderer(void)
+{
+	guest_leaves_no_renderer(kit_machine_reset);
+}
+
+static void vmm_leaves_no_renderer(void)
+{
+	guest_leaves_no_renderer(kit_machine_reconnect);
 }
 
 /* Killed again and again: however the device paces new ones, 2D never suffers, nothing leaks. */
@@ -273,6 +308,8 @@ int main(int argc, char **argv)
 		TEST_CASE(hangs),
 		TEST_CASE(stopped_and_continued),
 		TEST_CASE(reset_while_stopped),
+		TEST_CASE(reset_leaves_no_renderer),
+		TEST_CASE(vmm_leaves_no_renderer),
 		TEST_CASE(killed_many_times),
 		TEST_CASE(next_vmm_after_a_kill),
 	};

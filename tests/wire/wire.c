@@ -9,6 +9,8 @@
 #include "control.h"
 
 #define REST_MS 10000u
+#define REST_LOOK_MS 10
+#define REST_LOOKS   10u /* with the same numbers */
 #define MORE_MS 30 /* in which it is seen that nothing else comes */
 
 void kit_check_failed(struct kit_place place, const char *format, ...)
@@ -145,17 +147,22 @@ static uint32_t count_frames(struct kit_machine *machine)
 struct kit_usage wire_usage_at_rest(struct kit_machine *machine)
 {
 	uint64_t end = kit_now() + REST_MS;
+	struct kit_usage now = { 0 }, last;
+	uint32_t same = 0;
 	wire_check_alive(machine);
-	for (;;) {
+	while (same < REST_LOOKS) {
 		uint32_t frames = count_frames(machine);
-		struct kit_usage now = wire_usage(machine); /* skips where nothing is to be seen */
-		if (frames == CONTROL_MEMORY_STOCK && count_frames(machine) == frames)
-			return now;
+		last = now;
+		now = wire_usage(machine); /* skips where nothing is to be seen */
+		bool still = now.fds == last.fds && now.processes == last.processes;
+		same = still && frames == CONTROL_MEMORY_STOCK ? same + 1 : 0;
 		if (kit_now() >= end)
-			test_fail(__FILE__, __LINE__, "%u memories for frames are open, and not %u",
-				frames, CONTROL_MEMORY_STOCK);
-		CHECK_OK(machine, kit_pump(&machine->kit, 1));
+			test_fail(__FILE__, __LINE__,
+				"no rest: %u memories for frames, %u descriptors, %u processes",
+				frames, now.fds, now.processes);
+		CHECK_OK(machine, kit_pump(&machine->kit, REST_LOOK_MS));
 	}
+	return now;
 }
 
 void wire_check_memory(const struct kit_usage *before, const struct kit_usage *after, uint64_t kib)

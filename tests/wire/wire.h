@@ -42,9 +42,9 @@ void wire_check_alive(struct kit_machine *machine);
 /* What the backend uses now; skips the test when that may not be seen. */
 struct kit_usage wire_usage(struct kit_machine *machine);
 
-/* The same at rest, for a machine with a renderer of which nothing is shown: all that it was told is done, and
- * the memory for frames that is open is what the device process keeps in stock. The launcher fills that up, and
- * what was in use is closed, a little later than a command is answered. */
+/* The same at rest, for a machine of which nothing is shown: all that it was told is done, renderers have been started
+ * in place of those that were used, and the memory for frames that is open is what the device process keeps in stock. The
+ * launcher sees to that, and what was in use is closed, a little later than a command is answered. */
 struct kit_usage wire_usage_at_rest(struct kit_machine *machine);
 
 /* Its memory grew by less than so many KiB. Sanitizers keep what was freed: with them nothing is
