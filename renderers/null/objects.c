@@ -35,7 +35,7 @@ uint64_t null_resource_bytes(const struct null_resource *resource)
  * #syscalls null: memfd_create */
 static int make_memfd(struct null_resource *resource, size_t size)
 {
-	resource->memfd = memfd_create("virtiogpud-null", MFD_CLOEXEC);
+	resource->memfd = memfd_create("virtiogpud-null", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (resource->memfd < 0)
 		return -ENOMEM;
 	if (ftruncate(resource->memfd, (off_t)size) == 0) {

@@ -372,24 +372,13 @@ void gpu_host_memory_drop(struct gpu_resource *resource, struct gpu_command *com
 		end(resource->mapping, command);
 }
 
-/* A file that gets shorter later ends whoever looks behind its end, and that would be the VMM. What has been sealed
- * against everything before is as good.
- *
- * #syscalls device: fcntl:seal-shrink fcntl:get-seals */
-static bool seal(int fd)
-{
-	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0)
-		return true;
-	int seals = fcntl(fd, F_GET_SEALS);
-	return seals >= 0 && (seals & F_SEAL_SHRINK);
-}
-
-/* Files of memory and dma-bufs (which say nothing of their size), never devices or the like. A file is sealed before
- * its size is looked at, which may change until then. */
+/* Files of memory and dma-bufs (which say nothing of their size), never devices or the like. A file that gets shorter
+ * later ends whoever looks behind its end, and that would be the VMM: it is sealed before its size is looked at, which
+ * may change until then. */
 static bool may_be_memory(
 	const struct renderer_memory *memory, uint64_t size, struct stat *ret_file)
 {
-	bool sealed = seal(memory->fd);
+	bool sealed = fd_seal_size(memory->fd);
 	if (fd_stat(memory->fd, ret_file) < 0)
 		return false;
 	if (S_ISREG(ret_file->st_mode))

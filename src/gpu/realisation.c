@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "gpu/context.h"
 #include "gpu/limits.h"
 #include "gpu/resource.h"
 #include "gpu/state.h"
+#include "util/fd.h"
 #include "util/log.h"
 
 static void call_closed(struct gpu_realisation *realisation)
@@ -93,13 +95,29 @@ static bool image_fits(const struct image *image, const struct renderer_resource
 		image->height == args->height;
 }
 
+/* It is handed on to displays and other devices, which look behind the end of a file that gets shorter; so what is not
+ * a dma-buf (which has no type) has to be a file of memory, and as large as it needs. */
+static bool image_stays(const struct image *image)
+{
+	struct stat file;
+	bool sealed = fd_seal_size(image->fds[0]);
+	if (fd_stat(image->fds[0], &file) < 0)
+		return false;
+	if (!S_ISREG(file.st_mode))
+		return (file.st_mode & S_IFMT) == 0;
+	const uint64_t end = image->offsets[0] + (uint64_t)image->strides[0] * image->height;
+	return sealed && image->planes == 1 && file.st_size >= 0 && end <= (uint64_t)file.st_size;
+}
+
 static void export_done(struct renderer_call *call, int status, const struct renderer_reply *reply)
 {
 	struct gpu_realisation *realisation =
 		container_of(call, struct gpu_realisation, export_call);
 	realisation->exporting = false;
 	if (realisation->resource) {
-		if (status == 0 && reply && image_fits(reply->image, &realisation->resource->args))
+		if (status == 0 && reply &&
+			image_fits(reply->image, &realisation->resource->args) &&
+			image_stays(reply->image))
 			realisation->exported = image_ref(reply->image);
 		else
 			realisation->export_failed = true;

@@ -56,6 +56,17 @@ int fd_stat(int fd, struct stat *ret_status)
 	return syscall(SYS_fstat, fd, ret_status) < 0 ? -errno : 0;
 }
 
+/* What has been sealed against everything before is as good.
+ *
+ * #syscalls device: fcntl:seal-shrink fcntl:get-seals */
+bool fd_seal_size(int fd)
+{
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0)
+		return true;
+	int seals = fcntl(fd, F_GET_SEALS);
+	return seals >= 0 && (seals & F_SEAL_SHRINK);
+}
+
 int fd_eventfd(void)
 {
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -35,6 +36,9 @@ int fd_set_nonblocking(int fd);
 /* fstat() by the system call of that name: some C libraries use one for it that takes paths too, which
  * the sandbox refuses. Returns 0 or -errno. */
 int fd_stat(int fd, struct stat *ret_status);
+
+/* Sees to it that a file of memory cannot get shorter from now on. False: it still can, or is no such file. */
+bool fd_seal_size(int fd);
 
 /* A non-blocking eventfd with count 0; returns it or -errno. */
 int fd_eventfd(void);

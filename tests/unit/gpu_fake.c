@@ -9,7 +9,9 @@
 
 #include "test.h"
 #include "util/fourcc.h"
+#include "util/fd.h"
 #include "util/list.h"
+#include "util/shm.h"
 
 static struct fake *fake_from(struct renderer *renderer)
 {
@@ -56,12 +58,14 @@ static struct image *export_image(struct fake *fake, uint32_t resource)
 		if (fake->ops[i].type == FAKE_RESOURCE_CREATE && fake->ops[i].resource == resource)
 			args = &fake->ops[i].resource_args;
 	CHECK(args);
+	int fd = fake->export_fd > 0 ? fd_dup(fake->export_fd)
+				     : shm_create("export", (uint64_t)args->width * 4 * args->height);
 	struct image like = {
 		.kind = IMAGE_DMABUF,
 		.width = args->width,
 		.height = args->height,
 		.fourcc = FOURCC_XRGB8888,
-		.fds = { memfd_create("export", MFD_CLOEXEC), -1, -1, -1 },
+		.fds = { fd, -1, -1, -1 },
 		.strides = { args->width * 4 },
 		.planes = 1,
 		.y_0_top = true,

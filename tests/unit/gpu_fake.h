@@ -53,6 +53,7 @@ struct fake {
 	bool at_once; /* calls are finished before the operation returns */
 	bool no_room;
 	const struct renderer_memory *memory; /* of every blob of its own; NULL: of none */
+	int export_fd; /* not owned: what images are exported by; 0: by a file of memory for each */
 	uint64_t silent_ms; /* what it says of that */
 	uint64_t oldest_ms; /* and of this */
 	bool lost; /* operations end with -ECONNRESET */

@@ -2,12 +2,16 @@
 /* What reaches a display of what resources show. */
 #include "gpu_rig.h"
 
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "gpu/frame.h"
 #include "gpu/resource.h"
 #include "gpu/state.h"
 #include "util/fd.h"
+#include "util/shm.h"
 
 static struct gpu_rig rig;
 
@@ -434,6 +438,35 @@ static void falls_back_when_export_fails(void)
 	gpu_rig_finish(&rig);
 }
 
+/* Whoever shows it would trust in it. */
+static void shows_no_export_that_is_no_memory(void)
+{
+	int ends[2];
+	CHECK_INT(pipe2(ends, O_CLOEXEC), 0);
+	const int fds[] = {
+		ends[0],
+		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),
+		open("/dev/null", O_RDWR | O_CLOEXEC),
+		shm_create("short", 64 * 32 * 4 - 1),
+		memfd_create("unsealable", MFD_CLOEXEC),
+	};
+	CHECK_INT(ftruncate(fds[4], 64 * 32 * 4), 0);
+	for (uint32_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		start(1);
+		rig.fakes[0]->base.can_export = true;
+		rig.fakes[0]->export_fd = fds[i];
+		show(PEER_FEATURES_ALL);
+		CHECK_INT(gpu_rig_create_3d(&rig, 5, 64, 32), OK);
+		CHECK_INT(gpu_rig_set_scanout(&rig, 0, 5, &all), OK);
+		expect_size(0, 64, 32);
+		expect_update(0, &all, fake_pixel(5));
+		CHECK_INT(fake_count(rig.fakes[0], FAKE_EXPORT), 1);
+		gpu_rig_finish(&rig);
+		close(fds[i]);
+	}
+	close(ends[1]);
+}
+
 static void shows_nothing_when_headless(void)
 {
 	gpu_rig_prepare(&rig, 0);
@@ -508,6 +541,7 @@ int main(int argc, char **argv)
 		TEST_CASE(waits_for_memory),
 		TEST_CASE(shows_dmabufs),
 		TEST_CASE(falls_back_when_export_fails),
+		TEST_CASE(shows_no_export_that_is_no_memory),
 		TEST_CASE(shows_nothing_when_headless),
 		TEST_CASE(follows_2d_to_its_renderer_and_back),
 		TEST_CASE(goes_dark_at_a_reset),
