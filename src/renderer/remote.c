@@ -189,7 +189,9 @@ static void start_fd(
 	}
 
 	error = sender_push(&remote->sender, record, fd);
-	if (error && (!call || (error != -ENOMEM && error != -EMFILE)))
+	if (error == -EOVERFLOW)
+		fail(remote, "it takes nothing of what it is sent");
+	else if (error && (!call || (error != -ENOMEM && error != -EMFILE)))
 		fail(remote, "a message to it could not be sent");
 	else if (error)
 		refuse(remote, call, record->cookie, error);

@@ -23,8 +23,14 @@ void sender_init(struct sender *sender, struct ring *ring, int sock)
 	list_init(&sender->held);
 }
 
-static void free_held(struct held *held)
+static uint64_t bytes_of(const struct wire_submission *record)
 {
+	return sizeof(struct held) + record->data_size;
+}
+
+static void free_held(struct sender *sender, struct held *held)
+{
+	sender->held_bytes -= bytes_of(&held->record);
 	list_remove(&held->link);
 	fd_close(&held->fd);
 	free(held->data);
@@ -42,7 +48,7 @@ static void drop_reserved(struct sender *sender)
 void sender_finish(struct sender *sender)
 {
 	list_for_each_safe (link, after, &sender->held)
-		free_held(container_of(link, struct held, link));
+		free_held(sender, container_of(link, struct held, link));
 	drop_reserved(sender);
 }
 
@@ -76,6 +82,8 @@ static int send_fd(struct sender *sender, int fd)
 /* Keeps a record, and its data, for later. */
 static int hold(struct sender *sender, const struct wire_submission *record, int fd)
 {
+	if (sender->held_bytes + bytes_of(record) > SENDER_HELD_MAX)
+		return -EOVERFLOW;
 	struct held *held = malloc(sizeof(*held));
 	if (!held)
 		return -ENOMEM;
@@ -90,6 +98,7 @@ static int hold(struct sender *sender, const struct wire_submission *record, int
 	}
 	held->data = sender->heap;
 	sender->heap = NULL;
+	sender->held_bytes += bytes_of(record);
 	list_append(&sender->held, &held->link);
 	return 0;
 }
@@ -145,7 +154,7 @@ int sender_flush(struct sender *sender)
 		int result = send_held(sender, held);
 		if (result <= 0)
 			return result;
-		free_held(held);
+		free_held(sender, held);
 	}
 	return 0;
 }

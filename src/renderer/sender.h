@@ -13,10 +13,15 @@
 
 struct ring;
 
+/* In bytes: a few times what all backing of a guest comes to, which is more than a renderer that works ever leaves
+ * untaken. */
+#define SENDER_HELD_MAX (UINT64_C(512) << 20)
+
 struct sender {
 	struct ring *ring; /* the caller's */
 	int sock; /* the caller's, non-blocking */
 	struct list held; /* struct held, in order */
+	uint64_t held_bytes; /* what these take */
 	bool sock_full; /* the first of them waits for the socket, not for the ring */
 
 	/* What sender_reserve() gave last */
@@ -37,8 +42,8 @@ void *sender_reserve(struct sender *sender, uint32_t size);
 
 /* Sends a record: with what was reserved just before, of data_size bytes, when that is not 0; with fd
  * (not taken) when that is >= 0, but not with both. The record's flags and data_position are set here.
- * Returns 0 (it may be held), -ENOMEM or -EMFILE when it could not be kept, another -errno when the
- * socket has failed. */
+ * Returns 0 (it may be held), -ENOMEM or -EMFILE when it could not be kept, -EOVERFLOW when the peer takes nothing of
+ * what is held (SENDER_HELD_MAX), another -errno when the socket has failed. */
 int sender_push(struct sender *sender, struct wire_submission *record, int fd);
 
 /* Sends what was held, as far as it fits now. Returns 0 or the socket's -errno. */

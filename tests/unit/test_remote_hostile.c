@@ -8,6 +8,7 @@
 #include "fake_renderer.h"
 #include "loop/loop.h"
 #include "renderer/ring_layout.h"
+#include "renderer/sender.h"
 #include "renderer_rig.h"
 #include "test.h"
 #include "util/fd.h"
@@ -433,6 +434,34 @@ static void death_finishes_open_calls(void)
 	fake_stop(&fake);
 }
 
+static void count_resets(
+	struct renderer_call *call, int status, const struct renderer_reply *reply)
+{
+	struct rig_call *counter = container_of(call, struct rig_call, base);
+	counter->order += status == -ECONNRESET;
+}
+
+/* What waits for one that takes nothing is bounded, whoever makes it wait: a VMM with one memory table after another. */
+static void taking_nothing_is_the_end(void)
+{
+	static const struct renderer_span spans[RENDERER_MAX_SPANS];
+	struct fake fake;
+	struct rig_call call = { .base.done = count_resets };
+	uint32_t count = 0;
+	fake_start_ready(&fake);
+	fake_settle(&fake);
+	for (; fake.lost == 0 && count < 2 * SENDER_HELD_MAX / sizeof(spans); count++) {
+		renderer_resource_set_backing(
+			fake.renderer, 1, spans, RENDERER_MAX_SPANS, &call.base);
+		fake_settle(&fake);
+	}
+	CHECK_INT(fake.lost, 1);
+	CHECK_INT(call.order, count);
+	CHECK(count > SENDER_HELD_MAX / 2 / sizeof(spans));
+	CHECK(count < SENDER_HELD_MAX / sizeof(spans) + 2 * RING_DATA_SIZE / sizeof(spans));
+	fake_stop(&fake);
+}
+
 static void destroy_in_event(struct fake *fake)
 {
 	renderer_destroy(fake->renderer);
@@ -535,6 +564,7 @@ int main(int argc, char **argv)
 		TEST_CASE(impossible_indices_are_the_end),
 		TEST_CASE(asking_for_room_finds_a_broken_ring),
 		TEST_CASE(death_finishes_open_calls),
+		TEST_CASE(taking_nothing_is_the_end),
 		TEST_CASE(events_may_destroy_the_renderer),
 		TEST_CASE(a_noisy_peer_is_only_noise),
 		TEST_CASE(false_wake_ups_are_drained),
