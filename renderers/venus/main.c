@@ -7,7 +7,7 @@
  * The server, and its starting them:
  *
  * #syscalls venus: execve arch_prctl set_tid_address pread64 clone:process wait4 waitid kill
- *	signalfd4 socketpair poll ppoll getsockopt:socket-type
+ *	signalfd4 socketpair:packets poll ppoll getsockopt:socket-type
  *
  * What libraries and drivers ask of the kernel when they run. Their threads:
  *

@@ -43,6 +43,7 @@
 #define DUPFD_QUERY      1027 /* F_DUPFD_QUERY, which older C libraries do not have */
 #define MAKE_OR_CUT      (O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
 #define NEW_OR_CUT       (O_CREAT | O_EXCL | O_TRUNC)
+#define NO_CLOEXEC       (~(uint64_t)SOCK_CLOEXEC)
 #define WRITE_EXEC       (PROT_WRITE | PROT_EXEC)
 #define IOCTL_TYPE(type) { MASKED(1, 0xff00, (unsigned)(type) << 8) }
 
@@ -104,6 +105,9 @@ static const struct condition conditions[] = {
 	/* clone */
 	{ "process", 0, { MASKED(0, CLONE_THREAD | CLONE_VM | NAMESPACES, 0) } },
 	{ "thread", 0, { MASKED(0, CLONE_THREAD | NAMESPACES, CLONE_THREAD) } },
+
+	/* socketpair: nothing that sends to addresses, and no other protocol of the kernel's */
+	{ "packets", 0, { EQUAL(0, AF_UNIX), MASKED(1, NO_CLOEXEC, SOCK_SEQPACKET) } },
 
 	/* getsockopt, setsockopt */
 	{ "socket-type", 0, { EQUAL(1, SOL_SOCKET), EQUAL(2, SO_TYPE) } },

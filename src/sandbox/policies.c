@@ -22,7 +22,7 @@
  *	name_to_handle_at setuid setgid setreuid setregid setresuid setresgid
  *	setfsuid setfsgid setgroups uselib lookup_dcookie
  *
- * #syscalls launcher: socket:unix-only mmap:not-both mprotect:not-both pkey_mprotect:not-both
+ * #syscalls launcher: socket:unix-only socketpair:unix-only mmap:not-both mprotect:not-both pkey_mprotect:not-both
  *
  * #syscalls-killed renderer viewer: execve execveat fork vfork capset socket connect bind listen accept accept4
  *	seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self

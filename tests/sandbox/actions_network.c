@@ -86,6 +86,44 @@ static int connect_abstract(const struct target *target)
 	return connect_unix(target->abstract_name, 1);
 }
 
+static int send_datagram(int sock, const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	char byte = 0;
+	struct iovec data = { &byte, 1 };
+	const struct msghdr message = {
+		.msg_name = &address,
+		.msg_namelen = sizeof(address),
+		.msg_iov = &data,
+		.msg_iovlen = 1,
+	};
+	memcpy(address.sun_path, path, strlen(path));
+	return (int)sendmsg(sock, &message, MSG_DONTWAIT);
+}
+
+static int send_to_path(const struct target *target)
+{
+	int sock = socket(AF_UNIX, SOCK_DGRAM, 0);
+	return sock < 0 ? -1 : send_datagram(sock, target->datagram_path);
+}
+
+/* Without socket() and connect(). */
+static int send_to_path_by_pair(const struct target *target)
+{
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) < 0)
+		return -1;
+	return send_datagram(pair[0], target->datagram_path);
+}
+
+/* The kernel makes the sockets, and loads a module for it, before it finds that there are no pairs of them. */
+static int make_other_pair(const struct target *target)
+{
+	int pair[2];
+	int result = socketpair(AF_INET, SOCK_DGRAM, 0, pair);
+	return result < 0 && errno == EOPNOTSUPP ? 0 : result;
+}
+
 static int connect_bus(const struct target *target)
 {
 	return connect_unix("/run/dbus/system_bus_socket", 0);
@@ -144,6 +182,9 @@ static const struct action actions[] = {
 	{ "have a route", 0, .run = see_the_network },
 	{ "connect to a socket with a path", 0, .run = connect_path },
 	{ "connect to a socket with an abstract name", 0, .run = connect_abstract },
+	{ "send a datagram to a path", 0, .run = send_to_path },
+	{ "send a datagram to a path by a pair", 0, .run = send_to_path_by_pair },
+	{ "make a pair of another family", 0, .run = make_other_pair },
 	{ "connect to the system bus", 0, .run = connect_bus },
 	{ "listen at a path", 0, .run = listen_path },
 	{ "capture packets", 0, .run = capture_packets },

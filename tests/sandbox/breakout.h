@@ -30,8 +30,8 @@ struct target {
 	int shared_memory; /* SysV: an identifier */
 	uint16_t tcp_port; /* where something listens */
 	char pictures[64]; /* a folder in which a viewer makes files */
-	char folder[64]; /* outside, with the file "secret" and the listening socket "socket" */
-	char secret_path[96], new_path[96], socket_path[96];
+	char folder[64]; /* outside: the file "secret", the sockets "socket" and "datagrams" */
+	char secret_path[96], new_path[96], socket_path[96], datagram_path[96];
 	char abstract_name[64]; /* of a listening socket, without the zero in front */
 	char victim_memory[64], victim_maps[64], victim_net[64], victim_root[64];
 	char guest_path[64]; /* guest_memory, under /proc */

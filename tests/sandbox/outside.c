@@ -48,20 +48,32 @@ static bool make_files(struct target *target)
 	snprintf(target->secret_path, sizeof(target->secret_path), "%s/secret", target->folder);
 	snprintf(target->new_path, sizeof(target->new_path), "%s/new", target->folder);
 	snprintf(target->socket_path, sizeof(target->socket_path), "%s/socket", target->folder);
+	snprintf(target->datagram_path, sizeof(target->datagram_path), "%s/datagrams",
+		target->folder);
 	snprintf(target->abstract_name, sizeof(target->abstract_name), "breakout-%d", getpid());
 	int fd = open(target->secret_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	return fd >= 0 && close(fd) == 0;
 }
 
-static bool listen_unix(const char *name, size_t lead)
+static bool bind_unix(int sock, const char *name, size_t lead)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	size_t length = strlen(name);
 	memcpy(address.sun_path + lead, name, length);
-	int sock = socket(AF_UNIX, SOCK_STREAM, 0);
 	return bind(sock, (struct sockaddr *)&address,
-		       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + lead + length)) == 0 &&
-		listen(sock, 64) == 0;
+		       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + lead + length)) == 0;
+}
+
+static bool listen_unix(const char *name, size_t lead)
+{
+	int sock = socket(AF_UNIX, SOCK_STREAM, 0);
+	return bind_unix(sock, name, lead) && listen(sock, 64) == 0;
+}
+
+/* As that of a system's log. */
+static bool take_datagrams(const char *name)
+{
+	return bind_unix(socket(AF_UNIX, SOCK_DGRAM, 0), name, 0);
 }
 
 static bool listen_tcp(struct target *target)
@@ -91,7 +103,8 @@ bool outside_make(struct target *target)
 	target->shared_memory = shmget(IPC_PRIVATE, 4096, 0600 | IPC_CREAT);
 	if (target->shared_memory >= 0 && make_victim(target) && make_files(target) &&
 		listen_unix(target->socket_path, 0) && listen_unix(target->abstract_name, 1) &&
-		listen_tcp(target) && make_terminal(target))
+		take_datagrams(target->datagram_path) && listen_tcp(target) &&
+		make_terminal(target))
 		return true;
 	perror("breakout: what is to be attacked cannot be made");
 	return false;
@@ -126,6 +139,7 @@ void outside_remove(struct target *target)
 	rmdir(target->pictures);
 	unlink(target->secret_path);
 	unlink(target->socket_path);
+	unlink(target->datagram_path);
 	unlink(target->new_path);
 	rmdir(target->folder);
 }

@@ -150,14 +150,39 @@ static void server_of_vulkan_is_denied(void)
 
 static void launcher_keeps_what_starts_programs(void)
 {
-	static const long kept[] = { SYS_execve, SYS_clone, SYS_socketpair, SYS_accept4,
-		SYS_unlinkat, SYS_seccomp, SYS_landlock_restrict_self, SYS_capset, SYS_prctl };
+	static const long kept[] = { SYS_execve, SYS_clone, SYS_accept4, SYS_unlinkat, SYS_seccomp,
+		SYS_landlock_restrict_self, SYS_capset, SYS_prctl };
 	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
 		CHECK_INT(call(&sandbox_launcher, kept[i], 0, 0, 0), ALLOW);
 	CHECK_INT(call(&sandbox_launcher, SYS_socket, AF_UNIX, 0, 0), ALLOW);
 	CHECK_INT(call(&sandbox_launcher, SYS_socket, AF_INET, 0, 0), NO_UNIX);
 	CHECK_INT(call(&sandbox_launcher, SYS_mount, 0, 0, 0), KILL);
 	CHECK_INT(call(&sandbox_launcher, SYS_bpf, 0, 0, 0), KILL);
+}
+
+/* A pair of datagram sockets sends to any path, without connect(). */
+static void pairs_have_no_addresses(void)
+{
+	static const uint64_t others[] = { SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_RDM,
+		SOCK_DGRAM | SOCK_CLOEXEC, SOCK_SEQPACKET | SOCK_NONBLOCK,
+		UINT64_C(1) << 32 | SOCK_SEQPACKET };
+	static const uint64_t families[] = { AF_UNSPEC, AF_INET, AF_NETLINK, AF_TIPC, AF_VSOCK,
+		UINT64_C(1) << 32 | AF_UNIX };
+	const uint64_t packets = SOCK_SEQPACKET | SOCK_CLOEXEC;
+	CHECK_INT(call(&sandbox_venus, SYS_socketpair, AF_UNIX, packets, 0), ALLOW);
+	CHECK_INT(call(&sandbox_venus, SYS_socketpair, AF_UNIX, SOCK_SEQPACKET, 0), ALLOW);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		CHECK_INT(call(&sandbox_venus, SYS_socketpair, AF_UNIX, others[i], 0), ABSENT);
+	CHECK_INT(call(&sandbox_launcher, SYS_socketpair, AF_UNIX, packets, 0), ALLOW);
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		CHECK_INT(call(&sandbox_venus, SYS_socketpair, families[i], packets, 0), ABSENT);
+		CHECK_INT(
+			call(&sandbox_launcher, SYS_socketpair, families[i], packets, 0), NO_UNIX);
+	}
+	CHECK_INT(call(&sandbox_device, SYS_socketpair, AF_UNIX, packets, 0), KILL);
+	CHECK_INT(call(&sandbox_null, SYS_socketpair, AF_UNIX, packets, 0), REFUSE);
+	CHECK_INT(call(&sandbox_virgl, SYS_socketpair, AF_UNIX, packets, 0), REFUSE);
+	CHECK_INT(call(&sandbox_viewer, SYS_socketpair, AF_UNIX, packets, 0), REFUSE);
 }
 
 static void other_machines_are_killed(void)
@@ -258,6 +283,7 @@ int main(int argc, char **argv)
 		TEST_CASE(renderers_are_refused),
 		TEST_CASE(server_of_vulkan_is_denied),
 		TEST_CASE(launcher_keeps_what_starts_programs),
+		TEST_CASE(pairs_have_no_addresses),
 		TEST_CASE(other_machines_are_killed),
 		TEST_CASE(code_is_not_written),
 		TEST_CASE(ioctls_are_of_their_type_exactly),
