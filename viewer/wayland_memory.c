@@ -20,7 +20,7 @@ void wayland_memory_init(struct wayland_memory *memory, struct wayland *wayland,
 }
 
 /* By writing the last byte: the sandbox lets nobody change the size of files.
- * #syscalls viewer: memfd_create pwrite64 fcntl:seal-shrink mmap:no-exec munmap */
+ * #syscalls viewer: memfd_create:plain pwrite64 fcntl:seal-shrink mmap:no-exec munmap */
 static int make_file(size_t size)
 {
 	_cleanup_fd_ int fd =

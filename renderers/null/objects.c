@@ -32,7 +32,7 @@ uint64_t null_resource_bytes(const struct null_resource *resource)
 }
 
 /* Memory that can be handed out as a descriptor.
- * #syscalls null: memfd_create */
+ * #syscalls null: memfd_create:plain */
 static int make_memfd(struct null_resource *resource, size_t size)
 {
 	resource->memfd = memfd_create("virtiogpud-null", MFD_CLOEXEC | MFD_ALLOW_SEALING);

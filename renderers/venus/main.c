@@ -27,7 +27,7 @@
  * The GPU, buffers and fences to share, memory files:
  *
  * #syscalls venus: ioctl:drm ioctl:dma-buf ioctl:udmabuf ioctl:sync-file ioctl:nvidia ioctl:descriptor
- *	memfd_create ftruncate fallocate pwrite64 fcntl:seal-size fcntl:get-seals fcntl:dup fcntl:flags fcntl:same dup dup3
+ *	memfd_create:plain ftruncate fallocate:grow pwrite64 fcntl:seal-size fcntl:get-seals fcntl:dup fcntl:flags fcntl:same dup dup3
  *	kcmp eventfd2
  *
  * Questions, and time:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
-/* #syscalls venus: memfd_create ftruncate fcntl:seal-size fcntl:get-seals mmap:write-or-exec */
+/* #syscalls venus: memfd_create:plain ftruncate fcntl:seal-size fcntl:get-seals mmap:write-or-exec */
 #include "memory_file.h"
 
 #include <errno.h>

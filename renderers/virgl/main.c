@@ -20,7 +20,7 @@
  * The GPU, buffers and fences to share, memory files (ftruncate: see sandbox/refuse.c):
  *
  * #syscalls virgl: ioctl:drm ioctl:dma-buf ioctl:udmabuf ioctl:sync-file ioctl:nvidia ioctl:descriptor
- *	memfd_create pwrite64 fcntl:seal-shrink fcntl:same dup dup3 kcmp
+ *	memfd_create:plain pwrite64 fcntl:seal-shrink fcntl:same dup dup3 kcmp
  *
  * The processes of Vulkan (renderers/venus), and what they send:
  *

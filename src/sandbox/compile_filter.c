@@ -41,6 +41,8 @@
 
 #define SIZE_SEALS       UINT64_C(7) /* F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW */
 #define DUPFD_QUERY      1027 /* F_DUPFD_QUERY, which older C libraries do not have */
+#define MEMFD_EXEC       0x0010u /* MFD_EXEC, likewise */
+#define MEMFD_PLAIN      UINT64_C(11) /* MFD_CLOEXEC, MFD_ALLOW_SEALING, MFD_NOEXEC_SEAL */
 #define MAKE_OR_CUT      (O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
 #define NEW_OR_CUT       (O_CREAT | O_EXCL | O_TRUNC)
 #define NO_CLOEXEC       (~(uint64_t)SOCK_CLOEXEC)
@@ -105,6 +107,15 @@ static const struct condition conditions[] = {
 	/* clone */
 	{ "process", 0, { MASKED(0, CLONE_THREAD | CLONE_VM | NAMESPACES, 0) } },
 	{ "thread", 0, { MASKED(0, CLONE_THREAD | NAMESPACES, CLONE_THREAD) } },
+
+	/* memfd_create: of pages that are the host's as a whole. Of huge ones there are few, and holes in them are
+	 * not filled again. What is wrong with the flags is answered as by a kernel that does not know them. */
+	{ "plain", EINVAL, { MASKED(1, MFD_HUGETLB, MFD_HUGETLB) } },
+	{ "plain", EINVAL, { MASKED(1, MEMFD_EXEC, MEMFD_EXEC) } },
+	{ "plain", 0, { MASKED(1, ~MEMFD_PLAIN, 0) } },
+
+	/* fallocate: no holes, and nothing cut out */
+	{ "grow", 0, { EQUAL(1, 0) } },
 
 	/* socketpair: nothing that sends to addresses, and no other protocol of the kernel's */
 	{ "packets", 0, { EQUAL(0, AF_UNIX), MASKED(1, NO_CLOEXEC, SOCK_SEQPACKET) } },

@@ -80,6 +80,10 @@ static const struct action actions[] = {
 	{ "have secret memory", LAUNCHER, NULL, SYS_memfd_secret, { 0 } },
 	{ "have a memory file", LAUNCHER | RENDERERS | VENUS | VIEWER, NULL, SYS_memfd_create,
 		{ POINTER("a"), 0 } },
+	{ "have a memory file of huge pages", LAUNCHER, NULL, SYS_memfd_create,
+		{ POINTER("a"), MFD_HUGETLB } },
+	{ "have a memory file of programs", LAUNCHER, NULL, SYS_memfd_create,
+		{ POINTER("a"), FILE_EXEC } },
 	{ "have the VMM signalled by readiness", LAUNCHER, .run = signal_by_readiness },
 };
 

@@ -38,6 +38,7 @@ struct target {
 };
 
 #define GUEST_MEMORY_SIZE (1 << 20)
+#define FILE_EXEC         0x0010 /* MFD_EXEC, which older C libraries do not have */
 
 /* Placeholders: replaced in the arguments of a call. */
 enum placeholder {

@@ -27,7 +27,13 @@
 #define ABSENT   (SECCOMP_RET_ERRNO | ENOSYS)
 #define NO_CODE  (SECCOMP_RET_ERRNO | EACCES)
 #define NO_UNIX  (SECCOMP_RET_ERRNO | EAFNOSUPPORT)
+#define NO_FLAG  (SECCOMP_RET_ERRNO | EINVAL)
 #define DRM_CALL 0xc0106407u
+
+/* Flags of memfd_create() that older C libraries do not have. */
+#define NOEXEC_SEAL    0x0008u
+#define MFD_EXECUTABLE 0x0010u
+#define HUGE_2MB       (UINT64_C(21) << 26)
 
 static uint32_t load(const struct seccomp_data *data, uint32_t offset)
 {
@@ -185,6 +191,37 @@ static void pairs_have_no_addresses(void)
 	CHECK_INT(call(&sandbox_viewer, SYS_socketpair, AF_UNIX, packets, 0), REFUSE);
 }
 
+/* Pages of huge files are few, and gone where there is a hole: not for memory that a VMM maps. */
+static void memory_files_are_plain(void)
+{
+	static const struct sandbox_policy *const makers[] = { &sandbox_null, &sandbox_virgl,
+		&sandbox_venus, &sandbox_viewer };
+	static const uint64_t fine[] = { 0, MFD_CLOEXEC, MFD_ALLOW_SEALING,
+		MFD_CLOEXEC | MFD_ALLOW_SEALING, MFD_CLOEXEC | MFD_ALLOW_SEALING | NOEXEC_SEAL };
+	static const uint64_t wrong[] = { MFD_HUGETLB, MFD_HUGETLB | MFD_ALLOW_SEALING,
+		MFD_HUGETLB | HUGE_2MB, MFD_EXECUTABLE, MFD_EXECUTABLE | MFD_CLOEXEC,
+		UINT64_C(1) << 32 | MFD_HUGETLB };
+	static const uint64_t unknown[] = { 0x20, 0x80000000, HUGE_2MB, UINT64_C(1) << 32 };
+	for (size_t i = 0; i < ARRAY_SIZE(makers); i++) {
+		for (size_t j = 0; j < ARRAY_SIZE(fine); j++)
+			CHECK_INT(call(makers[i], SYS_memfd_create, 0, fine[j], 0), ALLOW);
+		for (size_t j = 0; j < ARRAY_SIZE(wrong); j++)
+			CHECK_INT(call(makers[i], SYS_memfd_create, 0, wrong[j], 0), NO_FLAG);
+		for (size_t j = 0; j < ARRAY_SIZE(unknown); j++)
+			CHECK_INT(call(makers[i], SYS_memfd_create, 0, unknown[j], 0),
+				makers[i] == &sandbox_venus ? ABSENT : REFUSE);
+	}
+	CHECK_INT(call(&sandbox_device, SYS_memfd_create, 0, 0, 0), KILL);
+}
+
+static void memory_has_no_holes(void)
+{
+	CHECK_INT(call(&sandbox_venus, SYS_fallocate, 3, 0, 0), ALLOW);
+	for (uint64_t mode = 1; mode < 0x100; mode <<= 1)
+		CHECK_INT(call(&sandbox_venus, SYS_fallocate, 3, mode, 0), ABSENT);
+	CHECK_INT(call(&sandbox_virgl, SYS_fallocate, 3, 0, 0), REFUSE);
+}
+
 static void other_machines_are_killed(void)
 {
 	const struct sandbox_policy *const all[] = { &sandbox_launcher, &sandbox_device,
@@ -284,6 +321,8 @@ int main(int argc, char **argv)
 		TEST_CASE(server_of_vulkan_is_denied),
 		TEST_CASE(launcher_keeps_what_starts_programs),
 		TEST_CASE(pairs_have_no_addresses),
+		TEST_CASE(memory_files_are_plain),
+		TEST_CASE(memory_has_no_holes),
 		TEST_CASE(other_machines_are_killed),
 		TEST_CASE(code_is_not_written),
 		TEST_CASE(ioctls_are_of_their_type_exactly),
