@@ -53,7 +53,8 @@ int containment_enter(struct sandbox *sandbox, const struct containment_args *ar
 	struct sandbox_place places[PLACES];
 	char path[PATH_MAX];
 	size_t count = collect_places(args, places, path);
-	int ret = sandbox_early(sandbox, NULL);
+	/* Others' descriptors on their way must not keep it from handing on its own. What it starts has limits. */
+	int ret = sandbox_early(sandbox, &(struct sandbox_limits){ .descriptors = SANDBOX_MOST });
 	if (ret == 0)
 		ret = sandbox_namespaces(sandbox, places, count);
 	if (ret == 0)

@@ -46,7 +46,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "memory_types.h"
@@ -139,7 +138,8 @@ static int confine(struct sandbox *sandbox, const struct options *options)
 	if (options->layer)
 		places[count++] = (struct sandbox_place){ SANDBOX_READ, options->layer, -1 };
 	sandbox_init(sandbox, &sandbox_venus, options->sandbox);
-	int error = sandbox_early(sandbox, NULL);
+	/* With the layer each allocation has a descriptor. Whether it is in use is found out later. */
+	int error = sandbox_early(sandbox, &(struct sandbox_limits){ .descriptors = SANDBOX_MOST });
 	return error ? error : sandbox_files(sandbox, places, count);
 }
 
@@ -175,19 +175,14 @@ static void forget_environment(struct layer_environment *environment)
 }
 
 /* Has the loader of Vulkan, here and in virglrenderer's processes, load the layer, and no other that would not be
- * under it. Each allocation has a descriptor then. */
+ * under it. */
 static void use_layer(const struct options *options, const char *memory_types)
 {
-	struct rlimit limit;
 	setenv(MEMORY_TYPES_VARIABLE, memory_types, 1);
 	setenv("VK_LAYER_PATH", options->layer, 1);
 	setenv("VK_INSTANCE_LAYERS", LAYER, 1);
 	setenv("VK_LOADER_LAYERS_DISABLE", "~implicit~", 1);
 	unsetenv("VK_LOADER_LAYERS_ENABLE");
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
 }
 
 /* True, and *report is what the drivers can do with it; false: it is not in use. */
@@ -290,6 +285,8 @@ int main(int argc, char **argv)
 	if (confine(&sandbox, &options) < 0)
 		return EXIT_FAILURE;
 	find_out(&options, &report);
+	if (report.memory_types[0] == '\0')
+		sandbox_limit_descriptors(&sandbox);
 	if (options.has_node)
 		close(RENDER_NODE);
 	if (options.has_memo)

@@ -37,10 +37,18 @@ static void limit_files(const struct sandbox_limits *limits)
 	limit(RLIMIT_FSIZE, limits->file_bytes);
 }
 
+void sandbox_limit_descriptors(const struct sandbox *sandbox)
+{
+	if (sandbox->policy->descriptors > 0)
+		limit(RLIMIT_NOFILE, sandbox->policy->descriptors);
+}
+
 int sandbox_early(struct sandbox *sandbox, const struct sandbox_limits *limits)
 {
 	if (limits && limits->descriptors > 0)
 		limit(RLIMIT_NOFILE, limits->descriptors);
+	else
+		sandbox_limit_descriptors(sandbox);
 	if (sandbox->mode == SANDBOX_OFF)
 		return 0;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {

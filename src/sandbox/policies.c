@@ -29,6 +29,8 @@
  */
 #include "sandbox/policy.h"
 
+#include <assert.h>
+
 #include "util/checked.h"
 
 static const struct sock_filter launcher_filter[] = {
@@ -102,6 +104,19 @@ static const struct sandbox_file process_files[] = {
 
 #define FILES(table) { table, ARRAY_SIZE(table) }
 
+/*
+ * Linux counts the descriptors that a user's processes have sent and nobody has received, and no process of the user
+ * can send any when there are more than its own limit of descriptors. 253 go into a message, so who may have N of
+ * them can bring the count to N + 253: fewer than others' usual limit, 1024. Nor can renderers keep a viewer
+ * from sending.
+ */
+#define DESCRIPTORS_SENT  253u
+#define DESCRIPTORS_USUAL 1024u
+#define VIEWER_MOST       768u
+#define RENDERER_MOST     512u
+static_assert(VIEWER_MOST + DESCRIPTORS_SENT < DESCRIPTORS_USUAL, "a viewer stops nobody else");
+static_assert(RENDERER_MOST + DESCRIPTORS_SENT < VIEWER_MOST, "a renderer does not stop viewers");
+
 const struct sandbox_policy sandbox_launcher = {
 	.name = "launcher",
 	.filter = launcher_filter,
@@ -120,6 +135,7 @@ const struct sandbox_policy sandbox_virgl = {
 	.filter = virgl_filter,
 	.filter_length = ARRAY_SIZE(virgl_filter),
 	.files = { FILES(library_files), FILES(graphics_files), FILES(own_process_files) },
+	.descriptors = RENDERER_MOST,
 	.refuses = true,
 };
 
@@ -129,6 +145,7 @@ const struct sandbox_policy sandbox_venus = {
 	.filter = venus_filter,
 	.filter_length = ARRAY_SIZE(venus_filter),
 	.files = { FILES(library_files), FILES(graphics_files), FILES(own_process_files) },
+	.descriptors = RENDERER_MOST,
 };
 
 const struct sandbox_policy sandbox_null = {
@@ -136,6 +153,7 @@ const struct sandbox_policy sandbox_null = {
 	.filter = null_filter,
 	.filter_length = ARRAY_SIZE(null_filter),
 	.files = { FILES(library_files), FILES(own_process_files) },
+	.descriptors = RENDERER_MOST,
 	.refuses = true,
 };
 
@@ -144,6 +162,7 @@ const struct sandbox_policy sandbox_viewer = {
 	.name = "viewer",
 	.filter = viewer_filter,
 	.filter_length = ARRAY_SIZE(viewer_filter),
+	.descriptors = VIEWER_MOST,
 	.inspected = "/proc",
 	.refuses = true,
 };

@@ -24,6 +24,7 @@ struct sandbox_policy {
 		const struct sandbox_file *rows;
 		size_t count;
 	} files[SANDBOX_FILE_TABLES];
+	uint64_t descriptors; /* most of them; 0: as many as it was started with */
 	const char *inspected; /* a folder read in builds that look into themselves; or NULL */
 	bool refuses; /* unlisted system calls fail with ENOSYS and a line in the log (refuse.c) */
 };

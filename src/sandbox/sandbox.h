@@ -92,7 +92,10 @@ const char *sandbox_interpreter(void);
 void sandbox_init(
 	struct sandbox *sandbox, const struct sandbox_policy *policy, enum sandbox_mode mode);
 
-/* How much of what a process may have; 0: as much as it was started with. */
+#define SANDBOX_MOST UINT64_MAX
+
+/* How much of what a process may have; 0: what its policy says, or as much as it was started with. Whoever is
+ * allowed more than there is may have all of it. */
 struct sandbox_limits {
 	uint64_t descriptors;
 	uint64_t
@@ -103,6 +106,9 @@ struct sandbox_limits {
  * into this one, and what is over the limits (NULL: none).
  * Must not: need anything of the kernel that may be missing. */
 int sandbox_early(struct sandbox *sandbox, const struct sandbox_limits *limits);
+
+/* For who asked for more in sandbox_early(), and did not need it: no more descriptors than its policy says. */
+void sandbox_limit_descriptors(const struct sandbox *sandbox);
 
 /* Should: leave the namespaces it was started in for empty ones, and see no file but those of its policy
  * and of places.

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -118,6 +119,112 @@ static void be_off(void)
 static void off_does_nothing(void)
 {
 	in_child(be_off);
+}
+
+/* --- descriptors that are on their way ------------------------------------------------------ */
+
+#define MESSAGE_MOST 253 /* descriptors */
+#define USUAL_LIMIT  1024
+
+static int unread[2]; /* what is sent at one end stays, as nobody reads at the other */
+static const struct sandbox_policy *sender; /* NULL: not confined */
+static uid_t user; /* of nobody else */
+
+static bool send_descriptors(int sock, size_t count)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(MESSAGE_MOST * sizeof(int))];
+	} control = { .header = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS } };
+	char byte = 0;
+	struct iovec data = { &byte, 1 };
+	const struct msghdr message = {
+		.msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = CMSG_SPACE(count * sizeof(int)),
+	};
+	/* all of them are standard input: 0 */
+	control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
+	return sendmsg(sock, &message, MSG_DONTWAIT) == 1;
+}
+
+static void become_user_with_usual_limit(void)
+{
+	const struct rlimit usual = { USUAL_LIMIT, USUAL_LIMIT };
+	EXPECT(setrlimit(RLIMIT_NOFILE, &usual) == 0);
+	EXPECT(setresgid(user, user, user) == 0 && setresuid(user, user, user) == 0);
+}
+
+static void leave_descriptors(void)
+{
+	unsigned sent = 0;
+	become_user_with_usual_limit();
+	if (sender)
+		seal_as(sender);
+	while (sent < 16 && send_descriptors(unread[0], MESSAGE_MOST))
+		sent++;
+	EXPECT(sent > 1 && errno == ETOOMANYREFS);
+}
+
+static void pass_a_descriptor(void)
+{
+	int pair[2];
+	become_user_with_usual_limit();
+	EXPECT(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0);
+	EXPECT(send_descriptors(pair[0], 1));
+}
+
+static void pass_none(void)
+{
+	int pair[2];
+	become_user_with_usual_limit();
+	EXPECT(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0);
+	EXPECT(!send_descriptors(pair[0], 1) && errno == ETOOMANYREFS);
+}
+
+static void try_to_stop(const struct sandbox_policy *policy, void (*fn)(void))
+{
+	sender = policy;
+	CHECK_INT(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, unread), 0);
+	in_child(leave_descriptors);
+	in_child(fn);
+	fd_close(&unread[0]);
+	fd_close(&unread[1]);
+}
+
+/* Linux counts them for all processes of a user. */
+static void others_can_still_pass_descriptors(void)
+{
+	static const struct sandbox_policy *const senders[] = { &sandbox_null, &sandbox_virgl,
+		&sandbox_venus, &sandbox_viewer };
+	if (geteuid() != 0)
+		test_skip("only root can be a user that nobody else is");
+	user = 40000 + (uid_t)getpid() % 20000;
+	for (size_t i = 0; i < ARRAY_SIZE(senders); i++)
+		try_to_stop(senders[i], pass_a_descriptor);
+	try_to_stop(NULL, pass_none);
+}
+
+static void be_few(void)
+{
+	struct rlimit limit;
+	struct sandbox sandbox;
+	const struct sandbox_limits most = { .descriptors = SANDBOX_MOST };
+	const struct rlimit usual = { 100, USUAL_LIMIT };
+	EXPECT(setrlimit(RLIMIT_NOFILE, &usual) == 0);
+	sandbox_init(&sandbox, &sandbox_venus, SANDBOX_AUTO);
+	EXPECT(sandbox_early(&sandbox, &most) == 0);
+	EXPECT(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	EXPECT(limit.rlim_cur == USUAL_LIMIT && limit.rlim_max == USUAL_LIMIT);
+	sandbox_limit_descriptors(&sandbox);
+	EXPECT(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	EXPECT(limit.rlim_cur == sandbox_venus.descriptors && limit.rlim_max == limit.rlim_cur);
+}
+
+static void limits_are_raised_and_lowered(void)
+{
+	in_child(be_few);
 }
 
 /* --- files --------------------------------------------------------------------------------- */
@@ -321,6 +428,8 @@ int main(int argc, char **argv)
 		TEST_CASE(early_sets_limits),
 		TEST_CASE(early_leaves_log_files_alone),
 		TEST_CASE(off_does_nothing),
+		TEST_CASE(others_can_still_pass_descriptors),
+		TEST_CASE(limits_are_raised_and_lowered),
 		TEST_CASE(files_are_those_of_places),
 		TEST_CASE(devices_are_those_of_the_user),
 		TEST_CASE(each_refusal_is_told_once),
