@@ -48,7 +48,9 @@ void kit_memory_finish(struct kit_memory *memory)
 
 static int make_file(struct kit *kit, const struct kit_region_spec *spec)
 {
-	int fd = memfd_create("guest-memory", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	/* Backends that want it sealed must not be able to do so. */
+	unsigned sealing = spec->unsealed ? 0 : MFD_ALLOW_SEALING;
+	int fd = memfd_create("guest-memory", MFD_CLOEXEC | sealing);
 	if (fd < 0)
 		return kit_fail(kit, errno, "memfd_create: %s", strerror(errno));
 	int seals = spec->unsealed ? 0 : F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;

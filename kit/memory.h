@@ -17,7 +17,7 @@ struct kit_region_spec {
 	uint64_t guest; /* guest-physical address, a multiple of KIT_PAGE */
 	uint64_t size; /* a multiple of KIT_PAGE */
 	uint64_t offset; /* where it begins in its file, a multiple of KIT_PAGE */
-	bool unsealed; /* the file may be cut short later; else F_SEAL_SHRINK | GROW | SEAL */
+	bool unsealed; /* the file may be cut short later, whatever the backend does; else F_SEAL_SHRINK | GROW | SEAL */
 	bool unusable; /* kit_alloc() keeps out of it; kit_alloc_in() does not */
 };
 

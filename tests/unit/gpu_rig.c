@@ -26,7 +26,7 @@ struct vhost_memory *gpu_rig_other_memory(struct gpu_rig *rig, uint64_t address)
 		.size = GUEST_SIZE,
 		.user_address = UINT64_C(0x7f0000000000) + address,
 	};
-	int fd = memfd_create("guest", MFD_CLOEXEC);
+	int fd = memfd_create("guest", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	CHECK(memory && fd >= 0);
 	CHECK_INT(ftruncate(fd, (off_t)GUEST_SIZE), 0);
 	CHECK_INT(vhost_memory_add(memory, &info, &fd, NULL), 0);

@@ -2,6 +2,9 @@
 /* Blobs of guest memory in contexts: when a renderer hears of them, and of their memory. */
 #include "gpu_rig.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "gpu/context.h"
 #include "gpu/resource.h"
 #include "gpu/state.h"
@@ -69,6 +72,21 @@ static void is_made_when_a_context_works(void)
 	CHECK_INT(gpu_rig_unref(&rig, BLOB), OK);
 	CHECK_INT(fake_expect(fake, FAKE_RESOURCE_UNREF)->resource, BLOB);
 	fake_expect_nothing(fake);
+	gpu_rig_finish(&rig);
+}
+
+/* A renderer that was taken over must not be able to have it cut off. The VMM may still do the rest. */
+static void its_memory_cannot_be_cut_off(void)
+{
+	start(true);
+	int fd = rig.memory->regions[0]->fd;
+	CHECK_INT(fcntl(fd, F_GET_SEALS), 0);
+	CHECK_INT(gpu_rig_ctx_attach(&rig, 1, BLOB), OK);
+	CHECK_INT(fcntl(fd, F_GET_SEALS), 0);
+	CHECK_INT(gpu_rig_submit(&rig, 1, 1), OK);
+	expect_creation();
+	CHECK_INT(fcntl(fd, F_GET_SEALS), F_SEAL_SHRINK);
+	CHECK(ftruncate(fd, 4096) < 0);
 	gpu_rig_finish(&rig);
 }
 
@@ -224,6 +242,7 @@ int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
 		TEST_CASE(is_made_when_a_context_works),
+		TEST_CASE(its_memory_cannot_be_cut_off),
 		TEST_CASE(is_never_made_when_it_goes_before),
 		TEST_CASE(is_answered_when_its_memory_is_free),
 		TEST_CASE(waits_for_its_memory),
