@@ -69,7 +69,7 @@ static const struct action actions[] = {
 	{ "change the mode of guest memory", LAUNCHER, NULL, SYS_fchmod, { GUEST_MEMORY, 0 } },
 	{ "empty guest memory by opening it", LAUNCHER, .run = empty_by_opening },
 	{ "empty guest memory by its path", LAUNCHER, NULL, SYS_truncate, { GUEST_PATH, 0 } },
-	{ "execute guest memory", LAUNCHER | VIRGL, .run = execute_guest_memory },
+	{ "execute guest memory", LAUNCHER | VIRGL | VENUS, .run = execute_guest_memory },
 	{ "copy into guest memory by splice", LAUNCHER, NULL, SYS_sendfile,
 		{ GUEST_MEMORY, GUEST_MEMORY, 0, 1 } },
 	{ "have writable code", 0, NULL, SYS_mmap, { 0, PAGE, ALL, PRIVATE, -1, 0 } },

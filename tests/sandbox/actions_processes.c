@@ -30,6 +30,8 @@ static char name[] = "true";
 static char *const arguments[] = { name, NULL };
 static char shell[] = "sh", option[] = "-c";
 static char *const shell_arguments[] = { shell, option, name, NULL };
+static char no_work[] = "--nothing";
+static char *const nothing_arguments[] = { name, no_work, NULL };
 static char *const no_environment[] = { NULL };
 static const struct clone_args in_user_namespace = { .flags = CLONE_NEWUSER,
 	.exit_signal = SIGCHLD };
@@ -109,6 +111,12 @@ static int run_memory(const struct target *target)
 	return (int)syscall(SYS_execveat, fd, "", arguments, no_environment, AT_EMPTY_PATH);
 }
 
+/* Without execveat(). */
+static int run_memory_by_path(const struct target *target)
+{
+	return (int)syscall(SYS_execve, target->program_path, nothing_arguments, no_environment);
+}
+
 static int run_as_interpreter_does(const struct target *target)
 {
 	int fd = open("/bin/true", O_RDONLY);
@@ -181,6 +189,7 @@ static const struct action actions[] = {
 	{ "run a program", 0, NULL, SYS_execve,
 		{ POINTER("/usr/bin/true"), POINTER(arguments), POINTER(no_environment) } },
 	{ "run a program in memory", 0, .run = run_memory },
+	{ "run a program in memory by its path", LAUNCHER | VENUS, .run = run_memory_by_path },
 	{ "run a program that is open", 0, .run = run_as_interpreter_does },
 	{ "leave for a user namespace", 0, NULL, SYS_unshare, { CLONE_NEWUSER } },
 	{ "leave for a mount namespace", 0, NULL, SYS_unshare, { CLONE_NEWNS } },

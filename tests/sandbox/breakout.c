@@ -8,6 +8,7 @@
  *	breakout --control		the same actions without a sandbox: which of them are possible here
  *	breakout [--control] KIND WORDS	only actions with these words in their name
  *	breakout --inside …		what the server of Vulkan becomes another program with
+ *	breakout --nothing		ends at once
  *
  * An action fails when the process is killed for it, or it gets an error, and guest memory is as it was.
  */
@@ -53,15 +54,19 @@ struct kind_spec {
 	const char *name;
 	enum kind kind;
 	const struct sandbox_policy *policy;
+	/* By a renderer that was taken over, too, it was given guest memory, which is sealed as most is. And it runs a
+	 * program that it has written to memory. */
+	bool helped;
 };
 
 static const struct kind_spec kinds[] = {
-	{ "launcher", LAUNCHER, &sandbox_launcher },
-	{ "device", DEVICE, &sandbox_device },
-	{ "null", NULL_RENDERER, &sandbox_null },
-	{ "virgl", VIRGL, &sandbox_virgl },
-	{ "venus", VENUS, &sandbox_venus },
-	{ "viewer", VIEWER, &sandbox_viewer },
+	{ "launcher", LAUNCHER, &sandbox_launcher, .helped = false },
+	{ "device", DEVICE, &sandbox_device, .helped = false },
+	{ "null", NULL_RENDERER, &sandbox_null, .helped = false },
+	{ "virgl", VIRGL, &sandbox_virgl, .helped = false },
+	{ "venus", VENUS, &sandbox_venus, .helped = false },
+	{ "venus-helped", VENUS, &sandbox_venus, .helped = true },
+	{ "viewer", VIEWER, &sandbox_viewer, .helped = false },
 };
 
 static const struct action_table *const tables[] = {
@@ -137,7 +142,7 @@ static const struct action *action_of(unsigned number)
 	return NULL;
 }
 
-/* After it is sealed it becomes another program: here this one. It is given no guest memory. */
+/* After it is sealed it becomes another program: here this one. It is given no guest memory by us. */
 static void become_venus(const struct kind_spec *kind, const struct target *target,
 	const struct action *action, int answer)
 {
@@ -156,13 +161,14 @@ static void become_venus(const struct kind_spec *kind, const struct target *targ
 	snprintf(words[0], sizeof(words[0]), "%u", number_of(action));
 	snprintf(words[1], sizeof(words[1]), "%d", memory);
 	snprintf(words[2], sizeof(words[2]), "%d", answer);
-	close(target->guest_memory);
+	if (!kind->helped)
+		close(target->guest_memory);
 	sandbox_init(&sandbox, kind->policy, SANDBOX_AUTO);
 	if (sandbox_early(&sandbox, NULL) < 0 ||
 		sandbox_files(&sandbox, places, ARRAY_SIZE(places)) < 0 ||
 		sandbox_seal(&sandbox) < 0)
 		_exit(NOT_STARTED);
-	execv(self.path, argv);
+	execv(kind->helped ? target->program_path : self.path, argv);
 	_exit(NOT_STARTED);
 }
 
@@ -258,7 +264,7 @@ static enum outcome try(const struct kind_spec *kind, struct target *target,
 {
 	int ends[2];
 	struct report report = { 0 };
-	if (!outside_renew(target) || pipe2(ends, O_CLOEXEC) < 0)
+	if (!outside_renew(target, kind && kind->helped) || pipe2(ends, O_CLOEXEC) < 0)
 		return BROKEN;
 	pid_t pid = fork();
 	if (pid == 0) {
@@ -297,7 +303,7 @@ static void try_all(
 			enum outcome outcome = try(kind, target, action, &error);
 			sum->outcomes[outcome]++;
 			sum->count++;
-			printf("# %-8s %-44s %s%s%s\n", kind ? kind->name : "free", action->name,
+			printf("# %-12s %-44s %s%s%s\n", kind ? kind->name : "free", action->name,
 				texts[outcome], outcome == REFUSED ? ": " : "",
 				outcome == REFUSED ? strerror(error) : "");
 		}
@@ -346,6 +352,8 @@ int main(int argc, char **argv)
 	struct target target;
 	if (argc == 5 && strcmp(argv[1], "--inside") == 0)
 		return run_inside(argv + 2);
+	if (argc == 2 && strcmp(argv[1], "--nothing") == 0)
+		return EXIT_SUCCESS;
 	if (readlink("/proc/self/exe", self.path, sizeof(self.path) - 1) < 0)
 		return EXIT_FAILURE;
 	bool control = argc > 1 && strcmp(argv[1], "--control") == 0;

@@ -25,7 +25,9 @@ enum kind {
 struct target {
 	pid_t victim; /* a process of the same user, outside: a VMM */
 	void *secret; /* in its memory: 8 bytes */
-	int guest_memory; /* its memory file, which the process has; unsealed, GUEST_MEMORY_SIZE bytes */
+	int guest_memory; /* its memory file, which the process has; GUEST_MEMORY_SIZE bytes */
+	int seals; /* that it has: none, or those of most VMMs */
+	int program; /* a file of memory with a program: with --nothing it does nothing */
 	int terminal; /* of somebody else, which the process has */
 	int shared_memory; /* SysV: an identifier */
 	uint16_t tcp_port; /* where something listens */
@@ -34,7 +36,7 @@ struct target {
 	char secret_path[96], new_path[96], socket_path[96], datagram_path[96];
 	char abstract_name[64]; /* of a listening socket, without the zero in front */
 	char victim_memory[64], victim_maps[64], victim_net[64], victim_root[64];
-	char guest_path[64]; /* guest_memory, under /proc */
+	char guest_path[64], program_path[64]; /* those files, under /proc */
 };
 
 #define GUEST_MEMORY_SIZE (1 << 20)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -97,25 +98,50 @@ static bool make_terminal(struct target *target)
 	return target->terminal >= 0;
 }
 
+/* This one, as whoever can write to memory could have any. */
+static bool make_program(struct target *target)
+{
+	int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct stat status;
+	target->program = memfd_create("program", FILE_EXEC);
+	if (target->program < 0)
+		target->program = memfd_create("program", 0);
+	snprintf(target->program_path, sizeof(target->program_path), "/proc/self/fd/%d",
+		target->program);
+	if (from < 0 || target->program < 0 || fstat(from, &status) < 0)
+		return false;
+	off_t left = status.st_size;
+	ssize_t moved = 1;
+	while (left > 0 && moved > 0) {
+		moved = sendfile(target->program, from, NULL, (size_t)left);
+		left -= moved;
+	}
+	close(from);
+	return left == 0;
+}
+
 bool outside_make(struct target *target)
 {
 	*target = (struct target){ 0 };
 	target->shared_memory = shmget(IPC_PRIVATE, 4096, 0600 | IPC_CREAT);
 	if (target->shared_memory >= 0 && make_victim(target) && make_files(target) &&
-		listen_unix(target->socket_path, 0) && listen_unix(target->abstract_name, 1) &&
-		take_datagrams(target->datagram_path) && listen_tcp(target) &&
-		make_terminal(target))
+		make_program(target) && listen_unix(target->socket_path, 0) &&
+		listen_unix(target->abstract_name, 1) && take_datagrams(target->datagram_path) &&
+		listen_tcp(target) && make_terminal(target))
 		return true;
 	perror("breakout: what is to be attacked cannot be made");
 	return false;
 }
 
-bool outside_renew(struct target *target)
+bool outside_renew(struct target *target, bool sealed)
 {
 	if (target->guest_memory > 0)
 		close(target->guest_memory);
 	target->guest_memory = memfd_create("guest-memory", MFD_ALLOW_SEALING);
 	if (target->guest_memory < 0 || ftruncate(target->guest_memory, GUEST_MEMORY_SIZE) < 0)
+		return false;
+	target->seals = sealed ? F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL : 0;
+	if (sealed && fcntl(target->guest_memory, F_ADD_SEALS, target->seals) < 0)
 		return false;
 	snprintf(target->guest_path, sizeof(target->guest_path), "/proc/self/fd/%d",
 		target->guest_memory);
@@ -128,7 +154,7 @@ bool outside_damaged(const struct target *target)
 {
 	struct stat status;
 	return fstat(target->guest_memory, &status) < 0 || status.st_size != GUEST_MEMORY_SIZE ||
-		fcntl(target->guest_memory, F_GET_SEALS) != 0;
+		fcntl(target->guest_memory, F_GET_SEALS) != target->seals;
 }
 
 void outside_remove(struct target *target)
