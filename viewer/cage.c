@@ -4,10 +4,10 @@
  *
  * LibVNCServer takes clients, and looks at who they are, its own descriptors and their limit:
  * #syscalls viewer: accept accept4 getpeername getsockname setsockopt:no-delay shutdown select pselect6
- *	sendto recvfrom getpid fcntl:flags prlimit64:read getrlimit futex getrandom
+ *	sendto:data-to-peer recvfrom getpid fcntl:flags prlimit64:read getrlimit futex getrandom
  *
  * libwayland sends and receives with descriptors:
- * #syscalls viewer: sendmsg recvmsg fcntl:dup poll ppoll
+ * #syscalls viewer: sendmsg:to-peer recvmsg fcntl:dup poll ppoll
  *
  * And all of them get and give back memory: #syscalls viewer: madvise
  */

@@ -57,7 +57,7 @@ static struct vhost_user_gpu_header header_of(const struct peer *peer)
 
 /* --- answers ------------------------------------------------------------------------------- */
 
-/* #syscalls viewer: sendto */
+/* #syscalls viewer: sendto:data-to-peer */
 static int send_waiting(struct peer *peer)
 {
 	ssize_t sent = send(peer->sock, peer->outbox, peer->waiting, MSG_DONTWAIT | MSG_NOSIGNAL);

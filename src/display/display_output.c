@@ -22,7 +22,7 @@
 #include "util/checked.h"
 #include "util/fd.h"
 
-/* #syscalls device: sendmsg */
+/* #syscalls device: sendmsg:to-peer */
 
 #define IOV_MAX_BATCH 64
 #define TURN_BYTES    (2u * 1024 * 1024) /* how much is written before others have a turn */

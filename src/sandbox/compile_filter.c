@@ -120,6 +120,10 @@ static const struct condition conditions[] = {
 	/* socketpair: nothing that sends to addresses, and no other protocol of the kernel's */
 	{ "packets", 0, { EQUAL(0, AF_UNIX), MASKED(1, NO_CLOEXEC, SOCK_SEQPACKET) } },
 
+	/* sendmsg, sendto: not to who is connected while sending */
+	{ "to-peer", 0, { MASKED(2, MSG_FASTOPEN, 0) } },
+	{ "data-to-peer", 0, { MASKED(3, MSG_FASTOPEN, 0), EQUAL(4, 0) } },
+
 	/* getsockopt, setsockopt */
 	{ "socket-type", 0, { EQUAL(1, SOL_SOCKET), EQUAL(2, SO_TYPE) } },
 	{ "send-buffer", 0, { EQUAL(1, SOL_SOCKET), EQUAL(2, SO_SNDBUF) } },

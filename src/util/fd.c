@@ -14,7 +14,7 @@
 
 #include "util/checked.h"
 
-/* #syscalls all: close fstat eventfd2 read write sendmsg recvmsg fcntl:dup fcntl:flags */
+/* #syscalls all: close fstat eventfd2 read write sendmsg:to-peer recvmsg fcntl:dup fcntl:flags */
 
 #define SEND_FDS_MAX 8u
 #define RECV_FDS_MAX 253u /* what the kernel lets a sender attach (SCM_MAX_FD) */

@@ -22,7 +22,7 @@
 #include "util/fd.h"
 #include "util/list.h"
 
-/* #syscalls device viewer: recvmsg sendmsg */
+/* #syscalls device viewer: recvmsg sendmsg:to-peer */
 
 #define HEADER_SIZE sizeof(struct vhost_user_header)
 #define MAX_OUTPUT  (64u << 10) /* bytes kept for a peer that does not read */

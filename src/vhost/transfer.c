@@ -18,7 +18,7 @@
 #include "util/fd.h"
 #include "util/log.h"
 
-/* #syscalls device: read write sendmsg recvfrom getsockopt:socket-type */
+/* #syscalls device: read write sendmsg:to-peer recvfrom getsockopt:socket-type */
 
 #define BUFFER_SIZE 65536u
 

@@ -33,6 +33,32 @@ static int connect_tcp(const struct target *target)
 	return sock < 0 ? -1 : connect(sock, (const struct sockaddr *)&address, sizeof(address));
 }
 
+/* Without socket() and connect(): a socket that listens no more is like one that was never connected. */
+static int connect_by_sending(const struct target *target)
+{
+	const struct sockaddr_in address = loopback(target->tcp_port);
+	if (shutdown(target->tcp_listening, SHUT_RD) < 0)
+		return -1;
+	return (int)sendto(target->tcp_listening, "", 1, MSG_FASTOPEN,
+		(const struct sockaddr *)&address, sizeof(address));
+}
+
+static int connect_by_a_message(const struct target *target)
+{
+	struct sockaddr_in address = loopback(target->tcp_port);
+	char byte = 0;
+	struct iovec data = { &byte, 1 };
+	const struct msghdr message = {
+		.msg_name = &address,
+		.msg_namelen = sizeof(address),
+		.msg_iov = &data,
+		.msg_iovlen = 1,
+	};
+	if (shutdown(target->tcp_listening, SHUT_RD) < 0)
+		return -1;
+	return (int)sendmsg(target->tcp_listening, &message, MSG_FASTOPEN);
+}
+
 static int listen_tcp(const struct target *target)
 {
 	const struct sockaddr_in address = loopback(0);
@@ -176,6 +202,8 @@ static int attach_shared_memory(const struct target *target)
 
 static const struct action actions[] = {
 	{ "connect by TCP", 0, .run = connect_tcp },
+	{ "connect by TCP by sending", LAUNCHER, .run = connect_by_sending },
+	{ "connect by TCP by a message", LAUNCHER, .run = connect_by_a_message },
 	{ "listen by TCP", 0, .run = listen_tcp },
 	{ "send by UDP", 0, .run = send_udp },
 	{ "send by UDP over IPv6", 0, .run = send_udp6 },

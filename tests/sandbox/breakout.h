@@ -31,6 +31,7 @@ struct target {
 	int terminal; /* of somebody else, which the process has */
 	int shared_memory; /* SysV: an identifier */
 	uint16_t tcp_port; /* where something listens */
+	int tcp_listening; /* elsewhere: a socket that the process has, as a viewer for VNC clients */
 	char pictures[64]; /* a folder in which a viewer makes files */
 	char folder[64]; /* outside: the file "secret", the sockets "socket" and "datagrams" */
 	char secret_path[96], new_path[96], socket_path[96], datagram_path[96];

@@ -77,7 +77,8 @@ static bool take_datagrams(const char *name)
 	return bind_unix(socket(AF_UNIX, SOCK_DGRAM, 0), name, 0);
 }
 
-static bool listen_tcp(struct target *target)
+/* At a port that the kernel chooses. */
+static int listen_tcp(uint16_t *ret_port)
 {
 	struct sockaddr_in address = {
 		.sin_family = AF_INET,
@@ -87,9 +88,9 @@ static bool listen_tcp(struct target *target)
 	int sock = socket(AF_INET, SOCK_STREAM, 0);
 	if (bind(sock, (struct sockaddr *)&address, size) < 0 || listen(sock, 64) < 0 ||
 		getsockname(sock, (struct sockaddr *)&address, &size) < 0)
-		return false;
-	target->tcp_port = ntohs(address.sin_port);
-	return true;
+		return -1;
+	*ret_port = ntohs(address.sin_port);
+	return sock;
 }
 
 static bool make_terminal(struct target *target)
@@ -127,7 +128,7 @@ bool outside_make(struct target *target)
 	if (target->shared_memory >= 0 && make_victim(target) && make_files(target) &&
 		make_program(target) && listen_unix(target->socket_path, 0) &&
 		listen_unix(target->abstract_name, 1) && take_datagrams(target->datagram_path) &&
-		listen_tcp(target) && make_terminal(target))
+		listen_tcp(&target->tcp_port) >= 0 && make_terminal(target))
 		return true;
 	perror("breakout: what is to be attacked cannot be made");
 	return false;
@@ -140,8 +141,13 @@ bool outside_renew(struct target *target, bool sealed)
 	target->guest_memory = memfd_create("guest-memory", MFD_ALLOW_SEALING);
 	if (target->guest_memory < 0 || ftruncate(target->guest_memory, GUEST_MEMORY_SIZE) < 0)
 		return false;
+	uint16_t port;
+	if (target->tcp_listening > 0)
+		close(target->tcp_listening);
+	target->tcp_listening = listen_tcp(&port);
 	target->seals = sealed ? F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL : 0;
-	if (sealed && fcntl(target->guest_memory, F_ADD_SEALS, target->seals) < 0)
+	if (target->tcp_listening < 0 ||
+		(sealed && fcntl(target->guest_memory, F_ADD_SEALS, target->seals) < 0))
 		return false;
 	snprintf(target->guest_path, sizeof(target->guest_path), "/proc/self/fd/%d",
 		target->guest_memory);

@@ -191,6 +191,29 @@ static void pairs_have_no_addresses(void)
 	CHECK_INT(call(&sandbox_viewer, SYS_socketpair, AF_UNIX, packets, 0), REFUSE);
 }
 
+/* TCP connects while it sends, if it is told to. */
+static void sending_does_not_connect(void)
+{
+	static const struct sandbox_policy *const senders[] = { &sandbox_device, &sandbox_null,
+		&sandbox_virgl, &sandbox_venus, &sandbox_viewer };
+	for (size_t i = 0; i < ARRAY_SIZE(senders); i++) {
+		const uint64_t fast = MSG_FASTOPEN | MSG_NOSIGNAL;
+		CHECK_INT(call(senders[i], SYS_sendmsg, 3, 0, 0), ALLOW);
+		CHECK_INT(call(senders[i], SYS_sendmsg, 3, 0, MSG_NOSIGNAL | MSG_DONTWAIT), ALLOW);
+		CHECK(call(senders[i], SYS_sendmsg, 3, 0, fast) != ALLOW);
+		CHECK(call(senders[i], SYS_sendmmsg, 3, 0, 0) != ALLOW);
+	}
+	struct seccomp_data data = { .nr = SYS_sendto, .arch = machine() };
+	CHECK_INT(run(&sandbox_viewer, &data), ALLOW);
+	data.args[3] = MSG_NOSIGNAL;
+	CHECK_INT(run(&sandbox_viewer, &data), ALLOW);
+	data.args[3] = MSG_FASTOPEN;
+	CHECK_INT(run(&sandbox_viewer, &data), REFUSE);
+	data.args[3] = 0;
+	data.args[4] = UINT64_C(1) << 32;
+	CHECK_INT(run(&sandbox_viewer, &data), REFUSE);
+}
+
 /* Pages of huge files are few, and gone where there is a hole: not for memory that a VMM maps. */
 static void memory_files_are_plain(void)
 {
@@ -321,6 +344,7 @@ int main(int argc, char **argv)
 		TEST_CASE(server_of_vulkan_is_denied),
 		TEST_CASE(launcher_keeps_what_starts_programs),
 		TEST_CASE(pairs_have_no_addresses),
+		TEST_CASE(sending_does_not_connect),
 		TEST_CASE(memory_files_are_plain),
 		TEST_CASE(memory_has_no_holes),
 		TEST_CASE(other_machines_are_killed),
