@@ -49,8 +49,10 @@ void kit_memory_finish(struct kit_memory *memory)
 static int make_file(struct kit *kit, const struct kit_region_spec *spec)
 {
 	/* Backends that want it sealed must not be able to do so. */
-	unsigned sealing = spec->unsealed ? 0 : MFD_ALLOW_SEALING;
-	int fd = memfd_create("guest-memory", MFD_CLOEXEC | sealing);
+	unsigned flags = spec->unsealed ? 0 : MFD_ALLOW_SEALING;
+	if (spec->huge)
+		flags |= MFD_HUGETLB | MAP_HUGE_2MB;
+	int fd = memfd_create("guest-memory", MFD_CLOEXEC | flags);
 	if (fd < 0)
 		return kit_fail(kit, errno, "memfd_create: %s", strerror(errno));
 	int seals = spec->unsealed ? 0 : F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
@@ -71,8 +73,8 @@ int kit_memory_add(struct kit_memory *memory, const struct kit_region_spec *spec
 	int fd = make_file(kit, spec);
 	if (fd < 0)
 		return fd;
-	void *host =
-		mmap(NULL, spec->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)spec->offset);
+	int flags = MAP_SHARED | (spec->huge ? MAP_NORESERVE : 0);
+	void *host = mmap(NULL, spec->size, PROT_READ | PROT_WRITE, flags, fd, (off_t)spec->offset);
 	uint8_t *map = calloc(spec->size / KIT_ALLOC_UNIT, 1);
 	if (host == MAP_FAILED || !map) {
 		int error = kit_fail(kit, ENOMEM, "no memory for a region");

@@ -19,6 +19,7 @@ struct kit_region_spec {
 	uint64_t offset; /* where it begins in its file, a multiple of KIT_PAGE */
 	bool unsealed; /* the file may be cut short later, whatever the backend does; else F_SEAL_SHRINK | GROW | SEAL */
 	bool unusable; /* kit_alloc() keeps out of it; kit_alloc_in() does not */
+	bool huge; /* on huge pages, of 2 MiB. The host may have none: whoever touches it then gets SIGBUS */
 };
 
 struct kit_region {

@@ -11,6 +11,7 @@
 
 #include "util/checked.h"
 #include "util/fd.h"
+#include "util/file_map.h"
 #include "util/fourcc.h"
 
 void dmabuf_init(struct dmabuf *dmabuf)
@@ -22,7 +23,7 @@ void dmabuf_init(struct dmabuf *dmabuf)
 void dmabuf_finish(struct dmabuf *dmabuf)
 {
 	if (dmabuf->map)
-		munmap(dmabuf->map, dmabuf->size);
+		file_map_destroy(dmabuf->map, dmabuf->size);
 	fd_close(&dmabuf->fd);
 	dmabuf_init(dmabuf);
 }
@@ -68,10 +69,9 @@ int dmabuf_open(struct dmabuf *dmabuf, const struct dmabuf_args *args)
 	dmabuf->fd = args->fd;
 	uint64_t needed = (uint64_t)args->stride * args->height;
 	int error = judge(args, needed);
-	void *map = error || needed == 0 ? MAP_FAILED
-					 : mmap(NULL, needed, PROT_READ, MAP_SHARED, args->fd, 0);
-	if (!error && map == MAP_FAILED)
-		error = needed ? -errno : -EINVAL;
+	uint8_t *map = NULL;
+	if (!error)
+		error = needed ? file_map_create(args->fd, 0, needed, PROT_READ, &map) : -EINVAL;
 	if (error) {
 		dmabuf_finish(dmabuf);
 		return error;
@@ -90,7 +90,7 @@ int dmabuf_open(struct dmabuf *dmabuf, const struct dmabuf_args *args)
 	return 0;
 }
 
-/* #syscalls viewer: ioctl:dma-buf lseek mmap:no-exec munmap */
+/* #syscalls viewer: ioctl:dma-buf lseek */
 static void sync_reads(const struct dmabuf *dmabuf, uint64_t when)
 {
 	struct dma_buf_sync sync = { .flags = DMA_BUF_SYNC_READ | when };

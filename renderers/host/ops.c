@@ -8,6 +8,7 @@
 
 #include "renderer/renderer.h"
 #include "util/checked.h"
+#include "util/file_map.h"
 #include "util/log.h"
 
 struct op_spec {
@@ -27,15 +28,16 @@ static void start_nop(const struct ops_target *target, const struct ops_request 
 static int map_region(const struct ops_target *target, const struct ops_request *request)
 {
 	const struct wire_region *wire = &request->record->region;
-	if (wire->size == 0 || wire->size > SIZE_MAX || wire->offset > INT64_MAX)
+	uint8_t *base;
+	if (wire->size == 0)
 		return -EINVAL;
-	void *base = mmap(NULL, wire->size, PROT_READ | PROT_WRITE, MAP_SHARED, request->fd,
-		(off_t)wire->offset);
-	if (base == MAP_FAILED)
-		return -errno;
-	int error = regions_add(target->regions, wire->id, base, wire->size);
+	int error = file_map_create(
+		request->fd, wire->offset, wire->size, PROT_READ | PROT_WRITE, &base);
+	if (error)
+		return error;
+	error = regions_add(target->regions, wire->id, base, wire->size);
 	if (error) {
-		munmap(base, wire->size);
+		file_map_destroy(base, wire->size);
 		return error;
 	}
 	const struct renderer_region region = {
@@ -65,7 +67,7 @@ static void start_region_remove(const struct ops_target *target, const struct op
 	renderer_region_remove(target->renderer, id);
 	uint8_t *base = regions_remove(target->regions, id, &size);
 	if (base)
-		munmap(base, size);
+		file_map_destroy(base, size);
 	renderer_call_done(request->call, base ? 0 : -ENOENT, NULL);
 }
 
@@ -207,6 +209,6 @@ void ops_start(const struct ops_target *target, const struct ops_request *reques
 void ops_unmap_regions(struct regions *regions)
 {
 	for (uint32_t i = 0; i < regions->count; i++)
-		munmap(regions->entries[i].base, regions->entries[i].size);
+		file_map_destroy(regions->entries[i].base, regions->entries[i].size);
 	regions_init(regions);
 }

@@ -17,18 +17,17 @@
 
 #include "util/checked.h"
 #include "util/fd.h"
+#include "util/file_map.h"
 #include "util/log.h"
 
-/* #syscalls device viewer: mmap:no-exec munmap madvise fstat fcntl:get-seals */
-
-#define MAX_MAPPING_UNIT (UINT64_C(1) << 30) /* the largest huge page */
+/* #syscalls device viewer: fstat fcntl:get-seals */
 
 static void region_unref(struct vhost_region *region)
 {
 	assert(region->refs > 0);
 	if (--region->refs > 0)
 		return;
-	munmap(region->mapping, region->mapping_size);
+	file_map_destroy(region->base, region->size);
 	fd_close(&region->fd);
 	free(region);
 }
@@ -111,36 +110,6 @@ static struct vhost_region *find_same(const struct vhost_memory *memory,
 	return NULL;
 }
 
-/* Files on huge pages can only be mapped in whole ones; st_blksize is their size. */
-static uint64_t mapping_unit(const struct stat *file, uint64_t page)
-{
-	uint64_t unit = file->st_blksize > 0 ? (uint64_t)file->st_blksize : page;
-	bool power_of_two = (unit & (unit - 1)) == 0;
-	return power_of_two && unit > page && unit <= MAX_MAPPING_UNIT ? unit : page;
-}
-
-static int region_map(struct vhost_region *region, int fd, const struct stat *file, uint64_t page)
-{
-	uint64_t unit = mapping_unit(file, page);
-	uint64_t start = region->mmap_offset & ~(unit - 1);
-	uint64_t lead = region->mmap_offset - start;
-	uint64_t size;
-	if (!checked_add(lead + unit - 1, region->size, &size))
-		return -EINVAL;
-	size &= ~(unit - 1);
-
-	void *mapping = mmap(
-		NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, (off_t)start);
-	if (mapping == MAP_FAILED)
-		return -errno;
-	/* Guest memory does not belong into a core file; harmless where it is not supported. */
-	madvise(mapping, size, MADV_DONTDUMP);
-	region->mapping = mapping;
-	region->mapping_size = size;
-	region->base = (uint8_t *)mapping + lead;
-	return 0;
-}
-
 static struct vhost_region *region_create(
 	const struct vhost_region_info *info, const struct stat *file)
 {
@@ -180,7 +149,8 @@ static int add_new(struct vhost_memory *memory, const struct vhost_region_info *
 	struct vhost_region *region = region_create(info, file);
 	if (!region)
 		return -ENOMEM;
-	int status = region_map(region, *fd, file, (uint64_t)sysconf(_SC_PAGESIZE));
+	int status = file_map_create(
+		*fd, info->mmap_offset, info->size, PROT_READ | PROT_WRITE, &region->base);
 	if (status < 0) {
 		free(region);
 		return status;

@@ -28,8 +28,6 @@ struct vhost_region {
 	uint64_t user_address; /* the VMM's own address of it: ring addresses are given in these */
 	uint64_t mmap_offset; /* where the region begins in the file */
 	uint8_t *base; /* our mapping of guest_address */
-	void *mapping; /* what to unmap: with huge pages more than the region */
-	size_t mapping_size;
 	int fd; /* owned; -1: closed */
 	dev_t device;
 	ino_t inode;
@@ -68,7 +66,7 @@ void vhost_memory_unref(struct vhost_memory *memory);
 /* Adds a region to a table that nobody else refers to yet. Takes *fd (sets it to -1) on success
  * only. A file that may get shorter later is warned of, once. Reuses the region object of previous (may be NULL) when that describes the same memory.
  * -EINVAL: zero size, wrapping or overlapping addresses, offset not page-aligned or file too short,
- * -ENOSPC: too many regions; otherwise what fstat or mmap said. */
+ * -ENOSPC: too many regions, or too many on huge pages; otherwise what fstat or mmap said. */
 int vhost_memory_add(struct vhost_memory *memory, const struct vhost_region_info *info, int *fd,
 	const struct vhost_memory *previous);
 

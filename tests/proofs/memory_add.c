@@ -3,15 +3,16 @@
  * A region that a VMM adds, of any place, size and file, to a table of up to 2 regions, with or without a table
  * before it: a table with it has no two regions that overlap or wrap, for the guest or for the VMM; the
  * bytes of all regions are inside what was mapped; the descriptor is taken when it has been added, and
- * only then; what fails leaves the table as it was and leaks nothing. mmap and fstat do anything
- * that they may.
+ * only then; what fails leaves the table as it was and leaks nothing, mapped memory included. The guard is told of what is
+ * mapped with huge pages, all of it. mmap and fstat do anything that they may.
  *
- * #proof src/vhost/memory.c tests/proofs/stubs/log.c
+ * #proof src/vhost/memory.c src/util/file_map.c tests/proofs/stubs/log.c
  * #cbmc --unwind 4 --memory-leak-check
  * #bug src/vhost/memory.c: || info_overlaps(memory, info)) return -EINVAL; => ) return -EINVAL;
  * #bug src/vhost/memory.c: a < b ? b - a < a_size : a - b < b_size => a < b ? b - a < a_size : a - b < a_size
  * #bug src/vhost/memory.c: checked_add(info->guest_address, info->size - 1, &end) && =>
- * #bug src/vhost/memory.c: if (!checked_add(lead + unit - 1, region->size, &size)) => if (!checked_add(unit - 1, region->size, &size))
+ * #bug src/util/file_map.c: !checked_add(lead + page - 1, size, &whole) => !checked_add(page - 1, size, &whole)
+ * #bug src/util/file_map.c: munmap(mapping, whole); return status; => return status;
  * #bug src/vhost/memory.c: free(region); return status; => return status;
  */
 #include <errno.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include "regions.h"
+#include "util/bus_guard.h"
 #include "util/fd.h"
 
 #define REGIONS 2u
@@ -67,7 +69,22 @@ int madvise(void *address, size_t size, int advice)
 
 int munmap(void *address, size_t size)
 {
+	prove(address == mapping && size == mapped);
+	mapping = NULL;
 	return 0;
+}
+
+int bus_guard_add(void *start, size_t size, size_t page_size)
+{
+	prove(start == mapping && size == mapped);
+	prove(page_size > 4096 && (page_size & (page_size - 1)) == 0 && size % page_size == 0);
+	return nondet_bool() ? 0 : -ENOSPC;
+}
+
+bool bus_guard_remove(const void *inside, void **ret_start, size_t *ret_size)
+{
+	prove(false); /* regions stay */
+	return false;
 }
 
 void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset)
@@ -93,8 +110,10 @@ void proof(void)
 	int status = vhost_memory_add(&memory, &info, &fd, nondet_bool() ? &previous : NULL);
 	prove(fd == (status < 0 ? FD : -1));
 	prove(memory.count == count + (status == 0));
-	if (status < 0)
+	if (status < 0) {
+		prove(!mapping);
 		return;
+	}
 	const struct vhost_region *added = memory.regions[count];
 	prove(added->size > 0 && added->size == info.size);
 	prove(added->guest_address <= UINT64_MAX - (added->size - 1));
@@ -110,8 +129,7 @@ void proof(void)
 		prove(old[0].refs == 2);
 		return;
 	}
-	prove(added->id > 0 && added->fd == FD && added->mapping == mapping &&
-		added->mapping_size == mapped);
+	prove(added->id > 0 && added->fd == FD && mapping);
 	size_t lead = (size_t)(added->base - (uint8_t *)mapping);
 	prove(lead <= mapped && added->size <= mapped - lead);
 	free((void *)(uintptr_t)added);

@@ -386,13 +386,10 @@ static void maps_huge_pages(void)
 	struct vhost_region_info region = info(0, huge);
 	region.mmap_offset = huge + PAGE;
 	region.size = huge - PAGE;
-	int status = vhost_memory_add(memory, &region, &fd, NULL);
-	if (status == -ENOMEM)
-		test_skip("no huge pages are free");
-	CHECK_INT(status, 0);
-	CHECK_INT(memory->regions[0]->mapping_size, huge);
-	CHECK_INT(memory->regions[0]->base - (uint8_t *)memory->regions[0]->mapping, PAGE);
-	void *mapping = memory->regions[0]->mapping;
+	/* whether there are any or not */
+	CHECK_INT(vhost_memory_add(memory, &region, &fd, NULL), 0);
+	uint8_t *mapping = memory->regions[0]->base - PAGE;
+	CHECK_INT(msync(mapping, huge, MS_ASYNC), 0);
 	vhost_memory_unref(memory);
 	CHECK(msync(mapping, huge, MS_ASYNC) < 0 && errno == ENOMEM);
 }

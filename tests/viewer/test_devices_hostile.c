@@ -3,6 +3,7 @@
 #include <linux/input-event-codes.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -326,11 +327,11 @@ static void messages_that_do_nothing(void)
 	rig_destroy(rig);
 }
 
-static void memory_is_cut_off(void)
+static void cut_off_memory(bool huge)
 {
-	static const struct kit_region_spec regions[] = {
+	const struct kit_region_spec regions[] = {
 		{ .guest = 0, .size = 4 * MIB },
-		{ .guest = GIB, .size = 4 * MIB, .unsealed = true, .unusable = true },
+		{ .guest = GIB, .size = 4 * MIB, .unsealed = true, .unusable = true, .huge = huge },
 	};
 	const struct kit_piece piece = { GIB + MIB, EVENT_SIZE, true };
 	struct rig *rig = rig_create(1, "");
@@ -354,6 +355,20 @@ static void memory_is_cut_off(void)
 	rig_expect_key(guest, KEY_A, false);
 	fd_close(&vnc);
 	rig_destroy(rig);
+}
+
+static void memory_is_cut_off(void)
+{
+	cut_off_memory(false);
+}
+
+static void huge_pages_are_cut_off(void)
+{
+	int fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB | MAP_HUGE_2MB);
+	if (fd < 0)
+		test_skip("the kernel has no huge pages of 2 MiB");
+	fd_close(&fd);
+	cut_off_memory(true);
 }
 
 /* --- VNC clients --------------------------------------------------------------------------- */
@@ -399,6 +414,7 @@ int main(int argc, char **argv)
 		TEST_CASE(messages),
 		TEST_CASE(messages_that_do_nothing),
 		TEST_CASE(memory_is_cut_off),
+		TEST_CASE(huge_pages_are_cut_off),
 		TEST_CASE(clients_come_and_go),
 	};
 	return test_main(argc, argv, cases, ARRAY_SIZE(cases));

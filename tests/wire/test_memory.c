@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /* The memory a VMM shares: what is wrong with it is said, what is cut off is survived. */
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "wire_3d.h"
@@ -82,6 +83,61 @@ static void memory_of_renderers_is_cut_off(void)
 	wire_end(m);
 }
 
+static struct kit_machine *with_huge_pages(const char *renderer)
+{
+	static const struct kit_region_spec regions[] = {
+		{ .guest = 0, .size = 4 * MIB },
+		{ .guest = GIB, .size = 4 * MIB, .unsealed = true, .unusable = true, .huge = true },
+	};
+	int fd = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB | MAP_HUGE_2MB);
+	if (fd < 0)
+		test_skip("the kernel has no huge pages of 2 MiB");
+	close(fd);
+	return wire_machine(renderer,
+		&(struct kit_machine_spec){ .profile = &kit_profile_qemu_gpu_all,
+			.regions = regions,
+			.region_count = ARRAY_SIZE(regions) });
+}
+
+/* Memory on huge pages that are not there, or no longer: a page is lost as a whole. */
+static void huge_pages_are_missing(void)
+{
+	struct kit_machine *m = with_huge_pages("none");
+	struct virtio_gpu_mem_entry entry = { GIB + 2 * MIB - 8192, 16384, 0 };
+	CHECK_GOOD(m, kit_gpu_create_2d(&m->gpu, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, 64, 64));
+	CHECK_GOOD(m, kit_gpu_attach(&m->gpu, 1, &entry, 1));
+	CHECK(kit_gpu_transfer_2d(&m->gpu, 1, kit_rect(0, 0, 64, 64), 0) > 0);
+	CHECK_INT(ftruncate(m->memory.regions[1].fd, 0), 0);
+	CHECK(kit_gpu_transfer_2d(&m->gpu, 1, kit_rect(0, 0, 64, 64), 0) > 0);
+	CHECK_OK(m, kit_backend_wait_lines(m->backend, "has cut off guest memory", 1));
+	wire_check_alive(m);
+	CHECK_INT(ftruncate(m->memory.regions[1].fd, 4 << 20), 0);
+	CHECK_OK(m, kit_machine_reconnect(m));
+	wire_check_alive(m);
+	wire_end(m);
+}
+
+static void huge_pages_of_renderers_are_missing(void)
+{
+	struct kit_machine *m = with_huge_pages("null");
+	struct virtio_gpu_mem_entry entry = { GIB + 2 * MIB - 8192, 16384, 0 };
+	const struct virtio_gpu_transfer_host_3d transfer = { .box = { 0, 0, 0, 64, 64, 1 },
+		.resource_id = 1 };
+	wire_context(m, 1);
+	wire_texture(m, 1, 64, 64);
+	CHECK_GOOD(m, kit_gpu_attach(&m->gpu, 1, &entry, 1));
+	CHECK_GOOD(m, kit_gpu_ctx_attach(&m->gpu, 1, 1));
+	pid_t before = kit_backend_find(m->backend, "virtiogpud-render-null");
+	CHECK_INT(ftruncate(m->memory.regions[1].fd, 0), 0);
+	CHECK_GOOD(m, kit_gpu_transfer_to_3d(&m->gpu, 1, transfer));
+	CHECK_GOOD(m, kit_gpu_transfer_from_3d(&m->gpu, 1, transfer));
+	CHECK_OK(m, kit_backend_wait_lines(m->backend, "has cut off guest memory", 1));
+	CHECK_GOOD(m, WIRE_SUBMIT(m, 1, NULL_NOP, 0));
+	CHECK(before > 0);
+	CHECK_INT(kit_backend_find(m->backend, "virtiogpud-render-null"), before);
+	wire_end(m);
+}
+
 static struct kit_machine *with_slots(void)
 {
 	struct kit_machine *m = wire_machine("none", NULL);
@@ -109,6 +165,8 @@ int main(int argc, char **argv)
 		TEST_CASE(counts_differ),
 		TEST_CASE(memory_is_cut_off),
 		TEST_CASE(memory_of_renderers_is_cut_off),
+		TEST_CASE(huge_pages_are_missing),
+		TEST_CASE(huge_pages_of_renderers_are_missing),
 		TEST_CASE(slots_twice_and_unknown),
 	};
 	return test_main(argc, argv, cases, ARRAY_SIZE(cases));
