@@ -43,8 +43,8 @@ bool fd_seal_size(int fd);
 /* A non-blocking eventfd with count 0; returns it or -errno. */
 int fd_eventfd(void);
 
-/* Adds one to an eventfd. A counter at its maximum still wakes the reader, so EAGAIN is success.
- * One that a peer has made must be set non-blocking first, or this could wait. */
+/* Adds one to an eventfd of this process. A counter at its maximum still wakes the reader, so EAGAIN is success.
+ * On one that a peer has made this could wait: that is for bounded_signal(). */
 void fd_eventfd_signal(int fd);
 
 /* Sets an eventfd (or a pipe of up to 256 wake-up bytes) back to unread. Never blocks on one that

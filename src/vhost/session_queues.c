@@ -20,9 +20,9 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <unistd.h>
 
 #include "loop/loop.h"
+#include "util/bounded_io.h"
 #include "util/fd.h"
 #include "util/log.h"
 #include "vhost/session_private.h"
@@ -58,8 +58,8 @@ static void on_kick(void *data, uint32_t events)
 	struct vhost_queue *queue = data;
 	struct vhost_session *session = queue->session;
 	uint64_t count;
-	ssize_t got = read(queue->virtqueue.kick_fd, &count, sizeof(count));
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+	ssize_t got = bounded_read(queue->virtqueue.kick_fd, &count, sizeof(count));
+	if (got == -EAGAIN)
 		return;
 	if (got != (ssize_t)sizeof(count)) {
 		/* Not an eventfd: it would be readable for ever. */

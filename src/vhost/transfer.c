@@ -11,16 +11,17 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "loop/loop.h"
+#include "util/bounded_io.h"
 #include "util/checked.h"
 #include "util/fd.h"
 #include "util/log.h"
 
-/* #syscalls device: read write sendmsg:to-peer recvfrom getsockopt:socket-type */
+/* #syscalls device: sendmsg:to-peer recvfrom getsockopt:socket-type */
 
 #define BUFFER_SIZE 65536u
+#define PORTION_MS  10u /* a portion ends then, too: each piece of it may have been waited for */
 
 /* What moving a portion comes to, beside -errno. */
 enum {
@@ -84,7 +85,7 @@ static ssize_t write_some(struct vhost_transfer *transfer, size_t size)
 {
 	if (transfer->is_socket)
 		return send_some(transfer->fd, transfer->bytes, size);
-	return io_result(write(transfer->fd, transfer->bytes, size));
+	return bounded_write(transfer->fd, transfer->bytes, size);
 }
 
 static ssize_t read_some(struct vhost_transfer *transfer)
@@ -92,7 +93,7 @@ static ssize_t read_some(struct vhost_transfer *transfer)
 	if (transfer->is_socket)
 		return io_result(recv(
 			transfer->fd, transfer->buffer, sizeof(transfer->buffer), MSG_DONTWAIT));
-	return io_result(read(transfer->fd, transfer->buffer, sizeof(transfer->buffer)));
+	return bounded_read(transfer->fd, transfer->buffer, sizeof(transfer->buffer));
 }
 
 static int io_failed(const char *what, ssize_t status)
@@ -104,8 +105,8 @@ static int io_failed(const char *what, ssize_t status)
 
 static int save_portion(struct vhost_transfer *transfer)
 {
-	uint64_t room = VHOST_TRANSFER_PORTION;
-	while (room > 0) {
+	uint64_t room = VHOST_TRANSFER_PORTION, until = loop_now_ms() + PORTION_MS;
+	while (room > 0 && loop_now_ms() <= until) {
 		if (transfer->left == 0) {
 			const void *bytes;
 			ssize_t size = transfer->events->next(transfer->data, &bytes);
@@ -137,7 +138,8 @@ static void take(struct vhost_transfer *transfer, size_t size)
 
 static int load_portion(struct vhost_transfer *transfer)
 {
-	for (uint64_t moved = 0; moved < VHOST_TRANSFER_PORTION;) {
+	uint64_t moved = 0, until = loop_now_ms() + PORTION_MS;
+	while (moved < VHOST_TRANSFER_PORTION && loop_now_ms() <= until) {
 		if (transfer->settled && transfer->fault)
 			return transfer->fault;
 		ssize_t got = read_some(transfer);
@@ -171,7 +173,8 @@ static void move(void *data)
 	int status = transfer->direction == VHOST_TRANSFER_SAVE ? save_portion(transfer)
 								: load_portion(transfer);
 	if (status > 0) {
-		if (!transfer->source)
+		/* Nothing more may come that epoll could tell of. */
+		if (!transfer->source || (transfer->settled && status == MOVED_SOME))
 			loop_defer_arm(transfer->again);
 		return;
 	}

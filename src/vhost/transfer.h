@@ -5,7 +5,8 @@
  * closed is the end of what is sent.
  *
  * Nothing waits for the VMM: bytes move when the descriptor is ready, a bounded portion in each
- * round of the loop, and nothing is kept beyond one buffer. A transfer has no time limit of its own.
+ * round of the loop, and nothing is kept beyond one buffer. One that makes us wait nevertheless gets no more
+ * than some milliseconds a round (util/bounded_io.h). A transfer has no time limit of its own.
  *
  * The process must ignore SIGPIPE.
  */

@@ -3,11 +3,10 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/bounded_io.h"
 #include "util/checked.h"
 #include "util/fd.h"
 #include "util/log.h"
@@ -161,15 +160,10 @@ bool virtqueue_ready(const struct virtqueue *queue)
 	return queue->started && queue->enabled && !queue->broken && queue->translated;
 }
 
-/* An eventfd at its maximum would block, and wakes its reader without being written again. */
-/* #syscalls device viewer: poll ppoll */
-static void signal_event(int fd, bool may_block)
+static void signal_event(int fd)
 {
-	struct pollfd writable = { .fd = fd, .events = POLLOUT };
-	if (fd < 0)
-		return;
-	if (!may_block || (poll(&writable, 1, 0) == 1 && (writable.revents & POLLOUT)))
-		fd_eventfd_signal(fd);
+	if (fd >= 0)
+		bounded_signal(fd);
 }
 
 static int queue_break(struct virtqueue *queue, const char *reason)
@@ -177,7 +171,7 @@ static int queue_break(struct virtqueue *queue, const char *reason)
 	queue->broken = true;
 	log_limited(LOG_WARN, "virtqueue %u: the guest's driver made %s; the queue is stopped",
 		queue->index, reason);
-	signal_event(queue->err_fd, true);
+	signal_event(queue->err_fd);
 	return -EPROTO;
 }
 
@@ -430,15 +424,12 @@ void virtqueue_notify(struct virtqueue *queue)
 	/* What became used has to be out before the driver's wish is read. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (queue->impl->wants_interrupt(queue, places))
-		signal_event(queue->call_fd, queue->call_may_block);
+		signal_event(queue->call_fd);
 }
 
 void virtqueue_set_call(struct virtqueue *queue, int fd)
 {
 	fd_close(&queue->call_fd);
 	queue->call_fd = fd;
-	/* The flag is shared with the VMM, so it is not ours to change. */
-	int flags = fd >= 0 ? fcntl(fd, F_GETFL) : O_NONBLOCK;
-	queue->call_may_block = flags < 0 || !(flags & O_NONBLOCK);
 	virtqueue_notify(queue);
 }

@@ -112,7 +112,6 @@ struct virtqueue {
 
 	bool started, enabled, broken;
 	int kick_fd, call_fd, err_fd; /* owned; -1: none */
-	bool call_may_block; /* the VMM made call_fd without O_NONBLOCK */
 
 	struct vhost_memory *memory; /* a reference; NULL while no table is set */
 	bool translated; /* the rings lie in the memory table in force */

@@ -60,10 +60,6 @@ static const struct failure {
 #ifdef SYS_epoll_wait
 	{ "epoll_wait, interrupted", SYS_epoll_wait, EINTR, 0 },
 #endif
-#ifdef SYS_poll
-	{ "poll", SYS_poll, ENOMEM, 0 },
-#endif
-	{ "ppoll", SYS_ppoll, ENOMEM, 0 },
 };
 
 static char count_file[64];

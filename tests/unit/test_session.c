@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 #include "test.h"
 
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -336,6 +337,31 @@ static void survives_a_flood_of_kicks(void)
 	rig_teardown();
 }
 
+static void take_kick(void *data, uint32_t events)
+{
+	uint64_t count;
+	CHECK_INT(read(rig.kicks[0], &count, sizeof(count)), sizeof(count));
+	loop_source_watch(*(struct loop_source **)data, 0);
+}
+
+/* Somebody else reads it after we were told of it, and has it so that reading waits. */
+static void does_not_wait_for_a_kick(void)
+{
+	rig_setup();
+	rig_boot();
+	int first = fd_eventfd();
+	struct loop_source *source = NULL;
+	source = loop_add_fd(rig.loop, first, LOOP_READABLE, take_kick, &source);
+	CHECK_INT(fcntl(rig.kicks[0], F_SETFL, 0), 0);
+	fd_eventfd_signal(first);
+	fd_eventfd_signal(rig.kicks[0]);
+	CHECK_INT(loop_round(rig.loop, 0), 0);
+	rig_echo(0);
+	loop_source_destroy(source);
+	fd_close(&first);
+	rig_teardown();
+}
+
 static void leaves_a_kick_that_cannot_be_read(void)
 {
 	rig_setup();
@@ -476,6 +502,7 @@ int main(int argc, char **argv)
 		TEST_CASE(says_when_a_queue_breaks),
 		TEST_CASE(exchanges_descriptors_of_a_running_queue),
 		TEST_CASE(survives_a_flood_of_kicks),
+		TEST_CASE(does_not_wait_for_a_kick),
 		TEST_CASE(leaves_a_kick_that_cannot_be_read),
 		TEST_CASE(refuses_a_kick_that_cannot_be_watched),
 		TEST_CASE(gives_the_device_its_display),

@@ -10,6 +10,7 @@
 #include "loop/loop.h"
 #include "transfer_rig.h"
 #include "util/fd.h"
+#include "vhost/transfer.h"
 
 #define GOOD    VHOST_USER_TRANSFER_NOFD_MASK
 #define REFUSED (VHOST_USER_TRANSFER_NOFD_MASK | 1u)
@@ -137,6 +138,21 @@ static void does_not_wait_for_the_pipe_to_close(void)
 	fd = transfer_begin(VHOST_USER_TRANSFER_LOAD);
 	transfer_write(fd, transfer_rig.saved, 100000, 100000);
 	CHECK_INT(transfer_check(), 1);
+	fd_close(&fd);
+	transfer_teardown();
+}
+
+/* The same, told of before the last whole portion is read: what is behind it has to be looked for. */
+static void ends_after_whole_portions(void)
+{
+	const uint32_t size = 2 * VHOST_TRANSFER_PORTION;
+	transfer_setup(size);
+	transfer_make_saved(size);
+	int fd = transfer_begin(VHOST_USER_TRANSFER_LOAD);
+	CHECK(fcntl(fd, F_SETPIPE_SZ, 2 * size) >= (int)size);
+	CHECK_INT(write(fd, transfer_rig.saved, size), size);
+	CHECK_INT(transfer_check(), 0);
+	transfer_check_loaded();
 	fd_close(&fd);
 	transfer_teardown();
 }
@@ -428,6 +444,7 @@ int main(int argc, char **argv)
 		TEST_CASE(check_waits_for_a_slow_reader),
 		TEST_CASE(check_waits_for_a_slow_writer),
 		TEST_CASE(does_not_wait_for_the_pipe_to_close),
+		TEST_CASE(ends_after_whole_portions),
 		TEST_CASE(ends_with_the_connection),
 		TEST_CASE(reader_that_goes),
 		TEST_CASE(state_that_stops_short),

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /* The rings, as this daemon serves them: interrupts only where they are wanted, one line for a broken
  * one, an answer to whatever is one. */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "util/fd.h"
@@ -80,6 +82,45 @@ static void interrupt_counter_is_full(void)
 	}
 }
 
+/* The same with a descriptor that waits only later: how it is open is shared by both sides. */
+static void interrupt_descriptor_waits_later(void)
+{
+	struct kit_machine *m = wire_machine("none", NULL);
+	const uint64_t full = UINT64_MAX - 1;
+	for (uint32_t i = 0; i < 2; i++) {
+		struct kit_ring *ring = &m->rings[i];
+		ring->polling = true;
+		fd_eventfd_drain(ring->call_fd);
+		CHECK(write(ring->call_fd, &full, sizeof(full)) == sizeof(full));
+		CHECK_INT(fcntl(ring->call_fd, F_SETFL, 0), 0);
+	}
+	for (int i = 0; i < 10; i++)
+		wire_check_alive(m);
+	CHECK_GOOD(m, kit_gpu_move_cursor(&m->gpu, 0, 1, 1));
+	CHECK_OK(m, kit_machine_stop(m));
+	wire_end(m);
+}
+
+/* Kicks that are taken back in the moment in which the device comes to read them, at a descriptor that waits then. */
+static void kicks_are_taken_back(void)
+{
+	struct kit_machine *m = wire_machine("none", NULL);
+	int fd = m->rings[1].kick_fd;
+	uint64_t count;
+	struct iovec room = { &count, sizeof(count) };
+	CHECK_INT(fcntl(fd, F_SETFL, 0), 0);
+	for (uint32_t i = 0; i < 20000; i++) {
+		fd_eventfd_signal(fd);
+		for (volatile uint32_t spin = 0; spin < i % 3000 * 5;)
+			spin = spin + 1;
+		if (preadv2(fd, &room, 1, -1, RWF_NOWAIT) > 0)
+			CHECK_OK(m, kit_vmm_do(&m->vmm, VHOST_USER_GET_FEATURES, 0, 0));
+	}
+	wire_check_alive(m);
+	CHECK_GOOD(m, kit_gpu_move_cursor(&m->gpu, 0, 1, 1));
+	wire_end(m);
+}
+
 /* Broken queues are said in the log, but not for each kick. */
 static void broken_ring_is_said_once(void)
 {
@@ -136,6 +177,8 @@ int main(int argc, char **argv)
 		TEST_CASE(notifications_are_suppressed),
 		TEST_CASE(polling_driver),
 		TEST_CASE(interrupt_counter_is_full),
+		TEST_CASE(interrupt_descriptor_waits_later),
+		TEST_CASE(kicks_are_taken_back),
 		TEST_CASE(broken_ring_is_said_once),
 		TEST_CASE(one_sided_chains),
 	};

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR BSD-3-Clause */
 /* The transfer of a device's state: channels and peers of all kinds, and what is refused. */
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "util/fd.h"
 #include "wire_3d.h"
 
 #define XRGB VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM
@@ -240,6 +245,55 @@ static void starts_in_between(void)
 	wire_end(m);
 }
 
+static bool is_full(void *data)
+{
+	int filled = 0, fd = *(int *)data;
+	return ioctl(fd, FIONREAD, &filled) == 0 && filled == fcntl(fd, F_GETPIPE_SZ);
+}
+
+/* A VMM that has the device's end of the pipe as well, and lets it wait when it does not expect that. */
+static void writing_waits_later(void)
+{
+	struct kit_machine *m = stopped(1000000);
+	int ends[2];
+	uint8_t bytes[4096];
+	CHECK_INT(pipe2(ends, O_CLOEXEC), 0);
+	int kept = fd_dup(ends[1]);
+	CHECK_OK(m, kit_vmm_set_state_fd(&m->vmm, VHOST_USER_TRANSFER_SAVE, ends[1]));
+	CHECK(wire_poll(m, is_full, &ends[0]));
+	CHECK_INT(fcntl(kept, F_SETFL, 0), 0);
+	for (int i = 0; i < 5; i++) {
+		CHECK_INT(read(ends[0], bytes, sizeof(bytes)), sizeof(bytes));
+		CHECK_OK(m, kit_vmm_do(&m->vmm, VHOST_USER_GET_FEATURES, 0, 0));
+	}
+	fd_close(&ends[0]);
+	fd_close(&kept);
+	CHECK_INT(kit_vmm_do(&m->vmm, VHOST_USER_CHECK_DEVICE_STATE, 0, 0), -EREMOTEIO);
+	check_goes_on(m, true);
+	wire_check_alive(m);
+	wire_end(m);
+}
+
+static void reading_waits_later(void)
+{
+	struct kit_machine *m = stopped(1000000);
+	int ends[2];
+	CHECK_INT(pipe2(ends, O_CLOEXEC), 0);
+	int kept = fd_dup(ends[0]);
+	CHECK_OK(m, kit_vmm_set_state_fd(&m->vmm, VHOST_USER_TRANSFER_LOAD, ends[0]));
+	CHECK_INT(fcntl(kept, F_SETFL, 0), 0);
+	for (int i = 0; i < 5; i++) {
+		CHECK_INT(write(ends[1], "x", 1), 1);
+		CHECK_OK(m, kit_vmm_do(&m->vmm, VHOST_USER_GET_FEATURES, 0, 0));
+	}
+	fd_close(&ends[1]);
+	CHECK_INT(kit_vmm_do(&m->vmm, VHOST_USER_CHECK_DEVICE_STATE, 0, 0), -EREMOTEIO);
+	fd_close(&kept);
+	check_goes_on(m, false);
+	wire_check_alive(m);
+	wire_end(m);
+}
+
 /* --- what is refused ------------------------------------------------------------------------- */
 
 /* Whatever is changed in a state, it is taken or refused, and nothing else. */
@@ -388,6 +442,8 @@ int main(int argc, char **argv)
 		TEST_CASE(states_that_are_cut_short),
 		TEST_CASE(disconnects_in_between),
 		TEST_CASE(starts_in_between),
+		TEST_CASE(writing_waits_later),
+		TEST_CASE(reading_waits_later),
 		TEST_CASE(states_that_are_none),
 		TEST_CASE(while_queues_run),
 		TEST_CASE(options_that_are_less),
