@@ -14,6 +14,7 @@
 #include "config.h"
 #include "containment.h"
 #include "gpu/udmabuf.h"
+#include "logs.h"
 #include "loop/loop.h"
 #include "process.h"
 #include "renderer/remote.h"
@@ -187,10 +188,36 @@ static int report_sandbox(struct sandbox *sandbox)
 	return 0;
 }
 
-int check_host_run(const struct config *config)
+/* All are tried, in the sandbox. An exit status. */
+static int try_all(
+	const struct config *config, struct loop *loop, struct logs *logs, int render_node)
 {
 	struct process_program programs[GPU_MAX_RENDERERS];
 	struct sandbox sandbox;
+	bool good = true;
+	if (enter_sandbox(&sandbox, config, programs, render_node) < 0 ||
+		report_sandbox(&sandbox) < 0)
+		return EXIT_FAILED;
+	struct process_args start = {
+		.render_node = render_node,
+		.memo = -1,
+		.capsets = config->capset_mask,
+		.log_level = config->log_level,
+		.sandbox = &sandbox,
+		.null = logs->null,
+	};
+	for (uint32_t i = 0; i < config->renderer_count; i++) {
+		start.log = &logs->renderers[i];
+		start.server_log = &logs->servers[i];
+		good = try_renderer(loop, &programs[i], &start) && good;
+		logs_drain(logs);
+	}
+	return good ? EXIT_OK : EXIT_FAILED;
+}
+
+int check_host_run(const struct config *config)
+{
+	struct logs logs = { .null = -1 };
 	printf("2D: works\n");
 	report_nodes();
 	report_node(GPU_UDMABUF_PATH, "blobs of the guest's memory become dma-bufs");
@@ -200,18 +227,11 @@ int check_host_run(const struct config *config)
 		printf("%s: %s\n", config->render_node, strerror(errno));
 
 	struct loop *loop = loop_create();
-	if (!loop || enter_sandbox(&sandbox, config, programs, render_node) < 0 ||
-		report_sandbox(&sandbox) < 0)
+	if (!loop)
 		return EXIT_FAILED;
-	struct process_args start = {
-		.render_node = render_node,
-		.memo = -1,
-		.capsets = config->capset_mask,
-		.log_level = config->log_level,
-		.sandbox = &sandbox,
-	};
-	for (uint32_t i = 0; i < config->renderer_count; i++)
-		good = try_renderer(loop, &programs[i], &start) && good;
+	int status = logs_init(&logs, loop, config) < 0 ? EXIT_FAILED
+							: try_all(config, loop, &logs, render_node);
+	logs_finish(&logs);
 	loop_destroy(loop);
-	return good ? EXIT_OK : EXIT_FAILED;
+	return good ? status : EXIT_FAILED;
 }

@@ -24,6 +24,7 @@
 #include "control.h"
 #include "device_process.h"
 #include "gpu/udmabuf.h"
+#include "logs.h"
 #include "loop/loop.h"
 #include "process.h"
 #include "supplies.h"
@@ -38,6 +39,7 @@ struct launcher {
 	struct loop *loop;
 	struct loop_source *signals[4];
 	struct sandbox sandbox;
+	struct logs logs;
 	struct listener vmms;
 	struct listener viewers;
 	int connection; /* owned: of a VMM, until a device process can have it; -1: none */
@@ -78,6 +80,9 @@ static void start_renderer(struct launcher *launcher, uint32_t index, uint32_t n
 		.capsets = launcher->config->capset_mask,
 		.log_level = launcher->config->log_level,
 		.sandbox = &launcher->sandbox,
+		.null = launcher->logs.null,
+		.log = &launcher->logs.renderers[index],
+		.server_log = &launcher->logs.servers[index],
 	};
 	if (process_start_renderer(&launcher->programs[index], &args, pids) == 0)
 		log_debug("renderer %s is process %d", launcher->config->renderers[index],
@@ -189,6 +194,7 @@ static void control_event(void *data, uint32_t events)
 	struct launcher *launcher = data;
 	struct control_packet packet;
 	ssize_t size = fd_recv_packet(launcher->control, &packet, sizeof(packet), NULL, 0);
+	logs_drain(&launcher->logs);
 	if (size == (ssize_t)sizeof(packet)) {
 		handle_packet(launcher, &packet);
 	} else if (size == 0 || (size < 0 && size != -EAGAIN)) {
@@ -199,8 +205,9 @@ static void control_event(void *data, uint32_t events)
 }
 
 /* The device process: nothing of the launcher is left in it but the configuration and a socket. */
-static _Noreturn void become_device(struct launcher *launcher, int control)
+static _Noreturn void become_device(struct launcher *launcher, int control, int log)
 {
+	process_set_standard_fds(launcher->logs.null, log);
 	log_set_role("device");
 	prctl(PR_SET_NAME, "virtiogpud-dev");
 	/* When the launcher is gone already, the control socket says so. */
@@ -231,9 +238,10 @@ static int start_device(struct launcher *launcher)
 	if (launcher->udmabuf >= 0)
 		send_device(launcher, CONTROL_UDMABUF, launcher->udmabuf);
 
+	_cleanup_fd_ int log = child_log_open(&launcher->logs.device);
 	launcher->device_pid = sandbox_fork(&launcher->sandbox);
 	if (launcher->device_pid == 0)
-		become_device(launcher, ends[1]);
+		become_device(launcher, ends[1], log);
 	fd_close(&ends[1]);
 	if (launcher->device_pid < 0)
 		return launcher->device_pid;
@@ -245,6 +253,7 @@ static int start_device(struct launcher *launcher)
 static void device_died(struct launcher *launcher, int status)
 {
 	char text[96];
+	child_log_close(&launcher->logs.device);
 	process_describe_status(status, text, sizeof(text));
 	log_error("the device process %s%s", text,
 		launcher->vmms.fd >= 0 ? "; starting it again for the next VMM" : "");
@@ -277,6 +286,7 @@ static void child_event(void *data)
 	int status;
 	pid_t pid;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		logs_drain(&launcher->logs);
 		if (pid == launcher->device_pid)
 			device_died(launcher, status);
 		for (uint32_t i = 0; i < launcher->config->renderer_count; i++) {
@@ -381,14 +391,16 @@ static int add_signals(struct launcher *launcher)
 
 static int open_all(struct launcher *launcher)
 {
-	int ret = open_render_node(launcher);
+	launcher->loop = loop_create();
+	if (!launcher->loop)
+		return -ENOMEM;
+	int ret = logs_init(&launcher->logs, launcher->loop, launcher->config);
+	if (ret == 0)
+		ret = open_render_node(launcher);
 	if (ret < 0)
 		return ret;
 	open_udmabuf(launcher);
 	launcher->memo = shm_create("virtiogpud-memo", PROCESS_MEMO_BYTES);
-	launcher->loop = loop_create();
-	if (!launcher->loop)
-		return -ENOMEM;
 	ret = supplies_init(&launcher->supplies, launcher->loop);
 	if (ret < 0)
 		return ret;
@@ -458,6 +470,7 @@ static void finish(struct launcher *launcher)
 	fd_close(&launcher->render_node);
 	fd_close(&launcher->udmabuf);
 	fd_close(&launcher->memo);
+	logs_finish(&launcher->logs);
 	loop_destroy(launcher->loop);
 }
 
@@ -465,6 +478,7 @@ int launcher_run(const struct config *config)
 {
 	struct launcher launcher = {
 		.config = config,
+		.logs = { .null = -1 },
 		.vmms = LISTENER_NONE,
 		.viewers = LISTENER_NONE,
 		.connection = -1,

@@ -104,6 +104,14 @@ void process_find_program(struct process_program *program, const struct renderer
 	find_layer(program);
 }
 
+void process_set_standard_fds(int null, int log)
+{
+	log_set_writer(NULL, NULL);
+	if (dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+		dup2(log >= 0 ? log : null, STDERR_FILENO) < 0)
+		_exit(EXIT_FAILURE);
+}
+
 /* In the child, before exec: only async-signal-safe calls. Puts each descriptor (-1: none) where the program
  * expects it, the first at CHILD_SOCKET, and closes all others. If the parent has died before it asks to die
  * with it, the device process has gone as well, and the program ends with its socket. */
@@ -129,14 +137,16 @@ static void become(const char *path, char *const argv[], const int fds[static CH
 	_exit(127);
 }
 
-static pid_t start(struct sandbox *sandbox, const char *path, const char *const argv[],
-	const int fds[static CHILD_DESCRIPTORS])
+static pid_t start(const struct process_args *args, struct child_log *child_log, const char *path,
+	const char *const argv[], const int fds[static CHILD_DESCRIPTORS])
 {
 	char *child_argv[ARGUMENTS_MAX];
 	size_t count = 0;
-	pid_t pid = sandbox_fork(sandbox);
+	_cleanup_fd_ int log = child_log_open(child_log);
+	pid_t pid = sandbox_fork(args->sandbox);
 	if (pid != 0)
 		return pid;
+	process_set_standard_fds(args->null, log);
 	do
 		memcpy(&child_argv[count], &argv[count], sizeof(argv[count]));
 	while (argv[count++] && count < ARGUMENTS_MAX);
@@ -175,7 +185,7 @@ static pid_t start_renderer(
 		argv[count++] = "--server-fd";
 		argv[count++] = "5";
 	}
-	return start(args->sandbox, program->path, argv, fds);
+	return start(args, args->log, program->path, argv, fds);
 }
 
 static pid_t start_server(
@@ -194,7 +204,7 @@ static pid_t start_server(
 		argv[count++] = "--render-node";
 	if (args->memo >= 0)
 		argv[count++] = "--memo";
-	return start(args->sandbox, program->server_path, argv, fds);
+	return start(args, args->server_log, program->server_path, argv, fds);
 }
 
 /* Returns the renderer's end of the socket between the two; -1: it goes without. */

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <sys/types.h>
 
+#include "child_log.h"
 #include "renderer/registry.h"
 #include "sandbox/sandbox.h"
 #include "util/log.h"
@@ -33,6 +34,8 @@ struct process_args {
 		capsets; /* that may be offered: bit n, capset id n; decides whether it needs its server */
 	enum log_level log_level;
 	struct sandbox *sandbox; /* of this process */
+	int null; /* /dev/null; kept by the caller */
+	struct child_log *log, *server_log; /* of the two processes */
 };
 
 /* The processes of a renderer; 0: there is none. */
@@ -45,6 +48,10 @@ struct process_pids {
  * process. 0 or -errno (logged), with *ret_pids as far as it came: -ENOENT when the renderer was not found. */
 int process_start_renderer(const struct process_program *program, const struct process_args *args,
 	struct process_pids *ret_pids);
+
+/* In a child: it has null in the place of the user's input and output, and says what it has to say to log (-1: to
+ * nobody). Async-signal-safe. */
+void process_set_standard_fds(int null, int log);
 
 /* Kills those that there are. */
 void process_kill(const struct process_pids *pids);

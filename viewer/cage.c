@@ -13,13 +13,34 @@
  */
 #include "cage.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "util/checked.h"
+#include "util/fd.h"
 #include "util/log.h"
+
+/* What is typed at the terminal is none of its business. */
+static int leave_input_and_output(void)
+{
+	_cleanup_fd_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0) {
+		log_error("/dev/null: %s", strerror(errno));
+		return -errno;
+	}
+	/* they were closed, and this is one of them */
+	if (null <= STDERR_FILENO)
+		fd_steal(&null);
+	return 0;
+}
 
 int cage_begin(struct sandbox *sandbox, enum sandbox_mode mode)
 {
 	sandbox_init(sandbox, &sandbox_viewer, mode);
-	return sandbox_early(sandbox, NULL);
+	int error = leave_input_and_output();
+	return error ? error : sandbox_early(sandbox, NULL);
 }
 
 int cage_close(struct sandbox *sandbox, const struct cage_places *left)

@@ -7,7 +7,7 @@
 
 #include "sandbox/sandbox.h"
 
-/* First of all; the process that connects, started next, has this part as well. 0 or -errno (logged). */
+/* First of all, standard input and output included; the process that connects, started next, has this part as well. 0 or -errno (logged). */
 int cage_begin(struct sandbox *sandbox, enum sandbox_mode mode);
 
 #define CAGE_SOCKETS 3u

@@ -98,8 +98,7 @@ void sandbox_init(
  * allowed more than there is may have all of it. */
 struct sandbox_limits {
 	uint64_t descriptors;
-	uint64_t
-		file_bytes; /* a file that it writes to; does not hold when log lines go to a file */
+	uint64_t file_bytes; /* a file that it writes to, memory files among them */
 };
 
 /* Should: take away what no later step needs: new privileges by exec, core files, other processes' looks

@@ -11,11 +11,10 @@
 
 #include "util/checked.h"
 
-/* One line is at most this long, so that a pipe takes it whole (PIPE_BUF is at least 4096). */
-#define LINE_MAX_SIZE 1024u
-
 static const char *log_role;
 static enum log_level log_max_level = LOG_INFO;
+static void (*log_writer)(void *data, const char *line, size_t length);
+static void *log_writer_data;
 
 static const char *const level_text[] = {
 	[LOG_ERROR] = "error",
@@ -63,19 +62,41 @@ int log_level_parse(const char *text, enum log_level *ret_level)
 	return -EINVAL;
 }
 
-/* Peers put text into messages: what a terminal could act on must not get through, neither ASCII
- * control characters nor U+0080..U+009F in UTF-8. */
-static void replace_controls(char *text, size_t length)
+void log_set_writer(void (*writer)(void *data, const char *line, size_t length), void *data)
 {
-	for (size_t i = 0; i < length; i++) {
-		unsigned char c = (unsigned char)text[i];
-		unsigned char next = i + 1 < length ? (unsigned char)text[i + 1] : 0;
-		if (c < 0x20 || c == 0x7f) {
-			text[i] = '?';
-		} else if (c == 0xc2 && next >= 0x80 && next <= 0x9f) {
-			text[i] = '?';
-			text[i + 1] = '?';
-		}
+	log_writer = writer;
+	log_writer_data = data;
+}
+
+/* How many bytes of text are one character of UTF-8 that is not ASCII; 0: they are none. */
+static size_t character(const char *text, size_t length)
+{
+	const unsigned char first = (unsigned char)text[0];
+	size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+	if (first < 0xc2 || first > 0xf4 || size > length)
+		return 0;
+	for (size_t i = 1; i < size; i++)
+		if (((unsigned char)text[i] & 0xc0) != 0x80)
+			return 0;
+	return size;
+}
+
+static bool is_control(unsigned char c)
+{
+	return c < 0x20 || (c >= 0x7f && c <= 0x9f);
+}
+
+void log_clean(char *text, size_t length)
+{
+	size_t size;
+	for (size_t i = 0; i < length; i += size) {
+		const unsigned char c = (unsigned char)text[i];
+		size = c >= 0x80 ? character(text + i, length - i) : 0;
+		bool control = size == 0 ? is_control(c)
+					 : c == 0xc2 && is_control((unsigned char)text[i + 1]);
+		size = size == 0 ? 1 : size;
+		if (control)
+			memset(text + i, '?', size);
 	}
 }
 
@@ -92,6 +113,10 @@ static void write_line(const char *line, size_t length)
 {
 	/* Nobody to tell when this fails; a short write is left at that. */
 	ssize_t n;
+	if (log_writer) {
+		log_writer(log_writer_data, line, length);
+		return;
+	}
 	do {
 		n = write(STDERR_FILENO, line, length);
 	} while (n < 0 && errno == EINTR);
@@ -102,7 +127,7 @@ void log_print(enum log_level level, const char *format, ...)
 	if (!log_enabled(level))
 		return;
 	int saved_errno = errno;
-	char line[LINE_MAX_SIZE];
+	char line[LOG_LINE_BYTES];
 	size_t room = sizeof(line) - 1; /* the last byte is for the newline */
 	int prefix = log_role
 		? snprintf(line, room, "virtiogpud[%s]: %s: ", log_role, level_text[level])
@@ -118,7 +143,8 @@ void log_print(enum log_level level, const char *format, ...)
 		memcpy(line + room - 4, "...", 3);
 	length += written(wanted, room - length);
 
-	replace_controls(line, length);
+	/* Peers put text into messages. */
+	log_clean(line, length);
 	line[length++] = '\n';
 	write_line(line, length);
 	errno = saved_errno;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum log_level {
@@ -25,11 +26,21 @@ struct log_limit {
 
 #define LOG_LIMIT_BURST 5u
 
+/* A line is at most this long with its newline, so that a pipe takes it whole (PIPE_BUF is at least 4096). */
+#define LOG_LINE_BYTES 1024u
+
 /* Sets the name shown in brackets (a static string, e.g. "device") and the highest level shown. */
 void log_init(const char *role, enum log_level max_level);
 
 /* Changes only the role, keeping the level: for a child after fork. */
 void log_set_role(const char *role);
+
+/* Has lines go to writer, each with its newline, instead of to standard error; NULL: back there. */
+void log_set_writer(void (*writer)(void *data, const char *line, size_t length), void *data);
+
+/* Replaces what a terminal could act on by '?': ASCII control characters, and U+0080 to U+009F in UTF-8 or
+ * as single bytes. */
+void log_clean(char *text, size_t length);
 
 /* True when a message of this level would be shown: to spare costly arguments. */
 bool log_enabled(enum log_level level);

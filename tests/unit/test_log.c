@@ -65,6 +65,11 @@ static void formats_one_write(void)
 	capture_end();
 }
 
+static void copy_line(void *data, const char *line, size_t length)
+{
+	memcpy(data, line, length);
+}
+
 static void hides_higher_levels(void)
 {
 	capture_start();
@@ -86,6 +91,25 @@ static void replaces_controls(void)
 	log_info("caf\303\251 \302\240");
 	check_line("virtiogpud[device]: info: a?b?c?[2Jd?e??f\n");
 	check_line("virtiogpud[device]: info: caf\303\251 \302\240\n");
+	capture_end();
+	/* bytes that are no UTF-8 */
+	char text[] = "\233[2J\302x\303\251\340\233x\360\237\220\247\377\302";
+	log_clean(text, strlen(text));
+	CHECK(strcmp(text, "?[2J\302x\303\251\340?x\360\237\220\247\377\302") == 0);
+}
+
+static void writes_elsewhere(void)
+{
+	static char elsewhere[64];
+	capture_start();
+	log_init("device", LOG_INFO);
+	log_set_writer(copy_line, elsewhere);
+	log_info("there");
+	check_line("");
+	CHECK(strcmp(elsewhere, "virtiogpud[device]: info: there\n") == 0);
+	log_set_writer(NULL, NULL);
+	log_info("here");
+	check_line("virtiogpud[device]: info: here\n");
 	capture_end();
 }
 
@@ -166,6 +190,7 @@ int main(int argc, char **argv)
 		TEST_CASE(formats_one_write),
 		TEST_CASE(hides_higher_levels),
 		TEST_CASE(replaces_controls),
+		TEST_CASE(writes_elsewhere),
 		TEST_CASE(cuts_long_lines),
 		TEST_CASE(keeps_errno),
 		TEST_CASE(limits_call_sites),

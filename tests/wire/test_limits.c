@@ -78,7 +78,7 @@ static void check_limit(const struct limit *limit)
 	/* the log says which option it was */
 	char option[64];
 	snprintf(option, sizeof(option), "%.*s", (int)strcspn(limit->options, " "), limit->options);
-	CHECK(kit_backend_log_lines(m->backend, option) > 0);
+	CHECK_OK(m, kit_backend_wait_lines(m->backend, option, 1));
 	wire_check_alive(m);
 	wire_end(m);
 }
@@ -367,7 +367,7 @@ static void fences(void)
 		for (uint32_t i = 0; i < 2 * COUNT; i++)
 			CHECK_GOOD(m, wait_fence(m, fence(m, 2, 0, i)));
 	}
-	CHECK(kit_backend_log_lines(m->backend, "--max-fences") > 0);
+	CHECK_OK(m, kit_backend_wait_lines(m->backend, "--max-fences", 1));
 	wire_end(m);
 }
 

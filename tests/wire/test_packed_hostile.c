@@ -214,7 +214,7 @@ static void same_id_twice(void)
 	}
 	kit_ring_kick_always(h.ring);
 	check_broken(&h, "same id twice");
-	CHECK_INT(kit_backend_log_lines(h.m->backend, "still in use"), 1);
+	wire_check_lines(h.m, "still in use", 1);
 	CHECK_GOOD(h.m, kit_gpu_move_cursor(&h.m->gpu, 0, 1, 1));
 	h.m->display.answers[VHOST_USER_GPU_GET_DISPLAY_INFO] = KIT_DISPLAY_GOOD;
 	restart(&h, "same id twice");

@@ -131,9 +131,9 @@ static void broken_ring_is_said_once(void)
 	kit_ring_publish(&m->rings[0], 0);
 	for (int i = 0; i < 100; i++)
 		kit_ring_kick_always(&m->rings[0]);
-	CHECK_OK(m, kit_backend_wait_lines(m->backend, "", 1));
+	CHECK_OK(m, kit_backend_wait_lines(m->backend, "the guest's driver made", 1));
 	CHECK_OK(m, kit_pump(&m->kit, 100));
-	CHECK_INT(kit_backend_log_lines(m->backend, ""), 1);
+	wire_check_lines(m, ": warning: ", 1);
 	wire_end(m);
 }
 

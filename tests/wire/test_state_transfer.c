@@ -165,8 +165,8 @@ static void readers_that_close_early(void)
 		pump_until(m, &transfer, stops[i]);
 		kit_transfer_drop(&transfer);
 		CHECK_INT(kit_vmm_do(&m->vmm, VHOST_USER_CHECK_DEVICE_STATE, 0, 0), -EREMOTEIO);
-		CHECK_INT(kit_backend_log_lines(m->backend, ": warning: "), 1);
-		CHECK_INT(kit_backend_log_lines(m->backend, "cannot be written: Broken pipe"), 1);
+		wire_check_lines(m, ": warning: ", 1);
+		wire_check_lines(m, "cannot be written: Broken pipe", 1);
 		kit_state_finish(&state);
 	}
 	check_goes_on(m, true);
@@ -184,8 +184,8 @@ static void states_that_are_cut_short(void)
 		state.size = sizes[i];
 		kit_backend_log_mark(m->backend);
 		CHECK_INT(kit_machine_load(m, &state), -EREMOTEIO);
-		CHECK_INT(kit_backend_log_lines(m->backend, ": warning: "), 1);
-		CHECK_INT(kit_backend_log_lines(m->backend, "loaded: it is cut short"), 1);
+		wire_check_lines(m, ": warning: ", 1);
+		wire_check_lines(m, "loaded: it is cut short", 1);
 	}
 	check_goes_on(m, false);
 	kit_state_finish(&state);
@@ -324,7 +324,7 @@ static void while_queues_run(void)
 	kit_backend_log_mark(m->backend);
 	CHECK_INT(kit_machine_save(m, &state), -EREMOTEIO);
 	CHECK_INT(kit_machine_load(m, &state), -EREMOTEIO);
-	CHECK_INT(kit_backend_log_lines(m->backend, "SET_DEVICE_STATE_FD: queues run"), 2);
+	wire_check_lines(m, "SET_DEVICE_STATE_FD: queues run", 2);
 	CHECK_INT(kit_vmm_do(&m->vmm, VHOST_USER_CHECK_DEVICE_STATE, 0, 0), -EREMOTEIO);
 	wire_check_alive(m);
 	wire_end(m);
@@ -358,8 +358,8 @@ static void options_that_are_less(void)
 		kit_backend_log_mark(other->backend);
 		CHECK_INT(kit_machine_take_over(other, m, &state), -EREMOTEIO);
 		/* which limit it is, and what comes of that */
+		wire_check_lines(other, "more than the limits", 1);
 		CHECK(kit_backend_log_lines(other->backend, ": warning: ") <= 2);
-		CHECK_INT(kit_backend_log_lines(other->backend, "more than the limits"), 1);
 		/* it can still be given to a guest that is new */
 		CHECK_OK(other, kit_machine_start(other));
 		CHECK_GOOD(other, kit_gpu_create_2d(&other->gpu, 1, XRGB, 8, 8));
@@ -382,7 +382,7 @@ static void fewer_outputs(void)
 	struct kit_machine *other = realized(&kit_profile_crosvm);
 	kit_backend_log_mark(other->backend);
 	CHECK_INT(kit_machine_take_over(other, m, &state), -EREMOTEIO);
-	CHECK_INT(kit_backend_log_lines(other->backend, "it has 3 outputs, and this device 1"), 1);
+	wire_check_lines(other, "it has 3 outputs, and this device 1", 1);
 	kit_state_finish(&state);
 	wire_end(other);
 	wire_end(m);
@@ -398,8 +398,8 @@ static void guests_with_3d(void)
 	CHECK_OK(m, kit_machine_stop(m));
 	kit_backend_log_mark(m->backend);
 	CHECK_INT(kit_machine_save(m, &state), -EREMOTEIO);
-	CHECK_INT(kit_backend_log_lines(m->backend, context), 1);
-	CHECK_INT(kit_backend_log_lines(m->backend, ": warning: "), 1);
+	wire_check_lines(m, context, 1);
+	wire_check_lines(m, ": warning: ", 1);
 
 	CHECK_OK(m, kit_machine_start(m));
 	CHECK_GOOD(m, kit_gpu_ctx_destroy(&m->gpu, 1));
@@ -407,8 +407,8 @@ static void guests_with_3d(void)
 	CHECK_OK(m, kit_machine_stop(m));
 	kit_backend_log_mark(m->backend);
 	CHECK_INT(kit_machine_save(m, &state), -EREMOTEIO);
-	CHECK_INT(kit_backend_log_lines(m->backend, resource), 1);
-	CHECK_INT(kit_backend_log_lines(m->backend, ": warning: "), 1);
+	wire_check_lines(m, resource, 1);
+	wire_check_lines(m, ": warning: ", 1);
 
 	CHECK_OK(m, kit_machine_start(m));
 	CHECK_GOOD(m, kit_gpu_unref(&m->gpu, 1));

@@ -100,6 +100,12 @@ void wire_check_closed(struct kit_machine *machine, const char *what)
 	}
 }
 
+void wire_check_lines(struct kit_machine *machine, const char *text, uint32_t count)
+{
+	CHECK_OK(machine, kit_backend_wait_lines(machine->backend, text, count));
+	CHECK_INT(kit_backend_log_lines(machine->backend, text), count);
+}
+
 void wire_check_alive(struct kit_machine *machine)
 {
 	struct virtio_gpu_resp_display_info info;

@@ -36,6 +36,10 @@ void wire_end(struct kit_machine *machine);
 void wire_expect_close(struct kit_machine *machine);
 void wire_check_closed(struct kit_machine *machine, const char *what);
 
+/* So many lines of the log have the text. What the device process says is in the log a little later than
+ * its answer is here. */
+void wire_check_lines(struct kit_machine *machine, const char *text, uint32_t count);
+
 /* The device still answers: GET_DISPLAY_INFO is OK. */
 void wire_check_alive(struct kit_machine *machine);
 
