@@ -167,6 +167,7 @@ static int enter_sandbox(struct sandbox *sandbox, const struct config *config,
 		.programs = programs,
 		.program_count = config->renderer_count,
 		.render_node = render_node,
+		.self = -1,
 		.folders = { -1, -1 },
 	};
 	sandbox_init(sandbox, &sandbox_launcher, config->sandbox);

@@ -9,7 +9,7 @@
 #include "util/checked.h"
 #include "util/log.h"
 
-#define PLACES (SANDBOX_NODE_PLACES + 4u * GPU_MAX_RENDERERS + 1u + 2u)
+#define PLACES (SANDBOX_NODE_PLACES + 4u * GPU_MAX_RENDERERS + 2u + 2u)
 
 /* Where a device is found without links, which is how drivers look for it. NULL: it is nowhere. */
 static const char *path_of(int node, char *buffer, size_t size)
@@ -43,6 +43,7 @@ static size_t collect_places(const struct containment_args *args,
 	for (uint32_t i = 0; i < args->program_count; i++)
 		count += program_places(&args->programs[i], places + count);
 	places[count++] = (struct sandbox_place){ SANDBOX_EXECUTE, sandbox_interpreter(), -1 };
+	places[count++] = (struct sandbox_place){ SANDBOX_EXECUTE, NULL, args->self };
 	for (size_t i = 0; i < ARRAY_SIZE(args->folders); i++)
 		places[count++] = (struct sandbox_place){ SANDBOX_REMOVE, NULL, args->folders[i] };
 	return count;

@@ -9,6 +9,7 @@ struct containment_args {
 	const struct process_program *programs; /* those that will be started */
 	uint32_t program_count;
 	int render_node; /* -1: none */
+	int self; /* this program, if it will be started once more; -1: it will not */
 	int folders[2]; /* in which files may be removed later; -1: none */
 };
 

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "config.h"
 #include "control.h"
@@ -398,12 +399,22 @@ static struct sandbox_limits most_of_the_host(const struct gpu_limits *limits)
 	};
 }
 
-int device_process_run(const struct config *config, int control)
+static void set_up_process(void)
 {
+	prctl(PR_SET_NAME, DEVICE_PROCESS_NAME);
+	/* When the launcher is gone already, the control socket says so. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* Ctrl-C is for the launcher: the device ends when the launcher does. */
+	signal(SIGINT, SIG_IGN);
 	map_pictures();
+}
+
+int device_process_run(const struct config *config)
+{
+	set_up_process();
 	struct device_process process = {
 		.config = config,
-		.control = control,
+		.control = DEVICE_PROCESS_CONTROL,
 		.udmabuf = -1,
 	};
 	struct sandbox sandbox;

@@ -4,5 +4,9 @@
 
 struct config;
 
-/* Runs until the launcher closes control (taken). Returns the exit status of the process. */
-int device_process_run(const struct config *config, int control);
+/* Whoever is started under this name is the device process, and has the control socket at this descriptor. */
+#define DEVICE_PROCESS_NAME    "virtiogpud-dev"
+#define DEVICE_PROCESS_CONTROL 3
+
+/* Runs until the launcher closes the control socket. Returns the exit status of the process. */
+int device_process_run(const struct config *config);

@@ -5,7 +5,8 @@
  * each renderer lives at a time.
  *
  * One VMM is served at a time; others wait in the listening socket's queue. A device process that
- * dies is a bug, but the next VMM can still be served: it is started again.
+ * dies is a bug, but the next VMM can still be served: it is started again. If it dies again and again, somebody may be
+ * trying something, and has to wait longer each time.
  */
 #include "launcher.h"
 
@@ -14,15 +15,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "backoff.h"
 #include "config.h"
 #include "containment.h"
 #include "control.h"
-#include "device_process.h"
 #include "gpu/udmabuf.h"
 #include "logs.h"
 #include "loop/loop.h"
@@ -36,6 +36,8 @@
 
 struct launcher {
 	const struct config *config;
+	char **argv;
+	int self; /* owned: this program */
 	struct loop *loop;
 	struct loop_source *signals[4];
 	struct sandbox sandbox;
@@ -53,6 +55,9 @@ struct launcher {
 	int control; /* owned; -1: no device process */
 	struct loop_source *control_source;
 	bool device_ready, session_open;
+	bool was_ready; /* this device process, or one before it */
+	struct backoff backoff;
+	struct loop_source *restart; /* armed: there is no device process until then */
 
 	struct supplies supplies;
 	struct process_pids renderers[GPU_MAX_RENDERERS];
@@ -151,7 +156,7 @@ static void session_ended(struct launcher *launcher)
 
 static void device_ready(struct launcher *launcher)
 {
-	launcher->device_ready = true;
+	launcher->device_ready = launcher->was_ready = true;
 	log_info("ready for a VMM%s%s", launcher->config->socket_path ? " at " : "",
 		launcher->config->socket_path ? launcher->config->socket_path : "");
 	if (launcher->connection >= 0)
@@ -204,70 +209,102 @@ static void control_event(void *data, uint32_t events)
 	}
 }
 
-/* The device process: nothing of the launcher is left in it but the configuration and a socket. */
-static _Noreturn void become_device(struct launcher *launcher, int control, int log)
+/* Waits for this one only: whoever became this program may have left it children of its own. */
+static void end_child(pid_t pid)
 {
-	process_set_standard_fds(launcher->logs.null, log);
-	log_set_role("device");
-	prctl(PR_SET_NAME, "virtiogpud-dev");
-	/* When the launcher is gone already, the control socket says so. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* Ctrl-C is for the launcher: the device ends when the launcher does. */
-	signal(SIGINT, SIG_IGN);
-	sigset_t none;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	int fd = fcntl(control, F_DUPFD_CLOEXEC, 4);
-	if (fd < 0 || dup3(fd, 3, O_CLOEXEC) < 0) {
-		log_error("cannot start: %s", strerror(errno));
-		_exit(EXIT_FAILED);
-	}
-	close_range(4, ~0u, 0);
-	_exit(device_process_run(launcher->config, 3));
+	if (pid <= 0)
+		return;
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
 }
 
-static int start_device(struct launcher *launcher)
+/* There is none any more. */
+static void forget_device(struct launcher *launcher)
 {
-	int ends[2];
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
-		return -errno;
-	launcher->control = ends[0];
+	launcher->device_pid = 0;
 	launcher->device_ready = false;
 	launcher->session_open = false;
-	supplies_deliver(&launcher->supplies, launcher->control);
-	if (launcher->udmabuf >= 0)
-		send_device(launcher, CONTROL_UDMABUF, launcher->udmabuf);
+	loop_source_destroy(launcher->control_source);
+	launcher->control_source = NULL;
+	supplies_deliver(&launcher->supplies, -1);
+	fd_close(&launcher->control);
+}
 
-	_cleanup_fd_ int log = child_log_open(&launcher->logs.device);
-	launcher->device_pid = sandbox_fork(&launcher->sandbox);
-	if (launcher->device_pid == 0)
-		become_device(launcher, ends[1], log);
-	fd_close(&ends[1]);
-	if (launcher->device_pid < 0)
-		return launcher->device_pid;
+/* control: the device process's end. */
+static int run_device(struct launcher *launcher, int control)
+{
+	const struct process_device_args args = {
+		.self = launcher->self,
+		.argv = launcher->argv,
+		.control = control,
+		.sandbox = &launcher->sandbox,
+		.null = launcher->logs.null,
+		.log = &launcher->logs.device,
+	};
+	pid_t pid = process_start_device(&args);
+	if (pid < 0)
+		return pid;
+	launcher->device_pid = pid;
 	launcher->control_source = loop_add_fd(
 		launcher->loop, launcher->control, LOOP_READABLE, control_event, launcher);
 	return launcher->control_source ? 0 : -ENOMEM;
 }
 
+/* Whatever comes of it: forget_device() undoes it. */
+static int start_device(struct launcher *launcher)
+{
+	int ends[2];
+	backoff_started(&launcher->backoff, loop_now_ms());
+	int ret = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0
+		? -errno
+		: 0;
+	if (ret == 0) {
+		launcher->control = ends[0];
+		supplies_deliver(&launcher->supplies, launcher->control);
+		if (launcher->udmabuf >= 0)
+			send_device(launcher, CONTROL_UDMABUF, launcher->udmabuf);
+		ret = run_device(launcher, ends[1]);
+		fd_close(&ends[1]);
+	}
+	if (ret < 0)
+		log_error("cannot start the device process: %s", strerror(-ret));
+	return ret;
+}
+
+/* In so many milliseconds; 0: before anything else happens. */
+static void restart_in(struct launcher *launcher, uint32_t delay_ms)
+{
+	watch_listeners(launcher);
+	if (delay_ms > 0)
+		log_info("the device process is started again in %u ms", delay_ms);
+	loop_timer_arm(launcher->restart, delay_ms);
+}
+
+static void restart(void *data)
+{
+	struct launcher *launcher = data;
+	if (start_device(launcher) == 0)
+		return;
+	end_child(launcher->device_pid);
+	forget_device(launcher);
+	restart_in(launcher, backoff_ended(&launcher->backoff, loop_now_ms()));
+}
+
 static void device_died(struct launcher *launcher, int status)
 {
+	/* One that dies before any was ready would die again. */
+	const bool again = launcher->vmms.fd >= 0 && launcher->was_ready;
 	char text[96];
 	child_log_close(&launcher->logs.device);
 	process_describe_status(status, text, sizeof(text));
 	log_error("the device process %s%s", text,
-		launcher->vmms.fd >= 0 ? "; starting it again for the next VMM" : "");
-	bool was_ready = launcher->device_ready;
-	launcher->device_pid = 0;
-	loop_source_destroy(launcher->control_source);
-	launcher->control_source = NULL;
-	supplies_deliver(&launcher->supplies, -1);
-	fd_close(&launcher->control);
-	/* One that dies before it is ready would die again. */
-	if (launcher->vmms.fd < 0 || !was_ready || start_device(launcher) < 0)
-		loop_stop(launcher->loop, EXIT_FAILED);
+		again ? "; starting it again for the next VMM" : "");
+	forget_device(launcher);
+	if (again)
+		restart_in(launcher, backoff_ended(&launcher->backoff, loop_now_ms()));
 	else
-		watch_listeners(launcher);
+		loop_stop(launcher->loop, EXIT_FAILED);
 }
 
 /* pid: where it is kept. The renderer itself sees its server end, and the server the renderer. */
@@ -399,11 +436,15 @@ static int open_all(struct launcher *launcher)
 		ret = open_render_node(launcher);
 	if (ret < 0)
 		return ret;
+	launcher->self = process_open_self();
+	if (launcher->self < 0)
+		return launcher->self;
 	open_udmabuf(launcher);
 	launcher->memo = shm_create("virtiogpud-memo", PROCESS_MEMO_BYTES);
+	launcher->restart = loop_add_timer(launcher->loop, restart, launcher);
 	ret = supplies_init(&launcher->supplies, launcher->loop);
-	if (ret < 0)
-		return ret;
+	if (ret < 0 || !launcher->restart)
+		return -ENOMEM;
 	/* Before there is anything to leave behind: none is lost from here on. */
 	ret = add_signals(launcher);
 	if (ret < 0)
@@ -423,6 +464,7 @@ static int give_up_the_rest(struct launcher *launcher)
 		.programs = launcher->programs,
 		.program_count = config->renderer_count,
 		.render_node = launcher->render_node,
+		.self = launcher->self,
 		.folders = { launcher->vmms.folder, launcher->viewers.folder },
 	};
 	return containment_enter(&launcher->sandbox, &args);
@@ -440,16 +482,6 @@ static int create(struct launcher *launcher)
 	return ret;
 }
 
-/* Waits for this one only: whoever became this program may have left it children of its own. */
-static void end_child(pid_t pid)
-{
-	if (pid <= 0)
-		return;
-	kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-}
-
 static void finish(struct launcher *launcher)
 {
 	end_child(launcher->device_pid);
@@ -458,6 +490,7 @@ static void finish(struct launcher *launcher)
 		end_child(launcher->renderers[i].server);
 	}
 	supplies_finish(&launcher->supplies);
+	loop_source_destroy(launcher->restart);
 	loop_source_destroy(launcher->control_source);
 	loop_source_destroy(launcher->listen_source);
 	loop_source_destroy(launcher->display_source);
@@ -470,14 +503,17 @@ static void finish(struct launcher *launcher)
 	fd_close(&launcher->render_node);
 	fd_close(&launcher->udmabuf);
 	fd_close(&launcher->memo);
+	fd_close(&launcher->self);
 	logs_finish(&launcher->logs);
 	loop_destroy(launcher->loop);
 }
 
-int launcher_run(const struct config *config)
+int launcher_run(const struct config *config, char **argv)
 {
 	struct launcher launcher = {
 		.config = config,
+		.argv = argv,
+		.self = -1,
 		.logs = { .null = -1 },
 		.vmms = LISTENER_NONE,
 		.viewers = LISTENER_NONE,

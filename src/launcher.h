@@ -8,5 +8,5 @@
 struct config;
 
 /* Runs until SIGINT, SIGTERM or SIGHUP, or the end of a connection given with --fd. Returns the exit
- * status of the program. */
-int launcher_run(const struct config *config);
+ * status of the program. argv: the command line that config is from, for the device process. */
+int launcher_run(const struct config *config, char **argv);

@@ -3,7 +3,7 @@
  * virtiogpud: the GPU of a virtual machine as a process of its own.
  *
  *	launcher (this program)
- *	 ├─ device process      serves the VMM: parses everything a guest sends, does 2D
+ *	 ├─ device process      (this program as well) serves the VMM: parses everything a guest sends, does 2D
  *	 └─ renderer processes  one per renderer: hold the GPU and a big library each
  *
  * See docs/architecture.md.
@@ -12,10 +12,12 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "check_host.h"
 #include "config.h"
+#include "device_process.h"
 #include "launcher.h"
 
 /* The format is that of the backend program conventions of vhost-user: one JSON object, with the
@@ -53,9 +55,23 @@ static int open_standard_fds(void)
 	return 0;
 }
 
+/* The launcher has started this program under another name, with its own command line, of which it has said
+ * already what is to be said. */
+static int be_device_process(int argc, char **argv)
+{
+	struct config config;
+	log_init("device", LOG_ERROR);
+	if (config_parse(argc, argv, &config) < 0)
+		return EXIT_USAGE;
+	log_init("device", config.log_level);
+	return device_process_run(&config);
+}
+
 int main(int argc, char **argv)
 {
 	struct config config;
+	if (argc > 0 && strcmp(argv[0], DEVICE_PROCESS_NAME) == 0)
+		return be_device_process(argc, argv);
 	if (open_standard_fds() < 0)
 		return EXIT_FAILED;
 	log_init(NULL, LOG_INFO);
@@ -78,5 +94,5 @@ int main(int argc, char **argv)
 	case ACTION_RUN:
 		break;
 	}
-	return launcher_run(&config);
+	return launcher_run(&config, argv);
 }

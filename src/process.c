@@ -10,6 +10,7 @@
  */
 #include "process.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -19,9 +20,11 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "device_process.h"
 #include "util/checked.h"
 #include "util/fd.h"
 
@@ -30,7 +33,9 @@ enum {
 	CHILD_RENDER_NODE = 4,
 	CHILD_SERVER = 5,
 	CHILD_FIRST_FREE = 6,
+	CHILD_PROGRAM = CHILD_FIRST_FREE, /* closed when it runs */
 };
+static_assert((int)CHILD_SOCKET == DEVICE_PROCESS_CONTROL, "where the device process has it");
 
 #define CHILD_DESCRIPTORS (CHILD_FIRST_FREE - CHILD_SOCKET)
 #define CHILD_ABOVE       16 /* all of them */
@@ -104,54 +109,98 @@ void process_find_program(struct process_program *program, const struct renderer
 	find_layer(program);
 }
 
-void process_set_standard_fds(int null, int log)
+/* What a child becomes. */
+struct image {
+	const char *path; /* NULL: see program */
+	int program; /* a descriptor; -1: see path */
+	const char *const *argv;
+	int fds[CHILD_DESCRIPTORS]; /* from CHILD_SOCKET on; -1: none */
+};
+
+/* What it has to say goes to log (-1: to nobody). */
+static bool set_standard_fds(int null, int log)
 {
 	log_set_writer(NULL, NULL);
-	if (dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
-		dup2(log >= 0 ? log : null, STDERR_FILENO) < 0)
-		_exit(EXIT_FAILURE);
+	return dup2(null, STDIN_FILENO) >= 0 && dup2(null, STDOUT_FILENO) >= 0 &&
+		dup2(log >= 0 ? log : null, STDERR_FILENO) >= 0;
 }
 
-/* In the child, before exec: only async-signal-safe calls. Puts each descriptor (-1: none) where the program
- * expects it, the first at CHILD_SOCKET, and closes all others. If the parent has died before it asks to die
- * with it, the device process has gone as well, and the program ends with its socket. */
-static void become(const char *path, char *const argv[], const int fds[static CHILD_DESCRIPTORS])
+/* Puts each descriptor where the program expects it, and closes all others. */
+static bool set_fds(const struct image *image)
+{
+	/* Moved out of the way first: any may sit where another has to go. */
+	int high[CHILD_DESCRIPTORS + 1];
+	for (int i = 0; i <= CHILD_DESCRIPTORS; i++) {
+		int fd = i < CHILD_DESCRIPTORS ? image->fds[i] : image->program;
+		high[i] = fd >= 0 ? fcntl(fd, F_DUPFD, CHILD_ABOVE) : -1;
+		if (fd >= 0 && high[i] < 0)
+			return false;
+	}
+	close_range(CHILD_SOCKET, CHILD_PROGRAM, 0);
+	for (int i = 0; i <= CHILD_DESCRIPTORS; i++)
+		if (high[i] >= 0 &&
+			dup3(high[i], CHILD_SOCKET + i, i == CHILD_DESCRIPTORS ? O_CLOEXEC : 0) < 0)
+			return false;
+	close_range(CHILD_PROGRAM + 1, ~0u, 0);
+	return true;
+}
+
+/* In the child. If the parent has died before it asks to die with it, the
+ * other ends of its sockets have gone as well, and the program ends with those. */
+static _Noreturn void become(const struct image *image, int null, int log)
 {
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* Moved out of the way first: any may sit where another has to go. */
-	int high[CHILD_DESCRIPTORS];
-	for (int i = 0; i < CHILD_DESCRIPTORS; i++) {
-		high[i] = fds[i] >= 0 ? fcntl(fds[i], F_DUPFD, CHILD_ABOVE) : -1;
-		if (fds[i] >= 0 && high[i] < 0)
-			_exit(EXIT_FAILURE);
-	}
-	close_range(CHILD_SOCKET, CHILD_FIRST_FREE - 1, 0);
-	for (int i = 0; i < CHILD_DESCRIPTORS; i++)
-		if (high[i] >= 0 && dup2(high[i], CHILD_SOCKET + i) < 0)
-			_exit(EXIT_FAILURE);
-	close_range(CHILD_FIRST_FREE, ~0u, 0);
-	execv(path, argv);
+	if (!set_standard_fds(null, log) || !set_fds(image))
+		_exit(EXIT_FAILURE);
+	char *const *argv = (char *const *)(uintptr_t)image->argv;
+	if (image->path)
+		execv(image->path, argv);
+	else
+		syscall(SYS_execveat, CHILD_PROGRAM, "", argv, environ, AT_EMPTY_PATH);
+	log_error("cannot run %s: %s", argv[0], strerror(errno));
 	_exit(127);
 }
 
-static pid_t start(const struct process_args *args, struct child_log *child_log, const char *path,
-	const char *const argv[], const int fds[static CHILD_DESCRIPTORS])
+static pid_t start(
+	const struct image *image, struct sandbox *sandbox, int null, struct child_log *child_log)
 {
-	char *child_argv[ARGUMENTS_MAX];
-	size_t count = 0;
 	_cleanup_fd_ int log = child_log_open(child_log);
-	pid_t pid = sandbox_fork(args->sandbox);
-	if (pid != 0)
-		return pid;
-	process_set_standard_fds(args->null, log);
-	do
-		memcpy(&child_argv[count], &argv[count], sizeof(argv[count]));
-	while (argv[count++] && count < ARGUMENTS_MAX);
-	become(path, child_argv, fds);
-	_exit(127);
+	pid_t pid = sandbox_fork(sandbox);
+	if (pid == 0)
+		become(image, null, log);
+	return pid;
+}
+
+int process_open_self(void)
+{
+	int fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	if (fd >= 0)
+		return fd;
+	log_error("/proc/self/exe: %s", strerror(errno));
+	return -errno;
+}
+
+/* The name is the child's: this process keeps its command line. */
+pid_t process_start_device(const struct process_device_args *args)
+{
+	size_t count = 0;
+	while (args->argv[count])
+		count++;
+	_cleanup_free_ const char **argv = calloc(count + 2, sizeof(*argv));
+	if (!argv)
+		return -ENOMEM;
+	argv[0] = DEVICE_PROCESS_NAME;
+	for (size_t i = 1; i < count; i++)
+		argv[i] = args->argv[i];
+	const struct image image = {
+		.program = args->self,
+		.argv = argv,
+		.fds = { args->control, -1, -1 },
+	};
+	return start(&image, args->sandbox, args->null, args->log);
 }
 
 static const char *level_name(enum log_level level)
@@ -172,7 +221,6 @@ static pid_t start_renderer(
 {
 	const struct renderer_type *type = program->type;
 	const int node = type->render_node ? args->render_node : -1;
-	const int fds[CHILD_DESCRIPTORS] = { args->sock, node, server };
 	const char *argv[ARGUMENTS_MAX] = { type->program, "--fd", "3", "--name", type->name,
 		"--debug", level_name(args->log_level), "--sandbox",
 		sandbox_mode_name(args->sandbox->mode) };
@@ -185,13 +233,18 @@ static pid_t start_renderer(
 		argv[count++] = "--server-fd";
 		argv[count++] = "5";
 	}
-	return start(args, args->log, program->path, argv, fds);
+	const struct image image = {
+		.path = program->path,
+		.program = -1,
+		.argv = argv,
+		.fds = { args->sock, node, server },
+	};
+	return start(&image, args->sandbox, args->null, args->log);
 }
 
 static pid_t start_server(
 	const struct process_program *program, const struct process_args *args, int sock)
 {
-	const int fds[CHILD_DESCRIPTORS] = { sock, args->render_node, args->memo };
 	const char *argv[ARGUMENTS_MAX] = { program->type->server, "--exec", program->render_server,
 		"--debug", level_name(args->log_level), "--sandbox",
 		sandbox_mode_name(args->sandbox->mode) };
@@ -204,7 +257,13 @@ static pid_t start_server(
 		argv[count++] = "--render-node";
 	if (args->memo >= 0)
 		argv[count++] = "--memo";
-	return start(args, args->server_log, program->server_path, argv, fds);
+	const struct image image = {
+		.path = program->server_path,
+		.program = -1,
+		.argv = argv,
+		.fds = { sock, args->render_node, args->memo },
+	};
+	return start(&image, args->sandbox, args->null, args->server_log);
 }
 
 /* Returns the renderer's end of the socket between the two; -1: it goes without. */

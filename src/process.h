@@ -49,9 +49,22 @@ struct process_pids {
 int process_start_renderer(const struct process_program *program, const struct process_args *args,
 	struct process_pids *ret_pids);
 
-/* In a child: it has null in the place of the user's input and output, and says what it has to say to log (-1: to
- * nobody). Async-signal-safe. */
-void process_set_standard_fds(int null, int log);
+/* This program, to be started once more whatever has become of its file: a descriptor (the caller's), or -errno (logged). As
+ * long as files can be opened. */
+int process_open_self(void);
+
+struct process_device_args {
+	int self; /* from process_open_self(); like the others kept by the caller */
+	char *const *argv; /* the command line of this process */
+	int control; /* the device process's end of the socket */
+	struct sandbox *sandbox; /* of this process */
+	int null; /* /dev/null */
+	struct child_log *log;
+};
+
+/* Starts a device process: a program of its own, with its own places in memory and secrets, so that nothing which one
+ * of them has given away holds for the next. A pid or -errno. */
+pid_t process_start_device(const struct process_device_args *args);
 
 /* Kills those that there are. */
 void process_kill(const struct process_pids *pids);

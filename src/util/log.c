@@ -29,11 +29,6 @@ void log_init(const char *role, enum log_level max_level)
 	log_max_level = max_level;
 }
 
-void log_set_role(const char *role)
-{
-	log_role = role;
-}
-
 bool log_enabled(enum log_level level)
 {
 	return level <= log_max_level;

@@ -32,9 +32,6 @@ struct log_limit {
 /* Sets the name shown in brackets (a static string, e.g. "device") and the highest level shown. */
 void log_init(const char *role, enum log_level max_level);
 
-/* Changes only the role, keeping the level: for a child after fork. */
-void log_set_role(const char *role);
-
 /* Has lines go to writer, each with its newline, instead of to standard error; NULL: back there. */
 void log_set_writer(void (*writer)(void *data, const char *line, size_t length), void *data);
 

@@ -228,6 +228,7 @@ static void become(const struct kind_spec *kind, const struct target *target,
 		.programs = &self,
 		.program_count = kind && kind->kind == VENUS,
 		.render_node = -1,
+		.self = -1,
 		.folders = { -1, -1 },
 	};
 	struct sandbox launcher;

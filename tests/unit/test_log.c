@@ -53,7 +53,7 @@ static void formats_one_write(void)
 	log_warn("w");
 	log_info("i");
 	log_debug("d");
-	log_set_role("renderer");
+	log_init("renderer", LOG_DEBUG);
 	log_info("other");
 	check_line("virtiogpud: error: no role yet\n");
 	check_line("virtiogpud[device]: error: cannot open x: 7\n");
