@@ -50,12 +50,11 @@ static int job_start(struct job *job, struct conform_plan *plan, const struct co
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent || dup2(log_fd, STDERR_FILENO) < 0)
 			_exit(EXIT_FAILURE);
-		conform_child(
-			&(struct conform_child){ .plan = plan,
-				.item = item,
-				.kept = alone ? NULL : job->kept,
-				.rest_fds = job->rest_fds,
-				.result_fd = result[1] });
+		conform_child(&(struct conform_child){ .plan = plan,
+			.item = item,
+			.kept = alone ? NULL : job->kept,
+			.rest_fds = job->rest_fds,
+			.result_fd = result[1] });
 	}
 	int error = errno;
 	fd_close(&result[1]);

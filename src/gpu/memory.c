@@ -26,8 +26,7 @@ static void sweep(struct gpu_slot *slot)
 	struct gpu_slot_memory *memory = &slot->memory;
 	for (uint32_t i = memory->count; i-- > 0;) {
 		struct gpu_slot_region *region = &memory->regions[i];
-		if (region->pins > 0 ||
-			gpu_regions_have(&slot->device->regions, region->id))
+		if (region->pins > 0 || gpu_regions_have(&slot->device->regions, region->id))
 			continue;
 		renderer_region_remove(slot->renderer, region->id);
 		vhost_memory_unref(region->memory);

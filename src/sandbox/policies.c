@@ -107,15 +107,13 @@ static const struct sandbox_file process_files[] = {
 /*
  * Linux counts the descriptors that a user's processes have sent and nobody has received, and no process of the user
  * can send any when there are more than its own limit of descriptors. 253 go into a message, so who may have N of
- * them can bring the count to N + 253: fewer than others' usual limit, 1024. Nor can renderers keep a viewer
- * from sending.
+ * them can bring the count to N + 253: fewer than others' usual limit, 1024. Guests' blobs take a descriptor each, so
+ * that is as many as may be, and renderers and viewers can keep one another from sending.
  */
 #define DESCRIPTORS_SENT  253u
 #define DESCRIPTORS_USUAL 1024u
-#define VIEWER_MOST       768u
-#define RENDERER_MOST     512u
-static_assert(VIEWER_MOST + DESCRIPTORS_SENT < DESCRIPTORS_USUAL, "a viewer stops nobody else");
-static_assert(RENDERER_MOST + DESCRIPTORS_SENT < VIEWER_MOST, "a renderer does not stop viewers");
+#define DESCRIPTORS_MOST  768u
+static_assert(DESCRIPTORS_MOST + DESCRIPTORS_SENT < DESCRIPTORS_USUAL, "nobody else is stopped");
 
 const struct sandbox_policy sandbox_launcher = {
 	.name = "launcher",
@@ -135,7 +133,7 @@ const struct sandbox_policy sandbox_virgl = {
 	.filter = virgl_filter,
 	.filter_length = ARRAY_SIZE(virgl_filter),
 	.files = { FILES(library_files), FILES(graphics_files), FILES(own_process_files) },
-	.descriptors = RENDERER_MOST,
+	.descriptors = DESCRIPTORS_MOST,
 	.refuses = true,
 };
 
@@ -145,7 +143,7 @@ const struct sandbox_policy sandbox_venus = {
 	.filter = venus_filter,
 	.filter_length = ARRAY_SIZE(venus_filter),
 	.files = { FILES(library_files), FILES(graphics_files), FILES(own_process_files) },
-	.descriptors = RENDERER_MOST,
+	.descriptors = DESCRIPTORS_MOST,
 };
 
 const struct sandbox_policy sandbox_null = {
@@ -153,7 +151,7 @@ const struct sandbox_policy sandbox_null = {
 	.filter = null_filter,
 	.filter_length = ARRAY_SIZE(null_filter),
 	.files = { FILES(library_files), FILES(own_process_files) },
-	.descriptors = RENDERER_MOST,
+	.descriptors = DESCRIPTORS_MOST,
 	.refuses = true,
 };
 
@@ -162,7 +160,7 @@ const struct sandbox_policy sandbox_viewer = {
 	.name = "viewer",
 	.filter = viewer_filter,
 	.filter_length = ARRAY_SIZE(viewer_filter),
-	.descriptors = VIEWER_MOST,
+	.descriptors = DESCRIPTORS_MOST,
 	.inspected = "/proc",
 	.refuses = true,
 };

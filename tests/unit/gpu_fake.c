@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "test.h"
-#include "util/fourcc.h"
 #include "util/fd.h"
+#include "util/fourcc.h"
 #include "util/list.h"
 #include "util/shm.h"
 
@@ -58,8 +58,9 @@ static struct image *export_image(struct fake *fake, uint32_t resource)
 		if (fake->ops[i].type == FAKE_RESOURCE_CREATE && fake->ops[i].resource == resource)
 			args = &fake->ops[i].resource_args;
 	CHECK(args);
-	int fd = fake->export_fd > 0 ? fd_dup(fake->export_fd)
-				     : shm_create("export", (uint64_t)args->width * 4 * args->height);
+	int fd = fake->export_fd > 0
+		? fd_dup(fake->export_fd)
+		: shm_create("export", (uint64_t)args->width * 4 * args->height);
 	struct image like = {
 		.kind = IMAGE_DMABUF,
 		.width = args->width,

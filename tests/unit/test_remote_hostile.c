@@ -434,8 +434,7 @@ static void death_finishes_open_calls(void)
 	fake_stop(&fake);
 }
 
-static void count_resets(
-	struct renderer_call *call, int status, const struct renderer_reply *reply)
+static void count_resets(struct renderer_call *call, int status, const struct renderer_reply *reply)
 {
 	struct rig_call *counter = container_of(call, struct rig_call, base);
 	counter->order += status == -ECONNRESET;

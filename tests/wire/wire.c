@@ -8,10 +8,10 @@
 
 #include "control.h"
 
-#define REST_MS 10000u
+#define REST_MS      10000u
 #define REST_LOOK_MS 10
 #define REST_LOOKS   10u /* with the same numbers */
-#define MORE_MS 30 /* in which it is seen that nothing else comes */
+#define MORE_MS      30 /* in which it is seen that nothing else comes */
 
 void kit_check_failed(struct kit_place place, const char *format, ...)
 {
