@@ -223,10 +223,23 @@ static uint32_t count_fds(struct kit_machine *m)
 	return kit_backend_usage(m->backend, &usage) == 0 ? usage.fds : 0;
 }
 
+/* When a renderer has been started in place of the one that was used. */
+static uint32_t count_fds_at_rest(struct kit_machine *m)
+{
+	uint32_t fds = count_fds(m), same = 0;
+	for (uint32_t look = 0; look < 200 && same < 10; look++) {
+		uint32_t last = fds;
+		CHECK_OK(m, kit_pump(&m->kit, 10));
+		fds = count_fds(m);
+		same = fds == last ? same + 1 : 0;
+	}
+	return fds;
+}
+
 /* Nothing is kept that is not kept otherwise. What ends may take a moment. */
 static void check_fds(struct kit_machine *m, uint32_t nth)
 {
-	uint32_t fds = count_fds(m);
+	uint32_t fds = nth == 0 ? count_fds_at_rest(m) : count_fds(m);
 	if (nth == 0)
 		*usual_fds = fds;
 	for (uint32_t i = 0; i < 50 && fds > *usual_fds; i++) {
