@@ -403,7 +403,7 @@ static void memory_is_given_back(struct conform *c)
 {
 	enum { ROUNDS = 60, SIDE = 1448, GROWTH_KIB = 32u << 10 }; /* 8 MiB each */
 	struct kit_machine *m = conform_machine(c, NULL);
-	struct kit_usage before = guest_usage(m);
+	struct kit_usage before = guest_usage_before(m);
 	for (int i = 0; i < ROUNDS; i++) {
 		struct kit_surface s =
 			conform_surface(m, 1, VIRTIO_GPU_FORMAT_B8G8R8X8_UNORM, SIDE, SIDE);

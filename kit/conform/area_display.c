@@ -510,7 +510,7 @@ static void sockets_do_not_pile_up(struct conform *c)
 	struct kit_machine *m = conform_machine(c, NULL);
 	scene_init(&scene, m);
 	scene_check(&scene, 1);
-	uint32_t before = count_fds(m);
+	uint32_t before = guest_usage_before(m).fds;
 	for (uint32_t i = 0; i < ROUNDS; i++) {
 		CHECK_OK(m, kit_vmm_do(&m->vmm, VHOST_USER_GPU_SET_SOCKET, 0, 0));
 		CHECK_PICTURE(m, 0, scene.picture);
@@ -530,7 +530,7 @@ static void connections_do_not_pile_up(struct conform *c)
 		scene_init(&scene, m);
 		CHECK_PICTURE(m, 0, scene.picture);
 		if (i == 0)
-			before = count_fds(m);
+			before = guest_usage_before(m).fds;
 		else if (i == ROUNDS)
 			break;
 		kit_surface_finish(&scene.s);

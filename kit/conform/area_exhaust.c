@@ -117,7 +117,7 @@ static void mistake(struct conform *c)
 	CHECK_GOOD(m, kit_gpu_create_2d(&m->gpu, 9, BGRX, 64, 64));
 	const union request *request = &mistakes[c->variant].request;
 	repeat(m, request, mistakes[c->variant].size, WARM_UP);
-	struct kit_usage before = guest_usage(m);
+	struct kit_usage before = guest_usage_before(m);
 	repeat(m, request, mistakes[c->variant].size, TIMES);
 	guest_check_usage(m, &before, GROWTH_KIB);
 	kit_surface_finish(&good);
@@ -146,7 +146,7 @@ static void resources(struct conform *c)
 	static const uint32_t sides[] = { 1, 256, 2048, 8192 };
 	struct kit_machine *m = conform_machine(c, NULL);
 	uint32_t count = take_all(m, sides[c->variant]);
-	struct kit_usage before = guest_usage(m);
+	struct kit_usage before = guest_usage_before(m);
 	CHECK(count > 0);
 	CHECK_INT(take_all(m, sides[c->variant]), count);
 	guest_check_usage(m, &before, GROWTH_KIB);
@@ -177,7 +177,7 @@ static void backing(struct conform *c)
 		for (uint32_t i = 1; i <= count; i++)
 			CHECK_OK(m, kit_gpu_unref(&m->gpu, i));
 		if (round == 0)
-			before = guest_usage(m);
+			before = guest_usage_before(m);
 	}
 	guest_check_usage(m, &before, GROWTH_KIB);
 	free(entries);
@@ -224,7 +224,7 @@ static void resource_cycles(struct conform *c)
 		for (uint32_t i = 0; i < BATCH; i++)
 			CHECK_GOOD(m, kit_gpu_complete(&m->gpu, commands[i], NULL, 0));
 		if (done == BATCH / 2 * 100)
-			before = guest_usage(m);
+			before = guest_usage_before(m);
 	}
 	guest_check_usage(m, &before, GROWTH_KIB);
 	conform_end(c, m);
@@ -240,7 +240,7 @@ static void cursor_cycles(struct conform *c)
 		const struct virtio_gpu_update_cursor cursor = { .resource_id = i % 2 };
 		CHECK_GOOD(m, kit_gpu_update_cursor(&m->gpu, cursor));
 		if (i == TIMES / 10)
-			before = guest_usage(m);
+			before = guest_usage_before(m);
 	}
 	guest_check_usage(m, &before, GROWTH_KIB);
 	kit_surface_finish(&s);
@@ -256,7 +256,7 @@ static void context_cycles(struct conform *c)
 		gl_context(m, i % 3 + 1);
 		CHECK_GOOD(m, kit_gpu_ctx_destroy(&m->gpu, i % 3 + 1));
 		if (i == TIMES / 3)
-			before = guest_usage(m);
+			before = guest_usage_before(m);
 	}
 	/* a graphics driver keeps what it likes */
 	guest_check_usage(m, &before, 9 * GROWTH_KIB);
@@ -282,7 +282,7 @@ static void fence_flood(struct conform *c)
 		kit_ring_kick(&m->rings[VIRTIO_GPU_QUEUE_CONTROL]);
 		CHECK_OK(m, kit_gpu_drain(&m->gpu));
 		if (round == 20)
-			before = guest_usage(m);
+			before = guest_usage_before(m);
 	}
 	guest_check_usage(m, &before, GROWTH_KIB);
 	conform_end(c, m);
@@ -310,7 +310,7 @@ static void vmm_killed(struct conform *c)
 		}
 		CHECK_OK(m, kit_machine_reconnect(m));
 		if (round == 5)
-			before = guest_usage(m);
+			before = guest_usage_before(m);
 	}
 	guest_check_usage(m, &before, GROWTH_KIB);
 	conform_end(c, m);

@@ -21,7 +21,7 @@ static void connections(struct conform *c)
 	enum { TIMES = 1000 };
 	const struct vhost_user_header header = { VHOST_USER_GET_FEATURES, VHOST_USER_VERSION, 0 };
 	struct kit_machine *m = conform_machine(c, NULL);
-	struct kit_usage before = guest_usage(m);
+	struct kit_usage before = guest_usage_before(m);
 	kit_machine_disconnect(m);
 	for (uint32_t i = 0; i < TIMES; i++) {
 		int sock = kit_backend_connect(m->backend);

@@ -238,7 +238,7 @@ static void resources_come_and_go(struct conform *c)
 		CHECK_GOOD(m, kit_gpu_unref(&m->gpu, 1 + i));
 		CHECK_ERROR(m, kit_gpu_attach(&m->gpu, 1 + i, &bad, 1));
 		if (i == ROUNDS / 10)
-			before = guest_usage(m);
+			before = guest_usage_before(m);
 	}
 	guest_check_usage(m, &before, GROWTH_KIB);
 	conform_end(c, m);

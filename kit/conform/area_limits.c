@@ -111,7 +111,7 @@ static void refusals_take_nothing(struct conform *c)
 		CHECK_TYPE(m, create(m, count + i, LARGE), NO_MEMORY);
 		CHECK_ERROR(m, kit_gpu_unref(&m->gpu, FIRST + count + i));
 		if (i == TIMES / 10)
-			before = guest_usage(m);
+			before = guest_usage_before(m);
 	}
 	guest_check_usage(m, &before, GROWTH_KIB);
 	empty(m, count);
@@ -142,7 +142,7 @@ static void pictures_take_nothing(struct conform *c)
 		.size = (uint64_t)SIDE * SIDE * 4,
 	};
 	CHECK_GOOD(m, kit_gpu_create_blob(&m->gpu, create, 0, entries, COUNT));
-	struct kit_usage before = guest_usage(m);
+	struct kit_usage before = guest_usage_before(m);
 	kit_display_set_reading(&m->display, false);
 	for (uint32_t i = 0; i < HEADS; i++) {
 		struct virtio_gpu_set_scanout_blob set = {

@@ -9,6 +9,8 @@
 #define ARGB     VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM
 #define WATCH_MS 30
 
+#define SPARE_CONTEXT 0x7ffu /* cases use lower ones */
+
 #define WHOLE ((struct virtio_gpu_rect){ 0, 0, GUEST_SIDE, GUEST_SIDE })
 
 void guest_init(struct conform *c, struct guest *guest, const struct kit_machine_spec *spec)
@@ -219,6 +221,14 @@ struct kit_usage guest_usage(struct kit_machine *machine)
 	if (kit_backend_usage(machine->backend, &usage) < 0)
 		conform_blind(machine->kit.why);
 	return usage;
+}
+
+struct kit_usage guest_usage_before(struct kit_machine *machine)
+{
+	if (kit_vmm_feature(&machine->vmm, VIRTIO_GPU_F_VIRGL) &&
+		kit_gpu_ctx_create(&machine->gpu, SPARE_CONTEXT, 0, "conform") > 0)
+		kit_gpu_ctx_destroy(&machine->gpu, SPARE_CONTEXT);
+	return guest_usage(machine);
 }
 
 void guest_check_usage(struct kit_machine *machine, const struct kit_usage *before, uint64_t kib)

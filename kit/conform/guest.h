@@ -68,6 +68,9 @@ void guest_wait_off(struct kit_machine *machine, uint32_t scanout);
 /* What the backend has; ends the case where that cannot be seen. */
 struct kit_usage guest_usage(struct kit_machine *machine);
 
+/* The same, to compare with: a renderer that may just be starting, after another guest's, is there then. */
+struct kit_usage guest_usage_before(struct kit_machine *machine);
+
 /* It has no more descriptors than then, and at most `kib` more memory. */
 void guest_check_usage(struct kit_machine *machine, const struct kit_usage *before, uint64_t kib);
 
