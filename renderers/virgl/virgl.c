@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "loop/loop.h"
+#include "util/fd.h"
 #include "util/log.h"
 
 static void virgl_region_add(struct renderer *renderer, const struct renderer_region *region)
@@ -100,12 +101,13 @@ static void server_lost(void *data)
 
 struct renderer *virgl_renderer_create(const struct virgl_args *args)
 {
+	_cleanup_fd_ int server = args->server;
 	struct virgl *virgl = calloc(1, sizeof(*virgl));
 	if (!virgl)
 		return NULL;
 	renderer_init(&virgl->base, &virgl_impl, args->events, args->events_data);
 	virgl->loop = args->loop;
-	server_init(&virgl->server, args->server);
+	server_init(&virgl->server, fd_steal(&server));
 	regions_init(&virgl->regions);
 	idmap_init(&virgl->resources);
 	idmap_init(&virgl->contexts);
