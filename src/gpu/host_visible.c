@@ -372,19 +372,13 @@ void gpu_host_memory_drop(struct gpu_resource *resource, struct gpu_command *com
 		end(resource->mapping, command);
 }
 
-/* Files of memory and dma-bufs (which say nothing of their size), never devices or the like. A file that gets shorter
- * later ends whoever looks behind its end, and that would be the VMM: it is sealed before its size is looked at, which
- * may change until then. */
+/* A file that gets shorter later ends whoever looks behind its end, and that would be the VMM. */
 static bool may_be_memory(
 	const struct renderer_memory *memory, uint64_t size, struct stat *ret_file)
 {
-	bool sealed = fd_seal_size(memory->fd);
-	if (fd_stat(memory->fd, ret_file) < 0)
-		return false;
-	if (S_ISREG(ret_file->st_mode))
-		return sealed && ret_file->st_size >= 0 &&
-			range_inside(memory->offset, size, (uint64_t)ret_file->st_size);
-	return (ret_file->st_mode & S_IFMT) == 0 && memory->offset == 0;
+	uint64_t end;
+	return checked_add(memory->offset, size, &end) && fd_keeps(memory->fd, end, ret_file) &&
+		(S_ISREG(ret_file->st_mode) || memory->offset == 0);
 }
 
 void gpu_host_memory_set(struct gpu_resource *resource, const struct renderer_memory *memory)

@@ -7,11 +7,11 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 
 #include "gpu/command.h"
 #include "gpu/state.h"
+#include "util/fd.h"
 
 static struct gpu_slot_region *find_region(struct gpu_slot *slot, uint32_t id)
 {
@@ -43,15 +43,6 @@ static void unclaim(struct gpu_slot *slot, const struct gpu_spans *spans, uint32
 	}
 }
 
-/* Whoever takes a renderer over can hand the file on, to processes that may change the sizes of their own. What
- * cannot be sealed has been before, or is no file of memory.
- *
- * #syscalls device: fcntl:seal-shrink */
-static void seal(int fd)
-{
-	fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK);
-}
-
 static struct gpu_slot_region *give_region(
 	struct gpu_slot *slot, const struct gpu_spans *spans, const struct gpu_region *known)
 {
@@ -65,7 +56,9 @@ static struct gpu_slot_region *give_region(
 		.size = region->size,
 		.base = region->base,
 	};
-	seal(region->fd);
+	/* Whoever takes a renderer over can hand the file on, to processes that may change the sizes of their own.
+	 * What cannot be sealed has been before, or is no file of memory. */
+	fd_seal_size(region->fd);
 	renderer_region_add(slot->renderer, &given);
 	struct gpu_slot_region *entry = &slot->memory.regions[slot->memory.count++];
 	*entry = (struct gpu_slot_region){

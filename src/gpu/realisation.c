@@ -95,18 +95,14 @@ static bool image_fits(const struct image *image, const struct renderer_resource
 		image->height == args->height;
 }
 
-/* It is handed on to displays and other devices, which look behind the end of a file that gets shorter; so what is not
- * a dma-buf (which has no type) has to be a file of memory, and as large as it needs. */
+/* It is handed on to displays and other devices, which a file that gets shorter would end. Of several planes it is known
+ * only of dma-bufs where they are. */
 static bool image_stays(const struct image *image)
 {
 	struct stat file;
-	bool sealed = fd_seal_size(image->fds[0]);
-	if (fd_stat(image->fds[0], &file) < 0)
-		return false;
-	if (!S_ISREG(file.st_mode))
-		return (file.st_mode & S_IFMT) == 0;
 	const uint64_t end = image->offsets[0] + (uint64_t)image->strides[0] * image->height;
-	return sealed && image->planes == 1 && file.st_size >= 0 && end <= (uint64_t)file.st_size;
+	return fd_keeps(image->fds[0], end, &file) &&
+		(image->planes == 1 || !S_ISREG(file.st_mode));
 }
 
 static void export_done(struct renderer_call *call, int status, const struct renderer_reply *reply)

@@ -67,6 +67,17 @@ bool fd_seal_size(int fd)
 	return seals >= 0 && (seals & F_SEAL_SHRINK);
 }
 
+/* Sealed before its size is looked at, which may change until then. */
+bool fd_keeps(int fd, uint64_t bytes, struct stat *ret_file)
+{
+	bool sealed = fd_seal_size(fd);
+	if (fd_stat(fd, ret_file) < 0)
+		return false;
+	if (S_ISREG(ret_file->st_mode))
+		return sealed && ret_file->st_size >= 0 && bytes <= (uint64_t)ret_file->st_size;
+	return (ret_file->st_mode & S_IFMT) == 0;
+}
+
 int fd_eventfd(void)
 {
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -39,6 +40,10 @@ int fd_stat(int fd, struct stat *ret_status);
 
 /* Sees to it that a file of memory cannot get shorter from now on. False: it still can, or is no such file. */
 bool fd_seal_size(int fd);
+
+/* Whether others can map so many bytes of fd for as long as they like: a file of memory, which is sealed for that, or a
+ * dma-buf, which says nothing of its size and has no type; never a device or the like. *ret_file tells which. */
+bool fd_keeps(int fd, uint64_t bytes, struct stat *ret_file);
 
 /* A non-blocking eventfd with count 0; returns it or -errno. */
 int fd_eventfd(void);
