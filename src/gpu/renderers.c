@@ -300,17 +300,22 @@ int gpu_renderers_init(struct gpu_device *device)
 	return 0;
 }
 
+static void destroy_renderer(struct gpu_slot *slot)
+{
+	struct renderer *renderer = slot->renderer;
+	/* What its open calls do when they are finished finds no renderer any more. */
+	slot->renderer = NULL;
+	renderer_destroy(renderer);
+	gpu_slot_memory_lost(slot);
+}
+
 void gpu_renderers_finish(struct gpu_device *device)
 {
 	struct gpu_renderers *renderers = &device->renderers;
 	for (uint32_t i = 0; i < renderers->count; i++) {
 		struct gpu_slot *slot = &renderers->slots[i];
-		struct renderer *renderer = slot->renderer;
-		/* What its open calls do when they are finished finds no renderer any more. */
-		slot->renderer = NULL;
 		renderer_destroy(slot->dead);
-		renderer_destroy(renderer);
-		gpu_slot_memory_lost(slot);
+		destroy_renderer(slot);
 		gpu_capsets_finish(&slot->capsets);
 	}
 	loop_source_destroy(renderers->watch);
@@ -334,12 +339,8 @@ void gpu_renderers_reset(struct gpu_device *device)
 
 static void renew(struct gpu_slot *slot)
 {
-	struct renderer *renderer = slot->renderer;
-	/* What its open calls do when they are finished finds no renderer any more. */
-	slot->renderer = NULL;
-	renderer_destroy(renderer);
-	gpu_slot_memory_lost(slot);
-	if (renderer) {
+	if (slot->renderer) {
+		destroy_renderer(slot);
 		end_process(slot);
 		slot->counts = false;
 	}
@@ -360,8 +361,10 @@ void gpu_renderers_forgive(struct gpu_device *device)
 {
 	for (uint32_t i = GPU_SOFTWARE_SLOT + 1; i < device->renderers.count; i++) {
 		struct gpu_slot *slot = &device->renderers.slots[i];
-		slot->counts = slot->counts && !slot->used;
-		slot->start_count = slot->used ? 0 : slot->start_count;
+		if (!slot->used)
+			continue;
+		slot->counts = false;
+		slot->start_count = 0;
 	}
 }
 
