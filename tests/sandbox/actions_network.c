@@ -43,20 +43,25 @@ static int connect_by_sending(const struct target *target)
 		(const struct sockaddr *)&address, sizeof(address));
 }
 
-static int connect_by_a_message(const struct target *target)
+static int send_byte(int sock, void *address, socklen_t size, int flags)
 {
-	struct sockaddr_in address = loopback(target->tcp_port);
 	char byte = 0;
 	struct iovec data = { &byte, 1 };
 	const struct msghdr message = {
-		.msg_name = &address,
-		.msg_namelen = sizeof(address),
+		.msg_name = address,
+		.msg_namelen = size,
 		.msg_iov = &data,
 		.msg_iovlen = 1,
 	};
+	return (int)sendmsg(sock, &message, flags);
+}
+
+static int connect_by_a_message(const struct target *target)
+{
+	struct sockaddr_in address = loopback(target->tcp_port);
 	if (shutdown(target->tcp_listening, SHUT_RD) < 0)
 		return -1;
-	return (int)sendmsg(target->tcp_listening, &message, MSG_FASTOPEN);
+	return send_byte(target->tcp_listening, &address, sizeof(address), MSG_FASTOPEN);
 }
 
 static int listen_tcp(const struct target *target)
@@ -115,16 +120,8 @@ static int connect_abstract(const struct target *target)
 static int send_datagram(int sock, const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	char byte = 0;
-	struct iovec data = { &byte, 1 };
-	const struct msghdr message = {
-		.msg_name = &address,
-		.msg_namelen = sizeof(address),
-		.msg_iov = &data,
-		.msg_iovlen = 1,
-	};
 	memcpy(address.sun_path, path, strlen(path));
-	return (int)sendmsg(sock, &message, MSG_DONTWAIT);
+	return send_byte(sock, &address, sizeof(address), MSG_DONTWAIT);
 }
 
 static int send_to_path(const struct target *target)

@@ -419,6 +419,16 @@ static void guests_do_not_share_renderers(void)
 	gpu_rig_finish(&rig);
 }
 
+static void use_up_restarts(void)
+{
+	for (uint32_t i = 0; i < 3; i++) {
+		CHECK_INT(gpu_rig_ctx_create(&rig, 1 + i, 0), OK);
+		fake_lose(rig.fakes[0]);
+		rig.fakes[0] = NULL;
+	}
+	CHECK_INT(gpu_rig_ctx_create(&rig, 9, 0), UNSPEC);
+}
+
 static void a_new_guest_is_no_death(void)
 {
 	start(1);
@@ -427,12 +437,7 @@ static void a_new_guest_is_no_death(void)
 		gpu_device_impl.reset(rig.device);
 	}
 	CHECK_INT(rig.starts, 21);
-	for (uint32_t i = 0; i < 3; i++) {
-		CHECK_INT(gpu_rig_ctx_create(&rig, 1 + i, 0), OK);
-		fake_lose(rig.fakes[0]);
-		rig.fakes[0] = NULL;
-	}
-	CHECK_INT(gpu_rig_ctx_create(&rig, 9, 0), UNSPEC);
+	use_up_restarts();
 	/* A reset does not bring it back, ... */
 	gpu_device_impl.reset(rig.device);
 	CHECK_INT(gpu_rig_ctx_create(&rig, 9, 0), UNSPEC);
@@ -444,12 +449,7 @@ static void a_new_guest_is_no_death(void)
 static void deaths_are_the_guests_own(void)
 {
 	start(1);
-	for (uint32_t i = 0; i < 3; i++) {
-		CHECK_INT(gpu_rig_ctx_create(&rig, 1 + i, 0), OK);
-		fake_lose(rig.fakes[0]);
-		rig.fakes[0] = NULL;
-	}
-	CHECK_INT(gpu_rig_ctx_create(&rig, 9, 0), UNSPEC);
+	use_up_restarts();
 	gpu_device_impl.closed(rig.device);
 	CHECK_INT(rig.starts, 4);
 	CHECK(rig.device->renderers.slots[1].renderer);
